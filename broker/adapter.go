@@ -1,0 +1,121 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// An Adapter opens sessions with one kind of venue.
+type Adapter interface {
+	// Name is the configuration key that selects the adapter, such as "ibkr".
+	Name() string
+	// Open dials, completes the venue's handshake and returns a live session,
+	// telling on of every rung as it is reached. It blocks until done or until
+	// ctx ends. On failure the error is a *[Error] that carries the rungs and
+	// satisfies [ErrGatewayDown] or [ErrRefused], and nothing is left running.
+	Open(ctx context.Context, cfg OpenConfig, on func(Rung)) (Session, error)
+}
+
+// OpenConfig is what every adapter needs to know for one attempt.
+type OpenConfig struct {
+	// Account is the account to trade. Empty means the only one; with several
+	// and none named, opening is refused.
+	Account string
+	// Live permits an account that is not a paper account (id without a
+	// leading D). Default false.
+	Live bool
+	// AnyAccount skips both account checks: for a probe, which never trades.
+	AnyAccount bool
+}
+
+// Facts is what a handshake established.
+type Facts struct {
+	Gateway        string    `json:"gateway"` // host:port
+	ServerVersion  int       `json:"server_version"`
+	ConnectionTime string    `json:"connection_time"` // the venue's words, unparsed
+	Accounts       []string  `json:"accounts"`
+	Account        string    `json:"account"` // the one that is traded
+	ClientID       int       `json:"client_id"`
+	NextOrderID    int64     `json:"next_order_id"`
+	Simulated      bool      `json:"simulated"` // the gateway is the built-in one
+	Speed          float64   `json:"speed"`     // of market time; 1 but for the simulator, 0 = lock-step
+	Opened         time.Time `json:"opened"`    // wall time
+}
+
+// Session is one live connection. It is safe for concurrent use, except that
+// Events has one caller.
+type Session interface {
+	// Facts returns what the handshake established. It never changes.
+	Facts() Facts
+	// Events blocks until something came, and returns all that is pending, in
+	// order. After the session's end it returns what is left, then the error
+	// that ended it; after Close that error is [ErrClosed].
+	Events(ctx context.Context) (Batch, error)
+	// Time asks the venue for its time.
+	Time(ctx context.Context) (time.Time, error)
+	// Close ends the session well: the write side first, then what the venue
+	// still sends is read, then the rest. It may be called twice.
+	Close(ctx context.Context) error
+}
+
+// Trader is the only way to write an order. A call returns nil when the last
+// byte went to the socket, [ErrNotWritten] when it is certain that none did,
+// and [ErrOutcomeUnknown] for anything between. None of these says what the
+// venue made of it; events do.
+type Trader interface {
+	Place(ctx context.Context, t Ticket) error
+	Cancel(ctx context.Context, orderID int64) error
+}
+
+// Ticket is an order as it goes to the venue.
+type Ticket struct {
+	OrderID  int64
+	Account  string
+	Contract market.Contract
+	Intent   order.Intent
+}
+
+// MarketData subscribes to a contract's market: one lasting subscription,
+// whose ticks come as events. Subscribing does not wait for the first tick.
+type MarketData interface {
+	Subscribe(ctx context.Context, c market.Contract) error
+	Unsubscribe(ctx context.Context, s market.Symbol) error
+}
+
+// HistorySource answers questions about past bars.
+type HistorySource interface {
+	// Bars returns the closed bars before End, oldest first. An empty list
+	// without an error means that the venue has none, and says so.
+	Bars(ctx context.Context, q BarsQuery) ([]market.Bar, error)
+}
+
+// BarsQuery asks for historical bars of trades.
+type BarsQuery struct {
+	Contract market.Contract
+	End      time.Time     // zero = now, the venue's now
+	Span     time.Duration // how far back from End, at most 365 days
+	Width    time.Duration // of a bar: a whole number of minutes, hours or one day
+	// RegularOnly leaves out the bars outside the regular session.
+	RegularOnly bool
+}
+
+// AccountSource answers questions about the account. Each answer is complete
+// or an error: a failed query never reads as "nothing".
+type AccountSource interface {
+	Positions(ctx context.Context) ([]order.Position, error)
+	OpenOrders(ctx context.Context) ([]OrderReport, error)
+	Executions(ctx context.Context) ([]ExecutionReport, []CommissionReport, error)
+	// Account returns the account's values: at least NetLiquidation,
+	// TotalCashValue and BuyingPower in the base currency where told.
+	Account(ctx context.Context) ([]AccountValue, error)
+	// WatchAccount subscribes to changes, which come as events.
+	WatchAccount(ctx context.Context) error
+}
+
+// ContractSource looks contracts up.
+type ContractSource interface {
+	Details(ctx context.Context, c market.Contract) ([]market.Details, error)
+}

@@ -1,0 +1,201 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// The rungs of the ladder, in order. The first five are the session's, the
+// rest are steps that the desk gives to the supervisor.
+const (
+	RungTCP             = "tcp"
+	RungVersion         = "version"
+	RungStartAPI        = "start_api"
+	RungManagedAccounts = "managed_accounts"
+	RungNextValidID     = "next_valid_id"
+	RungClock           = "clock"
+	RungAccount         = "account"
+	RungRecovered       = "recovered"
+	RungData            = "data"
+)
+
+// Rungs lists all rungs in order.
+func Rungs() []string {
+	return []string{
+		RungTCP, RungVersion, RungStartAPI, RungManagedAccounts, RungNextValidID,
+		RungClock, RungAccount, RungRecovered, RungData,
+	}
+}
+
+// Rung is one step of the ladder, reached or failed.
+type Rung struct {
+	Name string  `json:"name"`
+	OK   bool    `json:"ok"`
+	AtMS float64 `json:"at_ms"`          // since the attempt began, to the microsecond
+	Note string  `json:"note,omitempty"` // such as "closed" for data outside the session
+}
+
+// Step is one rung after the handshake. The supervisor runs it with the
+// deadline; an error fails the rung and the attempt.
+type Step struct {
+	Name     string
+	Deadline time.Duration
+	// Run returns a note for people, such as "closed", or an error.
+	Run func(ctx context.Context, s Session) (note string, err error)
+}
+
+// LinkState is where the link to the venue stands. The table of its steps is in
+// this file.
+//
+//	connecting ─ Dialled ─► handshaking ─ BothIDs ─► recovering ─ RungsDone ─► ready ◄─ Better ─┐
+//	   ▲  │                      │                       │                      │ └─ Worse ─► degraded
+//	   │  └─────── Failed ───────┴───────────────────────┘                      │                │
+//	   └─ Retry ── waiting ◄───────────────────────────────────────────── Lost ─┴────────────────┘
+//
+// Wedged leads to needs_restart, Refuse to refused, Stop from anywhere to
+// stopped.
+type LinkState uint8
+
+// The states. Only Ready trades; Degraded lets orders that reduce risk through.
+const (
+	Connecting LinkState = iota
+	Handshaking
+	Recovering
+	Ready
+	Degraded
+	Waiting
+	NeedsRestart
+	Refused
+	Stopped
+	numLinkStates
+)
+
+var linkStateNames = [numLinkStates]string{
+	"connecting", "handshaking", "recovering", "ready", "degraded", "waiting", "needs_restart", "refused", "stopped",
+}
+
+func (s LinkState) String() string {
+	if s < numLinkStates {
+		return linkStateNames[s]
+	}
+	return fmt.Sprintf("link(%d)", uint8(s))
+}
+
+// MarshalText makes a LinkState its name.
+func (s LinkState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a state's name.
+func (s *LinkState) UnmarshalText(b []byte) error {
+	for i, n := range linkStateNames {
+		if n == string(b) {
+			*s = LinkState(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("broker: unknown link state %.40q", b)
+}
+
+// LinkSignal is something that happened to the link.
+type LinkSignal uint8
+
+// The signals.
+const (
+	Dialled   LinkSignal = iota // rung tcp reached
+	BothIDs                     // rungs managed_accounts and next_valid_id reached
+	RungsDone                   // all rungs reached
+	Failed                      // this attempt failed; another may do better
+	Wedged                      // enough attempts met a gateway that hangs
+	Refuse                      // refused for good
+	Lost                        // an established session ended
+	Worse                       // no wanted symbol has data, or the gateway lost the venue
+	Better                      // that is over
+	Retry                       // the wait is over, or a person asked
+	Stop                        // we are asked to stop
+	numLinkSignals
+)
+
+var linkSignalNames = [numLinkSignals]string{
+	"dialled", "both_ids", "rungs_done", "failed", "wedged", "refuse", "lost", "worse", "better", "retry", "stop",
+}
+
+func (s LinkSignal) String() string {
+	if s < numLinkSignals {
+		return linkSignalNames[s]
+	}
+	return fmt.Sprintf("signal(%d)", uint8(s))
+}
+
+type linkStep struct {
+	from LinkState
+	sig  LinkSignal
+}
+
+var nextLink = map[linkStep]LinkState{
+	{Connecting, Dialled}: Handshaking,
+	{Connecting, Failed}:  Waiting,
+	{Connecting, Refuse}:  Refused,
+	{Connecting, Stop}:    Stopped,
+
+	{Handshaking, BothIDs}: Recovering,
+	{Handshaking, Failed}:  Waiting,
+	{Handshaking, Wedged}:  NeedsRestart,
+	{Handshaking, Refuse}:  Refused,
+	{Handshaking, Stop}:    Stopped,
+
+	{Recovering, RungsDone}: Ready,
+	{Recovering, Failed}:    Waiting,
+	{Recovering, Lost}:      Waiting,
+	{Recovering, Refuse}:    Refused,
+	{Recovering, Stop}:      Stopped,
+
+	{Ready, Lost}:   Waiting,
+	{Ready, Worse}:  Degraded,
+	{Ready, Refuse}: Refused,
+	{Ready, Stop}:   Stopped,
+
+	{Degraded, Lost}:   Waiting,
+	{Degraded, Better}: Ready,
+	{Degraded, Refuse}: Refused,
+	{Degraded, Stop}:   Stopped,
+
+	{Waiting, Retry}:  Connecting,
+	{Waiting, Wedged}: NeedsRestart,
+	{Waiting, Refuse}: Refused,
+	{Waiting, Stop}:   Stopped,
+
+	{NeedsRestart, Retry}: Connecting,
+	{NeedsRestart, Stop}:  Stopped,
+
+	{Refused, Retry}: Connecting, // only a person's
+	{Refused, Stop}:  Stopped,
+
+	{Stopped, Stop}: Stopped,
+}
+
+// Next returns the state after sig; ok is false when the step is not legal,
+// and the state is then unchanged.
+func (s LinkState) Next(sig LinkSignal) (after LinkState, ok bool) {
+	after, ok = nextLink[linkStep{s, sig}]
+	if !ok {
+		return s, false
+	}
+	return after, true
+}
+
+// Trades reports whether new risk may be taken in this state.
+func (s LinkState) Trades() bool { return s == Ready }
+
+// Link is the whole truth about the link at one instant.
+type Link struct {
+	State     LinkState  `json:"state"`
+	Rung      string     `json:"rung"` // the newest rung reached, or the one that failed
+	Rungs     []Rung     `json:"rungs"`
+	Since     time.Time  `json:"since"` // wall time
+	Cause     string     `json:"cause"` // plain words
+	Advice    string     `json:"advice"`
+	Attempt   int        `json:"attempt"`    // counted from the last ready, the first is 1
+	NextRetry *time.Time `json:"next_retry"` // wall time, nil when none is planned
+	Adapter   string     `json:"adapter"`
+	Facts     Facts      `json:"facts"` // of the session, or what the last attempt established
+}

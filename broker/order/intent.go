@@ -1,0 +1,145 @@
+package order
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"robotrader/broker/market"
+)
+
+// Side is the direction of an order.
+type Side string
+
+// The sides, in the venue's words.
+const (
+	Buy  Side = "BUY"
+	Sell Side = "SELL"
+)
+
+// Signed returns q for a buy and -q for a sell: the change of the position.
+func (s Side) Signed(q market.Qty) market.Qty {
+	if s == Sell {
+		return q.Neg()
+	}
+	return q
+}
+
+// Type says how an order is priced.
+type Type string
+
+// The order types that exist so far.
+const (
+	Market Type = "MKT"
+	Limit  Type = "LMT"
+)
+
+// TIF says how long an order works (time in force).
+type TIF string
+
+// The times in force that exist so far.
+const (
+	Day TIF = "DAY"
+	GTC TIF = "GTC"
+	IOC TIF = "IOC"
+)
+
+// Action tells what an intent asks for.
+type Action string
+
+// The actions. Cancel asks to end the order whose intent is Target.
+const (
+	Place  Action = "place"
+	Cancel Action = "cancel"
+)
+
+// Intent is what somebody wants done, before anybody decided or did anything.
+// Its ID is made by the asker so that asking twice is harmless: the desk
+// answers a known id with what became of it. It travels to the venue as the
+// order's reference (orderRef).
+type Intent struct {
+	ID       string        `json:"id"`
+	Action   Action        `json:"action"`
+	Strategy string        `json:"strategy"` // who asks
+	Symbol   market.Symbol `json:"symbol"`
+	Side     Side          `json:"side,omitempty"`
+	Type     Type          `json:"type,omitempty"`
+	TIF      TIF           `json:"tif,omitempty"`
+	Qty      market.Qty    `json:"qty"`
+	Limit    *market.Price `json:"limit,omitempty"` // for Limit orders
+	Target   string        `json:"target,omitempty"`
+	Reason   string        `json:"reason,omitempty"` // plain words
+	At       time.Time     `json:"at"`               // market time
+}
+
+// ErrBadIntent means that an intent makes no sense, whatever the market does.
+var ErrBadIntent = errors.New("bad order intent")
+
+// refPattern is what every venue takes as an order reference, and no log or
+// bus subject chokes on.
+var refPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,39}$`)
+
+// MaxQty bounds an order's quantity: one million shares, beyond which a
+// number is taken for a mistake.
+var MaxQty = market.Shares(1_000_000)
+
+// Validate returns all that is wrong with the intent, joined; each error wraps
+// [ErrBadIntent] and names field and value.
+func (in Intent) Validate() error {
+	var errs []error
+	bad := func(format string, a ...any) {
+		errs = append(errs, fmt.Errorf("order: "+format+": %w", append(a, ErrBadIntent)...))
+	}
+	if !refPattern.MatchString(in.ID) {
+		bad("id %.60q is not 1 to 40 letters, digits, dots, colons and dashes", in.ID)
+	}
+	if in.At.IsZero() {
+		bad("at: no market time")
+	}
+	switch in.Action {
+	case Cancel:
+		if !refPattern.MatchString(in.Target) {
+			bad("target %.60q of a cancel is no intent id", in.Target)
+		}
+		return errors.Join(errs...)
+	case Place:
+	default:
+		bad("action %.20q is neither place nor cancel", in.Action)
+	}
+	if _, err := market.ParseSymbol(string(in.Symbol)); err != nil {
+		bad("symbol %.40q", in.Symbol)
+	}
+	if in.Side != Buy && in.Side != Sell {
+		bad("side %.20q is neither BUY nor SELL", in.Side)
+	}
+	if in.Qty.Sign() <= 0 || MaxQty.Less(in.Qty) {
+		bad("qty %v is not above 0 and at most %v", in.Qty, MaxQty)
+	}
+	switch in.Type {
+	case Market:
+		if in.Limit != nil {
+			bad("limit %v on a market order", in.Limit)
+		}
+	case Limit:
+		if in.Limit == nil || in.Limit.Sign() <= 0 {
+			bad("limit order without a limit above 0")
+		}
+	default:
+		bad("type %.20q is neither MKT nor LMT", in.Type)
+	}
+	if in.TIF != Day && in.TIF != GTC && in.TIF != IOC {
+		bad("tif %.20q is none of DAY, GTC, IOC", in.TIF)
+	}
+	return errors.Join(errs...)
+}
+
+// Decision is the risk gate's answer to an intent, with the numbers it saw.
+type Decision struct {
+	IntentID string            `json:"intent_id"`
+	Allowed  bool              `json:"allowed"`
+	Rule     string            `json:"rule,omitempty"`   // that refused, such as "max_notional"
+	Reason   string            `json:"reason,omitempty"` // plain words: value, limit, mend
+	At       time.Time         `json:"at"`               // market time
+	Saw      map[string]string `json:"saw,omitempty"`
+}

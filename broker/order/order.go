@@ -1,0 +1,70 @@
+package order
+
+import (
+	"time"
+
+	"robotrader/broker/market"
+)
+
+// Order is what is known about one order. Values are immutable once published.
+type Order struct {
+	Ref      string        `json:"ref"`      // the intent's id, the venue's orderRef; empty for an order made elsewhere
+	OrderID  int64         `json:"order_id"` // the API client's number for it
+	PermID   int64         `json:"perm_id"`  // the venue's number for it, 0 = not told yet
+	ClientID int           `json:"client_id"`
+	Account  string        `json:"account"`
+	Strategy string        `json:"strategy"`
+	Symbol   market.Symbol `json:"symbol"`
+	Side     Side          `json:"side"`
+	Type     Type          `json:"type"`
+	TIF      TIF           `json:"tif"`
+	Qty      market.Qty    `json:"qty"`
+	Limit    *market.Price `json:"limit"`
+	State    State         `json:"state"`
+	Filled   market.Qty    `json:"filled"`    // the sum of its executions
+	AvgPrice *market.Price `json:"avg_price"` // of its executions, nil without one
+	Reason   string        `json:"reason"`    // why it was asked for
+	Note     string        `json:"note"`      // the venue's last words about it
+	Created  time.Time     `json:"created"`   // market time
+	Updated  time.Time     `json:"updated"`   // market time
+}
+
+// Remaining returns what is left to fill, never below 0.
+func (o Order) Remaining() market.Qty {
+	r := o.Qty.Sub(o.Filled)
+	if r.Sign() < 0 {
+		return market.Qty{}
+	}
+	return r
+}
+
+// Fill is one execution. ExecID identifies it: the same execution told twice
+// is one fill. The commission comes later, with a message of its own.
+type Fill struct {
+	ExecID     string        `json:"exec_id"`
+	Ref        string        `json:"ref"`
+	OrderID    int64         `json:"order_id"`
+	PermID     int64         `json:"perm_id"`
+	ClientID   int           `json:"client_id"`
+	Account    string        `json:"account"`
+	Symbol     market.Symbol `json:"symbol"`
+	Side       Side          `json:"side"`
+	Qty        market.Qty    `json:"qty"`
+	Price      market.Price  `json:"price"`
+	Exchange   string        `json:"exchange"`
+	At         time.Time     `json:"at"`         // market time, as the venue told it
+	Commission *market.Money `json:"commission"` // nil until told
+	Currency   string        `json:"currency"`
+	// RealizedPNL is the venue's own figure for this execution, nil when it
+	// opened a position or is not told yet.
+	RealizedPNL *market.Money `json:"realized_pnl"`
+}
+
+// Position is what an account holds of one contract, as somebody told it.
+type Position struct {
+	Account string        `json:"account"`
+	Symbol  market.Symbol `json:"symbol"`
+	ConID   int64         `json:"con_id"`
+	Qty     market.Qty    `json:"qty"`      // negative is short
+	AvgCost *market.Price `json:"avg_cost"` // a share, nil when not told
+}

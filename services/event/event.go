@@ -1,0 +1,271 @@
+// Package event is the contract of the bus: the topics, what travels on each,
+// and how it is encoded. Everything that leaves the process has a golden file
+// in testdata.
+//
+// It promises that a field, once there, keeps its meaning. It does not carry
+// messages; services/bus does.
+//
+// # Design
+//
+// A subject is "trader.<instance>.<topic>", and for ticks the symbol behind
+// it, with dots and blanks made underscores. A payload is one JSON object,
+// [Message]: who published it, the how-manyth of that topic it is, the wall
+// time, and the data. Prices, quantities and amounts are strings; unknown is
+// null, never 0. Core NATS retains nothing, so state has a topic for changes
+// and a request that answers with all of it.
+package event
+
+import (
+	"strings"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// Topic names a subject and the type of what travels on it.
+type Topic[T any] struct{ Name string }
+
+// Query names a request's subject, the type of the question and of the answer.
+type Query[Q, A any] struct{ Name string }
+
+// Message is what a payload holds.
+type Message[T any] struct {
+	Pub  string    `json:"pub"` // who published it: "link", "desk", "runner", "sim"
+	Seq  uint64    `json:"seq"` // counts from 1 for one publisher's process life and subject; a gap is a loss
+	At   time.Time `json:"at"`  // wall time
+	Data T         `json:"data"`
+}
+
+// The topics.
+var (
+	Link      = Topic[broker.Link]{"link"}
+	Tick      = Topic[Ticks]{"desk.ticks"} // the symbol follows
+	Order     = Topic[order.Order]{"desk.order"}
+	Fill      = Topic[order.Fill]{"desk.fill"} // twice: new, then with its commission
+	Position  = Topic[order.Position]{"desk.position"}
+	Account   = Topic[AccountValues]{"desk.account"}
+	Mode      = Topic[ModeChange]{"desk.mode"}
+	Decision  = Topic[Decided]{"desk.decision"}
+	Data      = Topic[DataState]{"desk.data"}
+	Progress  = Topic[Counts]{"desk.progress"}
+	Bar       = Topic[BarUpdate]{"run.bar"}
+	Strategy  = Topic[StrategyState]{"run.strategy"}
+	Portfolio = Topic[PortfolioState]{"run.portfolio"}
+	Notice    = Topic[NoticeText]{"notice"} // any publisher
+	Sim       = Topic[SimState]{"sim"}
+)
+
+// The requests.
+var (
+	OrderRequest   = Query[order.Intent, OrderReply]{"order.request"}
+	HistoryRequest = Query[HistoryQuery, HistoryReply]{"history.request"}
+	LinkState      = Query[Empty, broker.Link]{"link.get"}
+	DeskState      = Query[Empty, Desk]{"desk.get"}
+	RunState       = Query[Empty, Run]{"run.get"}
+)
+
+// Subject returns the subject of a topic or query for one instance. Parts are
+// appended behind dots, with what a subject cannot hold made underscores.
+func Subject(instance, topic string, parts ...string) string {
+	var b strings.Builder
+	b.WriteString("trader.")
+	b.WriteString(token(instance))
+	b.WriteByte('.')
+	b.WriteString(topic)
+	for _, p := range parts {
+		b.WriteByte('.')
+		b.WriteString(token(p))
+	}
+	return b.String()
+}
+
+var unsafe = strings.NewReplacer(".", "_", " ", "_", "*", "_", ">", "_", "\t", "_", "\r", "_", "\n", "_")
+
+func token(s string) string {
+	if s == "" {
+		return "_"
+	}
+	return unsafe.Replace(s)
+}
+
+// Empty is a question without words.
+type Empty struct{}
+
+// Ticks is what one read of the socket brought for one symbol.
+type Ticks struct {
+	Symbol market.Symbol `json:"symbol"`
+	Ticks  []TickData    `json:"ticks"`
+	Frames uint64        `json:"frames"` // the session's market-data frames so far
+}
+
+// TickData is a market.Tick on the bus. A price of null is a price that the
+// venue says is not there now.
+type TickData struct {
+	Kind    string        `json:"kind"` // bid ask trade volume high low open close halted
+	Price   *market.Price `json:"price"`
+	Size    *market.Qty   `json:"size"`
+	At      time.Time     `json:"at"` // market time
+	Delayed bool          `json:"delayed,omitempty"`
+}
+
+// Counts tells how far the desk is with the frames of a session.
+type Counts struct {
+	Ticks   uint64 `json:"ticks"`
+	Reports uint64 `json:"reports"`
+	Written uint64 `json:"written"` // order messages written to the session
+}
+
+// AccountValues are the account's values that changed, or all of them.
+type AccountValues struct {
+	Account string                `json:"account"`
+	Values  []broker.AccountValue `json:"values"`
+}
+
+// ModeChange is the desk's mode and why.
+type ModeChange struct {
+	Mode   broker.Mode `json:"mode"`
+	Reason string      `json:"reason"`
+	Since  time.Time   `json:"since"` // wall time
+}
+
+// Decided is one answer of the risk gate.
+type Decided struct {
+	Intent   order.Intent   `json:"intent"`
+	Decision order.Decision `json:"decision"`
+}
+
+// DataState tells how it stands with one symbol's market data.
+type DataState struct {
+	Symbol market.Symbol `json:"symbol"`
+	// State is one of: wanted (asked for, nothing came), live, delayed, closed
+	// (outside its session), blocked (the venue refused it), lost.
+	State string    `json:"state"`
+	Cause string    `json:"cause"`
+	Since time.Time `json:"since"` // wall time
+}
+
+// OrderReply answers an order request. No reply in time means that the
+// outcome is unknown; asking again with the same id is harmless.
+type OrderReply struct {
+	IntentID string `json:"intent_id"`
+	// Result is one of: written (went to the socket; what the venue makes of
+	// it comes as events), refused (by the gate, the mode or the link: nothing
+	// was sent), invalid (the intent makes no sense), unknown (it may have
+	// been sent).
+	Result  string `json:"result"`
+	Rule    string `json:"rule,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	OrderID int64  `json:"order_id,omitempty"`
+	Known   bool   `json:"known,omitempty"` // asked before; this is what became of it
+	Written uint64 `json:"written"`         // order messages written to this session so far
+}
+
+// The results of an order request.
+const (
+	Written = "written"
+	Refused = "refused"
+	Invalid = "invalid"
+	Unknown = "unknown"
+)
+
+// HistoryQuery asks the desk for closed bars.
+type HistoryQuery struct {
+	Symbol      market.Symbol `json:"symbol"`
+	End         time.Time     `json:"end"`   // market time; zero = now
+	Span        time.Duration `json:"span"`  // nanoseconds
+	Width       time.Duration `json:"width"` // nanoseconds
+	RegularOnly bool          `json:"regular_only"`
+}
+
+// HistoryReply answers it. With an error the bars mean nothing; without one an
+// empty list means that the venue has none.
+type HistoryReply struct {
+	Bars  []market.Bar `json:"bars"`
+	Error string       `json:"error,omitempty"`
+}
+
+// Desk is the desk's whole state.
+type Desk struct {
+	Mode      ModeChange                       `json:"mode"`
+	ReadOnly  bool                             `json:"read_only"`
+	Account   string                           `json:"account"`
+	Orders    []order.Order                    `json:"orders"`    // live ones and the newest ended, at most 500
+	Fills     []order.Fill                     `json:"fills"`     // the newest, at most 500
+	Positions []order.Position                 `json:"positions"` // nil = unknown
+	Values    []broker.AccountValue            `json:"values"`
+	Data      []DataState                      `json:"data"`
+	Details   map[market.Symbol]market.Details `json:"details"`
+	Market    time.Time                        `json:"market"` // market time, zero before the first clock
+	Counts    Counts                           `json:"counts"`
+}
+
+// BarUpdate is a bar that the runner builds or has built.
+type BarUpdate struct {
+	Symbol market.Symbol `json:"symbol"`
+	Width  time.Duration `json:"width"` // nanoseconds
+	Bar    market.Bar    `json:"bar"`
+	Closed bool          `json:"closed"`
+}
+
+// StrategyState tells what a strategy does for one symbol.
+type StrategyState struct {
+	Name   string            `json:"name"`
+	Symbol market.Symbol     `json:"symbol"`
+	State  string            `json:"state"`  // waiting, warming, running, paused, failed
+	Detail string            `json:"detail"` // plain words, such as "12 of 20 bars"
+	Values map[string]string `json:"values"` // what it looks at, such as fast and slow
+	Market time.Time         `json:"market"` // market time
+}
+
+// PortfolioState is cash, profit and loss by the executions: the one set of
+// figures that the product shows. Nil is unknown.
+type PortfolioState struct {
+	Cash       *market.Money  `json:"cash"`
+	Equity     *market.Money  `json:"equity"`   // cash + positions at their newest price
+	Realized   market.Money   `json:"realized"` // before commission, of this run
+	Unrealized *market.Money  `json:"unrealized"`
+	Commission market.Money   `json:"commission"` // as far as told
+	Pending    int            `json:"pending"`    // fills whose commission is not told yet
+	Positions  []PositionView `json:"positions"`
+	Market     time.Time      `json:"market"` // market time
+}
+
+// PositionView is one position of the portfolio.
+type PositionView struct {
+	Symbol     market.Symbol `json:"symbol"`
+	Qty        market.Qty    `json:"qty"`
+	AvgCost    *market.Price `json:"avg_cost"`
+	Last       *market.Price `json:"last"`
+	Unrealized *market.Money `json:"unrealized"`
+	Realized   market.Money  `json:"realized"`
+}
+
+// Run is the runner's whole state.
+type Run struct {
+	Strategies []StrategyState                `json:"strategies"`
+	Portfolio  PortfolioState                 `json:"portfolio"`
+	Bars       map[market.Symbol][]market.Bar `json:"bars"`  // closed, the newest 500, oldest first
+	Width      time.Duration                  `json:"width"` // of the bars, nanoseconds
+}
+
+// NoticeText is something that a person should know.
+type NoticeText struct {
+	Level  string        `json:"level"`  // info, warning, error
+	Source string        `json:"source"` // gateway, desk, runner, risk, …
+	Name   string        `json:"name"`   // event name, such as "farm_ok"
+	Code   int           `json:"code,omitempty"`
+	Text   string        `json:"text"`
+	Symbol market.Symbol `json:"symbol,omitempty"`
+	Ref    string        `json:"ref,omitempty"` // of an order
+}
+
+// SimState tells what is simulated.
+type SimState struct {
+	Simulated bool      `json:"simulated"`
+	Source    string    `json:"source"` // "synthetic AAPL, seed 1" or the files
+	Speed     float64   `json:"speed"`
+	Market    time.Time `json:"market"` // market time
+	Ended     bool      `json:"ended"`  // the replay is over
+}
