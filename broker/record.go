@@ -1,0 +1,82 @@
+package broker
+
+import (
+	"fmt"
+	"time"
+
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// IntentRecord is what the journal keeps of one intent: what was asked, what
+// the gate decided, and which order it became.
+type IntentRecord struct {
+	Intent   order.Intent   `json:"intent"`
+	Decision order.Decision `json:"decision"`
+	Account  string         `json:"account"`
+	ClientID int            `json:"client_id"`
+	// OrderID is the number under which it goes to the venue: the order's own
+	// for a place, the target's for a cancel, 0 for one that was refused.
+	OrderID int64 `json:"order_id"`
+	// Order is the order that a place makes: in state Intended when it is
+	// stored, as last recorded when it is looked up. Nil for a cancel and for
+	// one that was refused.
+	Order *order.Order `json:"order"`
+	Wall  time.Time    `json:"wall"` // when it was stored
+}
+
+// DuplicateIntentError tells that an intent's id is in the journal already.
+// Nothing was stored; Stored is what stands there.
+type DuplicateIntentError struct{ Stored IntentRecord }
+
+func (e *DuplicateIntentError) Error() string {
+	return fmt.Sprintf("broker: intent %.60q is known since %s", e.Stored.Intent.ID, e.Stored.Wall.Format(time.RFC3339Nano))
+}
+
+// Record is one thing that the journal keeps besides intents. Exactly one of
+// the fields behind Market is set.
+type Record struct {
+	Wall   time.Time // when it came
+	Market time.Time // market time then, zero before the first clock
+
+	// Order is an order after a change of its state; the newest one replaces
+	// nothing, it follows.
+	Order *order.Order
+	// Fill is an execution. The same ExecID twice is one fill; the second may
+	// only add what the first did not know.
+	Fill *order.Fill
+	// Commission is what one execution cost. It may come before its Fill.
+	Commission *CommissionReport
+	// Values are values of the account that changed.
+	Values []AccountValue
+	// Mode is the desk's mode after a change.
+	Mode *ModeRecord
+}
+
+// ModeRecord is a mode, since when (wall time) and why.
+type ModeRecord struct {
+	Mode   Mode      `json:"mode"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
+// Books is what a journal remembers of an account at the start of a process.
+type Books struct {
+	// Orders are all orders whose last recorded state is not final, and the
+	// newest of the ended ones; by order of their first record.
+	Orders []order.Order
+	// Fills are the newest executions, oldest first, with the commission where
+	// it is known.
+	Fills []order.Fill
+	// Sent are the newest places that were allowed, oldest first: market time
+	// and notional are what the gate's rates look back upon.
+	Sent []SentRecord
+	// Mode is the last mode recorded, nil when there is none.
+	Mode *ModeRecord
+}
+
+// SentRecord is one order of the past that counts against the gate's rates.
+type SentRecord struct {
+	At       time.Time    // market time of the intent
+	Notional market.Money // as the desk reckoned it, 0 when it could not
+}
