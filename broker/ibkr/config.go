@@ -1,0 +1,100 @@
+package ibkr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config locates the gateway and bounds the waits.
+type Config struct {
+	// Gateway is host:port, or one of the usual places on this machine:
+	// gateway-paper (port 4002), gateway-live (4001), tws-paper (7497),
+	// tws-live (7496). Users can change these ports in the gateway's settings.
+	// Default "127.0.0.1:4002".
+	Gateway string `koanf:"gateway"`
+	// ClientID tells apart the API clients of one gateway, and owns the orders
+	// that it places: keep it for good. Default 1.
+	ClientID int `koanf:"client_id"`
+	// HandshakeTimeout is what the five rungs of the handshake share.
+	// Default 10 s.
+	HandshakeTimeout time.Duration `koanf:"handshake_timeout"`
+	// RequestTimeout bounds the wait for the answer to one request.
+	// Default 10 s.
+	RequestTimeout time.Duration `koanf:"request_timeout"`
+
+	// Dial replaces the TCP dialler in tests. It gets host:port.
+	Dial func(ctx context.Context, address string) (net.Conn, error) `koanf:"-"`
+	// Simulated marks the built-in gateway, and Speed is the speed of its
+	// market time; 0 with Simulated is lock-step. Only adapter "sim" sets them.
+	Simulated bool    `koanf:"-"`
+	Speed     float64 `koanf:"-"`
+	// Log gets the session's own events. Nil = slog.Default.
+	Log *slog.Logger `koanf:"-"`
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		Gateway:          "127.0.0.1:4002",
+		ClientID:         1,
+		HandshakeTimeout: 10 * time.Second,
+		RequestTimeout:   10 * time.Second,
+		Speed:            1,
+	}
+}
+
+// MaxClientID bounds client ids: the wire has 32 bits.
+const MaxClientID = 1<<31 - 1
+
+// Validate returns all that is wrong with c, joined.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf("ibkr: "+format, a...)) }
+	if _, err := Address(c.Gateway); err != nil {
+		errs = append(errs, err)
+	}
+	if c.ClientID < 0 || c.ClientID > MaxClientID {
+		bad("client_id %d is not between 0 and %d", c.ClientID, MaxClientID)
+	}
+	if c.HandshakeTimeout < 100*time.Millisecond || c.HandshakeTimeout > 10*time.Minute {
+		bad("handshake_timeout %v is not between 100ms and 10m", c.HandshakeTimeout)
+	}
+	if c.RequestTimeout < 100*time.Millisecond || c.RequestTimeout > 10*time.Minute {
+		bad("request_timeout %v is not between 100ms and 10m", c.RequestTimeout)
+	}
+	if c.Speed < 0 || !c.Simulated && c.Speed != 1 {
+		bad("speed %v: a real gateway's market time runs at 1", c.Speed)
+	}
+	return errors.Join(errs...)
+}
+
+// ErrBadGateway means that a text names no gateway.
+var ErrBadGateway = errors.New("neither host:port nor one of gateway-paper, gateway-live, tws-paper, tws-live")
+
+// Address returns the host:port that a gateway's name means.
+func Address(gateway string) (string, error) {
+	switch gateway {
+	case "gateway-paper":
+		return "127.0.0.1:4002", nil
+	case "gateway-live":
+		return "127.0.0.1:4001", nil
+	case "tws-paper":
+		return "127.0.0.1:7497", nil
+	case "tws-live":
+		return "127.0.0.1:7496", nil
+	}
+	host, port, err := net.SplitHostPort(gateway)
+	if err != nil || host == "" || strings.ContainsAny(host, " \t\r\n") {
+		return "", fmt.Errorf("ibkr: gateway %.80q: %w", gateway, ErrBadGateway)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", fmt.Errorf("ibkr: gateway %.80q: port %.20q is not between 1 and 65535: %w", gateway, port, ErrBadGateway)
+	}
+	return gateway, nil
+}

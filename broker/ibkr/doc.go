@@ -1,0 +1,35 @@
+// Package ibkr is the adapter "ibkr": it speaks the TWS socket protocol with
+// IB Gateway and TWS as a client, server versions 176 to 200.
+//
+// It promises that [Adapter.Open] returns a session only when both the account
+// list and the next order id are known, that a failed Open leaves nothing
+// behind, that every socket is closed well on every path (write side first,
+// what still comes is read, then the rest: a gateway that finds a half-closed
+// or reset socket may block later handshakes), that order reports never drop,
+// and that every request ends with its answer, the venue's error, or
+// [broker.ErrNoAnswer]. It does not promise that a request was understood as
+// meant, nor that an order that was written exists: events tell.
+//
+// # Design
+//
+// One goroutine reads the socket. It takes what one read brings, decodes every
+// whole frame in it, and hands everything on at once, so that ticks which came
+// together travel together. Answers go to the request that waits for them;
+// everything else, and every order report in any case, becomes a [broker.Batch]
+// that [Session.Events] fetches. Nobody is called back, so nobody can hold up
+// the reader, with one exception that is meant: when 65,536 trades are pending
+// the reader stops reading until they are fetched, and says so.
+//
+// Writes go out on the caller's goroutine, so that an order costs no hop. A
+// sliding window lets at most 45 messages out in any one second; when it is
+// full, cancels go before orders before everything else.
+//
+// Codes of the venue are told apart in one table, codes.go. A code that is not
+// in it is a warning, and never ends an order.
+//
+// Market time: a tick of type 45 (last timestamp) gives the time of the next
+// trade of its symbol. Every other tick carries the newest market time known:
+// the gateway's clock as the newest answer to a time request told it, moved on
+// by the wall time since (times the speed, when the gateway is the simulated
+// one), and never behind a timestamp that a tick brought.
+package ibkr

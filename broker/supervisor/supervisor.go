@@ -1,0 +1,278 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"robotrader/broker"
+)
+
+// Parts is what a supervisor works with.
+type Parts struct {
+	Adapter broker.Adapter
+	Open    broker.OpenConfig
+	// Steps are the rungs after the handshake, in order. A step must end when
+	// its context does.
+	Steps []broker.Step
+	// Serve takes the session's events until it ends, and returns why it
+	// ended; it must end when ctx does. It starts when the handshake is
+	// complete, before the steps.
+	Serve func(ctx context.Context, s broker.Session) error
+	// Publish is told every change, one at a time and in order. It must not
+	// block, nor call the supervisor's Degrade, Recover or Reconnect. Nil
+	// tells nobody.
+	Publish func(broker.Link)
+	Log     *slog.Logger // nil = slog.Default
+}
+
+// Supervisor owns the link to the venue. Make one with New.
+type Supervisor struct {
+	cfg   Config
+	parts Parts
+
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when the goroutine has gone
+	kick    chan struct{} // a person asked to reconnect
+	refusal chan error
+
+	turn sync.Mutex // held over a change and its publication: it keeps them in order
+
+	mu      sync.Mutex    // guards what follows
+	link    broker.Link   // its slices are replaced, never changed
+	changed chan struct{} // closed and replaced at every change
+	lost    chan struct{} // of the session that is ready; nil without one
+	worse   *trouble      // told by Degrade in this session and not over
+	started bool
+	ready   bool // was ready once
+	err     error
+
+	// Of the goroutine alone.
+	fails   int // in a row, for the waits
+	wedged  int // in a row
+	attempt int // since the last ready
+}
+
+type trouble struct{ cause, advice string }
+
+// New returns a supervisor that has not started: its state is connecting, and
+// says so.
+func New(cfg Config, parts Parts) *Supervisor {
+	if parts.Publish == nil {
+		parts.Publish = func(broker.Link) {}
+	}
+	if parts.Log == nil {
+		parts.Log = slog.Default()
+	}
+	return &Supervisor{
+		cfg:     cfg,
+		parts:   parts,
+		done:    make(chan struct{}),
+		kick:    make(chan struct{}, 1),
+		refusal: make(chan error, 1),
+		changed: make(chan struct{}),
+		link: broker.Link{
+			State: broker.Connecting, Since: time.Now(), Adapter: parts.Adapter.Name(),
+			Cause: "not started yet", Advice: "wait",
+		},
+	}
+}
+
+// Start begins connecting and returns at once. The goroutine lives until Stop.
+func (s *Supervisor) Start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.started, s.cancel = true, cancel
+	go s.run(ctx)
+}
+
+// Stop ends the session well, then the goroutine, and returns when it has gone
+// or ctx has. It may be called in any state, also before Start, and twice.
+func (s *Supervisor) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.started {
+		s.started = true // a Start that comes later starts nothing
+		s.cancel = func() {}
+		s.mu.Unlock()
+		s.signal(broker.Stop, stopped)
+		close(s.done)
+		return nil
+	}
+	s.mu.Unlock()
+	s.cancel()
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("supervisor: stop in state %v: %w", s.Link().State, ctx.Err())
+	}
+}
+
+// Link returns where the link stands.
+func (s *Supervisor) Link() broker.Link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.link
+}
+
+// FirstRefusal gives at most one error: the one that refused the link for good
+// before it was ever ready. A refusal after a first ready is a state only.
+func (s *Supervisor) FirstRefusal() <-chan error { return s.refusal }
+
+// AwaitReady blocks until the link is ready. Lost is closed when that session
+// ends, however it does; a degraded link is not lost. The error satisfies
+// [broker.ErrRefused] when waiting is pointless, because the link is refused
+// or stopped (after a person's Reconnect, waiting again has a point again), or
+// is ctx's.
+func (s *Supervisor) AwaitReady(ctx context.Context) (lost <-chan struct{}, err error) {
+	for {
+		s.mu.Lock()
+		state, gone, changed, cause := s.link.State, s.lost, s.changed, s.err
+		s.mu.Unlock()
+		switch state {
+		case broker.Ready:
+			return gone, nil
+		case broker.Refused:
+			return nil, cause
+		case broker.Stopped:
+			return nil, fmt.Errorf("supervisor: await ready: stopped: %w", broker.ErrRefused)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("supervisor: await ready in state %v: %w", state, ctx.Err())
+		}
+	}
+}
+
+// Degrade tells that the session stands and trading may not open new risk, as
+// when no wanted symbol has data. While the rungs are climbed it is kept and
+// takes effect when they are done. Without a session it says nothing.
+func (s *Supervisor) Degrade(cause, advice string) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	switch s.Link().State {
+	case broker.Recovering:
+		s.mu.Lock()
+		s.worse = &trouble{cause, advice}
+		s.mu.Unlock()
+	case broker.Ready:
+		s.apply(func(l *broker.Link) { l.Cause, l.Advice = cause, advice }, broker.Worse)
+	case broker.Degraded:
+		s.apply(func(l *broker.Link) { l.Cause, l.Advice = cause, advice })
+	default: // no session to degrade
+	}
+}
+
+// Recover tells that what Degrade told is over.
+func (s *Supervisor) Recover() {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.mu.Lock()
+	s.worse = nil
+	state := s.link.State
+	s.mu.Unlock()
+	if state == broker.Degraded {
+		s.apply(readyWords, broker.Better)
+	}
+}
+
+// Reconnect is a person's: it cuts a wait short, also the endless one of a
+// refused link, and closes a session that is open in order to make a new one.
+// An attempt that is under way goes on.
+func (s *Supervisor) Reconnect() {
+	select {
+	case s.kick <- struct{}{}:
+	default: // one is pending
+	}
+}
+
+func readyWords(l *broker.Link) {
+	l.Cause, l.Advice = "every rung reached", "nothing to do"
+}
+
+func stopped(l *broker.Link) {
+	l.Cause, l.Advice, l.NextRetry = "asked to stop", "start the trader again to connect", nil
+}
+
+// signal makes the steps of the state table and publishes the result once.
+func (s *Supervisor) signal(sig broker.LinkSignal, edit func(*broker.Link)) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.apply(edit, sig)
+}
+
+// apply needs turn. Without a signal it changes words only. A signal that is
+// not legal is a fault of this package: it is logged, and nothing changes.
+func (s *Supervisor) apply(edit func(*broker.Link), signals ...broker.LinkSignal) {
+	s.mu.Lock()
+	l := s.link
+	for _, sig := range signals {
+		after, ok := l.State.Next(sig)
+		if !ok {
+			s.mu.Unlock()
+			s.parts.Log.Error("link_signal_not_legal", "state", l.State.String(), "signal", sig.String())
+			return
+		}
+		l.State = after
+	}
+	edit(&l)
+	if l.State != s.link.State {
+		l.Since = time.Now()
+	}
+	if open := l.State == broker.Ready || l.State == broker.Degraded; open && s.lost == nil {
+		s.lost = make(chan struct{})
+		s.ready = true
+	} else if !open && s.lost != nil {
+		close(s.lost)
+		s.lost = nil
+	}
+	s.link = l
+	close(s.changed)
+	s.changed = make(chan struct{})
+	s.mu.Unlock()
+	s.parts.Publish(l)
+}
+
+// reached takes a rung from the adapter or a step.
+func (s *Supervisor) reached(r broker.Rung) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	var signals []broker.LinkSignal
+	if r.Name == broker.RungTCP && r.OK && s.Link().State == broker.Connecting {
+		signals = append(signals, broker.Dialled)
+	}
+	s.apply(func(l *broker.Link) {
+		l.Rung = r.Name
+		l.Rungs = append(slices.Clip(l.Rungs), r)
+		if r.OK {
+			l.Cause, l.Advice = "rung "+r.Name+" reached", "wait"
+		}
+	}, signals...)
+}
+
+// refuse keeps the error for those who wait, and tells cmd when the link was
+// never ready.
+func (s *Supervisor) refuse(err error) {
+	if !errors.Is(err, broker.ErrRefused) {
+		err = fmt.Errorf("%w: %w", broker.ErrRefused, err)
+	}
+	s.mu.Lock()
+	s.err = err
+	first := !s.ready
+	s.mu.Unlock()
+	if first {
+		select {
+		case s.refusal <- err:
+		default: // told before, and a person tried again
+		}
+	}
+}
