@@ -81,6 +81,23 @@ func Subject(instance, topic string, parts ...string) string {
 	return b.String()
 }
 
+// HasSymbol reports whether the subjects of a topic carry a symbol behind the
+// topic's name.
+func HasSymbol(topic string) bool { return topic == Tick.Name }
+
+// TopicOf returns the topic that a subject of the instance belongs to, without
+// a symbol, or "" when it is no subject of the instance.
+func TopicOf(instance, subject string) string {
+	topic, ok := strings.CutPrefix(subject, Subject(instance, ""))
+	if !ok {
+		return ""
+	}
+	if strings.HasPrefix(topic, Tick.Name+".") {
+		return Tick.Name
+	}
+	return topic
+}
+
 var unsafe = strings.NewReplacer(".", "_", " ", "_", "*", "_", ">", "_", "\t", "_", "\r", "_", "\n", "_")
 
 func token(s string) string {

@@ -1,0 +1,450 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func start(t testing.TB) *Server {
+	t.Helper()
+	s, err := Start(DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(within(t, 5*time.Second)); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func within(t testing.TB, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func connect(t testing.TB, s *Server, name string) *Conn {
+	t.Helper()
+	c, err := s.Connect(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// next waits for one value of a channel, with a deadline.
+func next[T any](t testing.TB, ch <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(5 * time.Second):
+		t.Fatalf("no %s within 5 s", what)
+		panic("unreachable")
+	}
+}
+
+func TestPublishArrivesAsItWas(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	got := make(chan event.Message[order.Order], 1)
+	if _, err := Subscribe(run, event.Order, Keep, func(m event.Message[order.Order]) { got <- m }); err != nil {
+		t.Fatal(err)
+	}
+	want := order.Order{Ref: "a-1", OrderID: 7, Symbol: "AAPL", Qty: market.Shares(3), State: order.Working}
+	before := time.Now()
+	if err := Publish(desk, event.Order, want); err != nil {
+		t.Fatal(err)
+	}
+	m := next(t, got, "order")
+	if diff := cmp.Diff(want, m.Data, cmp.Comparer(func(a, b market.Qty) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+	if m.Pub != "desk" || m.Seq != 1 || m.At.Before(before.Add(-time.Second)) || m.At.After(time.Now()) {
+		t.Errorf("envelope is %q %d %v", m.Pub, m.Seq, m.At)
+	}
+}
+
+func TestTicksAreReceivedForAllSymbolsOrOne(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	all, one := make(chan market.Symbol, 8), make(chan market.Symbol, 8)
+	if _, err := Subscribe(run, event.Tick, Bounded(8), func(m event.Message[event.Ticks]) { all <- m.Data.Symbol }); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Subscribe(run, event.Tick, Bounded(8), func(m event.Message[event.Ticks]) { one <- m.Data.Symbol }, "BRK.B")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sym := range []market.Symbol{"AAPL", "BRK.B"} {
+		if err := Publish(desk, event.Tick, event.Ticks{Symbol: sym}, string(sym)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, b := next(t, all, "tick"), next(t, all, "tick"); a != "AAPL" || b != "BRK.B" {
+		t.Errorf("all symbols: %v, %v", a, b)
+	}
+	if a := next(t, one, "tick"); a != "BRK.B" {
+		t.Errorf("one symbol: %v", a)
+	}
+}
+
+func TestSubscribeAllKeepsOrderAcrossTopics(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	type seen struct {
+		topic string
+		n     uint64
+	}
+	got := make(chan seen, 4000)
+	if _, err := SubscribeAll(run, "desk", Keep, func(topic string, raw []byte) {
+		switch topic {
+		case event.Tick.Name:
+			m, err := Decode[event.Ticks](raw)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- seen{topic, m.Data.Frames}
+		case event.Progress.Name:
+			m, err := Decode[event.Counts](raw)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- seen{topic, m.Data.Ticks}
+		default:
+			t.Errorf("topic %q", topic)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// A question on desk.get lies below the prefix and must not be seen.
+	if _, err := Reply(desk, event.DeskState, func(context.Context, event.Empty) event.Desk { return event.Desk{} }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Ask(within(t, 5*time.Second), run, event.DeskState, event.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(2000) {
+		var err error
+		if i%2 == 0 {
+			err = Publish(desk, event.Tick, event.Ticks{Symbol: "AAPL", Frames: i}, "AAPL")
+		} else {
+			err = Publish(desk, event.Progress, event.Counts{Ticks: i})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range uint64(2000) {
+		want := event.Tick.Name
+		if i%2 == 1 {
+			want = event.Progress.Name
+		}
+		if g := next(t, got, "message"); g.n != i || g.topic != want {
+			t.Fatalf("message %d is %v", i, g)
+		}
+	}
+}
+
+func TestBoundedDropsCountsAndTells(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	entered, leave := make(chan uint64, 64), make(chan struct{})
+	gaps := make(chan Gap, 64)
+	sub, err := Subscribe(run, event.Progress, Bounded(4), func(m event.Message[event.Counts]) {
+		entered <- m.Seq
+		<-leave
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub.OnGap(func(g Gap) { gaps <- g })
+	keep := make(chan uint64, 64)
+	if _, err := Subscribe(run, event.Progress, Keep, func(m event.Message[event.Counts]) { keep <- m.Seq }); err != nil {
+		t.Fatal(err)
+	}
+	publish := func(n int) {
+		for range n {
+			if err := Publish(desk, event.Progress, event.Counts{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	publish(1)
+	next(t, entered, "message") // the handler hangs, its queue is empty
+	publish(20)
+	for i := range uint64(21) { // Keep got them all; so they all passed the bounded queue
+		if n := next(t, keep, "kept message"); n != i+1 {
+			t.Fatalf("kept %d, want %d", n, i+1)
+		}
+	}
+	close(leave)
+	last := uint64(1)
+	for range 4 {
+		n := next(t, entered, "queued message")
+		if n != last+1 {
+			t.Fatalf("after %d came %d: what waits must be whole", last, n)
+		}
+		last = n
+	}
+	publish(1)
+	if n := next(t, entered, "message after the gap"); n != 22 {
+		t.Fatalf("after the gap came %d", n)
+	}
+	g := next(t, gaps, "gap")
+	if g.Pub != "desk" || g.Lost != 16 || g.Next != 22 || sub.Gaps() != 16 {
+		t.Errorf("gap %+v, count %d; want 16 lost before 22", g, sub.Gaps())
+	}
+}
+
+func TestGapsOfRestartsAndLateJoins(t *testing.T) {
+	s := start(t)
+	c := connect(t, s, "x")
+	sub := &Sub{conn: c, newest: map[string]uint64{}}
+	for _, step := range []struct {
+		pub  string
+		seq  uint64
+		gaps uint64
+	}{
+		{"desk", 57, 0}, // a late-comer has lost nothing
+		{"desk", 58, 0},
+		{"desk", 60, 1},
+		{"run", 3, 1},
+		{"desk", 60, 1}, // told twice
+		{"desk", 61, 1},
+		{"desk", 1, 1}, // a new life
+		{"desk", 5, 4},
+		{"outside", 0, 4}, // not numbered
+		{"run", 4, 4},
+	} {
+		if sub.check("s", step.pub, step.seq); sub.Gaps() != step.gaps {
+			t.Fatalf("after %s %d: %d lost, want %d", step.pub, step.seq, sub.Gaps(), step.gaps)
+		}
+	}
+}
+
+func TestAsk(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	ask := func(id string) (event.OrderReply, error) {
+		return Ask(within(t, 5*time.Second), run, event.OrderRequest, order.Intent{ID: id})
+	}
+	if _, err := ask("a"); !errors.Is(err, ErrNobody) {
+		t.Errorf("without a responder: %v, want ErrNobody", err)
+	}
+	sub, err := Reply(desk, event.OrderRequest, func(_ context.Context, in order.Intent) event.OrderReply {
+		return event.OrderReply{IntentID: in.ID, Result: event.Written, OrderID: 12}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ask("b")
+	if err != nil || got.IntentID != "b" || got.OrderID != 12 {
+		t.Errorf("answer %+v, %v", got, err)
+	}
+	if _, err := Ask(context.Background(), run, event.OrderRequest, order.Intent{}); !errors.Is(err, ErrNoDeadline) {
+		t.Errorf("without a deadline: %v, want ErrNoDeadline", err)
+	}
+	other := connect(t, s, "other")
+	again := func() (*Sub, error) {
+		return Reply(other, event.OrderRequest, func(context.Context, order.Intent) event.OrderReply { return event.OrderReply{} })
+	}
+	if _, err := again(); err == nil || !strings.Contains(err.Error(), "desk answers it") {
+		t.Errorf("second responder: %v", err)
+	}
+	if err := sub.Stop(within(t, 5*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask("c"); !errors.Is(err, ErrNobody) {
+		t.Errorf("after Stop: %v, want ErrNobody", err)
+	}
+	if _, err := again(); err != nil {
+		t.Errorf("after Stop the place is free: %v", err)
+	}
+}
+
+func TestAskWithoutAnswerIsUnknown(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	leave := make(chan struct{})
+	if _, err := Reply(desk, event.DeskState, func(context.Context, event.Empty) event.Desk { <-leave; return event.Desk{} }); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	_, err := Ask(ctx, run, event.DeskState, event.Empty{})
+	if !errors.Is(err, ErrNoAnswer) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrNobody) {
+		t.Errorf("no answer: %v", err)
+	}
+	close(leave)
+}
+
+func TestUndecodableIsCountedAndAnswered(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	got := make(chan event.Message[order.Order], 1)
+	if _, err := Subscribe(run, event.Order, Keep, func(m event.Message[order.Order]) { got <- m }); err != nil {
+		t.Fatal(err)
+	}
+	raw := func(subject, body string) {
+		if err := desk.pub.Publish(subject, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	subject := event.Subject(s.Instance(), event.Order.Name)
+	for _, body := range []string{"", "{", `{"data":{"qty":1e400}}`, `{"data":{"state":"odd"}}`, `{"seq":-1}`} {
+		raw(subject, body)
+	}
+	raw(subject, `{"pub":"py","data":{"ref":"r","qty":"2","filled":"0","state":"sent"}}`)
+	if m := next(t, got, "the good one"); m.Data.Ref != "r" || m.Pub != "py" {
+		t.Errorf("got %+v", m)
+	}
+	if n := run.Undecodable(); n != 5 {
+		t.Errorf("%d counted, want 5", n)
+	}
+	if _, err := Reply(desk, event.OrderRequest, func(context.Context, order.Intent) event.OrderReply {
+		t.Error("a bad question reached the handler")
+		return event.OrderReply{}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	odd := event.Query[map[string]string, event.OrderReply]{Name: event.OrderRequest.Name}
+	_, err := Ask(within(t, 5*time.Second), run, odd, map[string]string{"qty": "many"})
+	if !errors.Is(err, ErrNotUnderstood) || errors.Is(err, ErrNoAnswer) {
+		t.Errorf("bad question: %v, want ErrNotUnderstood at once", err)
+	}
+}
+
+func TestNamesAndClosing(t *testing.T) {
+	s := start(t)
+	desk := connect(t, s, "desk")
+	if _, err := s.Connect("desk"); err == nil {
+		t.Error("one name, two connections")
+	}
+	for _, bad := range []string{"", `a"b`, "a.b", strings.Repeat("x", 33)} {
+		if _, err := s.Connect(bad); err == nil {
+			t.Errorf("name %q was taken", bad)
+		}
+	}
+	if err := Publish(desk, event.Progress, event.Counts{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := desk.Close(within(t, time.Second)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := Publish(desk, event.Progress, event.Counts{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("publish after close: %v", err)
+	}
+	if _, err := Subscribe(desk, event.Progress, Keep, func(event.Message[event.Counts]) {}); !errors.Is(err, ErrClosed) {
+		t.Errorf("subscribe after close: %v", err)
+	}
+	if _, err := Ask(within(t, time.Second), desk, event.DeskState, event.Empty{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("ask after close: %v", err)
+	}
+	// The numbering is of the process's life: it goes on in the next connection.
+	run := connect(t, s, "run")
+	got := make(chan uint64, 1)
+	if _, err := Subscribe(run, event.Progress, Keep, func(m event.Message[event.Counts]) { got <- m.Seq }); err != nil {
+		t.Fatal(err)
+	}
+	if err := Publish(connect(t, s, "desk"), event.Progress, event.Counts{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := next(t, got, "message"); n != 2 {
+		t.Errorf("numbered %d, want 2", n)
+	}
+}
+
+func TestStopIsBoundedByAHangingHandler(t *testing.T) {
+	s := start(t)
+	desk := connect(t, s, "desk")
+	entered, leave := make(chan struct{}), make(chan struct{})
+	sub, err := Subscribe(desk, event.Link, Keep, func(event.Message[broker.Link]) { close(entered); <-leave })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Publish(desk, event.Link, broker.Link{}); err != nil {
+		t.Fatal(err)
+	}
+	next(t, entered, "call")
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := sub.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "link") {
+		t.Errorf("Stop of a hanging handler: %v, want a named deadline error", err)
+	}
+	close(leave)
+	if err := sub.Stop(within(t, 5*time.Second)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigTellsAllFaults(t *testing.T) {
+	err := Config{URL: "nats://h:4222", Listen: ":4222", Instance: "a.b"}.Validate()
+	for _, part := range []string{"bus.url", "bus.listen", "bus.instance", "not built yet", "nats://h:4222"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("error %v does not name %s", err, part)
+		}
+	}
+	if err := DefaultConfig().Validate(); err != nil {
+		t.Error(err)
+	}
+	if _, err := Start(Config{URL: "nats://h:4222", Instance: "main"}); err == nil {
+		t.Error("started on a bus that is not built")
+	}
+}
+
+// TestCrossTraffic has two connections publish to each other and to
+// themselves as fast as they can: a circle of waits would stop it.
+func TestCrossTraffic(t *testing.T) {
+	s := start(t)
+	a, b := connect(t, s, "a"), connect(t, s, "b")
+	const n = 5000
+	big := event.NoticeText{Text: strings.Repeat("x", 2000)}
+	done := make(chan string, 4)
+	for _, c := range []*Conn{a, b} {
+		left := 2 * n
+		if _, err := Subscribe(c, event.Notice, Keep, func(event.Message[event.NoticeText]) {
+			if left--; left == 0 {
+				done <- c.Name()
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Subscribe(c, event.Notice, Bounded(2), func(event.Message[event.NoticeText]) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []*Conn{a, b} {
+		go func() {
+			for range n {
+				if err := Publish(c, event.Notice, big); err != nil {
+					done <- fmt.Sprint(err)
+					return
+				}
+			}
+		}()
+	}
+	for range 2 {
+		if name := next(t, done, "end of the cross traffic"); name != "a" && name != "b" {
+			t.Fatal(name)
+		}
+	}
+}

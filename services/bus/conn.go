@@ -1,0 +1,127 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"robotrader/services/event"
+)
+
+// The kinds of error on which code branches.
+var (
+	// ErrClosed means that the connection or the bus is closed.
+	ErrClosed = errors.New("bus: closed")
+	// ErrNobody means that nobody answers a query: nothing was done.
+	ErrNobody = errors.New("bus: nobody answers")
+	// ErrNoDeadline means that a question was asked without a deadline.
+	ErrNoDeadline = errors.New("bus: a question needs a deadline")
+	// ErrNoAnswer means that no answer came in time: the outcome is unknown.
+	ErrNoAnswer = errors.New("bus: no answer in time")
+	// ErrNotUnderstood means that question or answer could not be read. When
+	// the question was not read, nothing was done.
+	ErrNotUnderstood = errors.New("bus: not understood")
+)
+
+// Conn is one publisher's and subscriber's place on the bus. It is safe for
+// concurrent use.
+type Conn struct {
+	name     string
+	server   *Server
+	seq      *sequence
+	pub, sub *nats.Conn // pub writes and asks, sub receives
+	bad      atomic.Uint64
+
+	mu     sync.Mutex // guards what follows
+	subs   map[*Sub]struct{}
+	closed bool
+}
+
+// Name returns the name under which the connection publishes.
+func (c *Conn) Name() string { return c.name }
+
+// Undecodable returns how many payloads could not be decoded so far.
+func (c *Conn) Undecodable() uint64 { return c.bad.Load() }
+
+// Publish sends data on a topic. Parts follow the topic's name in the subject,
+// such as a tick's symbol. It returns when the server has read the message.
+func Publish[T any](c *Conn, t event.Topic[T], data T, parts ...string) error {
+	body, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("bus: publish %s: %w", t.Name, err)
+	}
+	subject := event.Subject(c.server.instance, t.Name, parts...)
+	c.seq.mu.Lock()
+	defer c.seq.mu.Unlock()
+	n := c.seq.topics[subject] + 1
+	if err := c.pub.Publish(subject, c.envelope(n, body)); err != nil {
+		return fmt.Errorf("bus: publish %s: %w", t.Name, closedErr(err))
+	}
+	c.seq.topics[subject] = n // a message that was not sent leaves no gap
+	return nil
+}
+
+// envelope writes an event.Message around data that is encoded already.
+func (c *Conn) envelope(seq uint64, data []byte) []byte {
+	b := make([]byte, 0, len(data)+len(c.name)+96)
+	b = append(b, `{"pub":"`...)
+	b = append(b, c.name...) // Connect lets no character in that JSON escapes
+	b = append(b, `","seq":`...)
+	b = strconv.AppendUint(b, seq, 10)
+	b = append(b, `,"at":"`...)
+	b = time.Now().UTC().AppendFormat(b, time.RFC3339Nano)
+	b = append(b, `","data":`...)
+	b = append(b, data...)
+	return append(b, '}')
+}
+
+// Decode reads a payload.
+func Decode[T any](raw []byte) (event.Message[T], error) {
+	var m event.Message[T]
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return event.Message[T]{}, fmt.Errorf("bus: payload %.80q: %w", raw, err)
+	}
+	return m, nil
+}
+
+// Close ends the connection's subscriptions and answers, sees to it that what
+// was published is on its way, and closes. It may be called twice.
+func (c *Conn) Close(ctx context.Context) error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil
+	}
+	c.closed = true
+	subs := make([]*Sub, 0, len(c.subs))
+	for s := range c.subs {
+		subs = append(subs, s)
+	}
+	c.mu.Unlock()
+	var errs []error
+	for _, s := range subs {
+		if err := s.Stop(ctx); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	c.sub.Close()
+	c.pub.Close()
+	c.server.mu.Lock()
+	delete(c.server.conns, c.name)
+	c.server.mu.Unlock()
+	return errors.Join(errs...)
+}
+
+func closedErr(err error) error {
+	if errors.Is(err, nats.ErrConnectionClosed) {
+		return ErrClosed
+	}
+	return err
+}

@@ -1,0 +1,215 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
+
+	"robotrader/services/event"
+)
+
+// Policy says what happens when a subscription's queue grows: its zero value
+// is [Keep], everything else comes from [Bounded].
+type Policy int
+
+// Keep never drops: for orders, fills, links and modes, and for a subscriber
+// of everything who decides himself. Memory is the bound; beyond KeepMark
+// waiting messages every doubling is logged, because the handler is too slow.
+const Keep Policy = 0
+
+// KeepMark is where a [Keep] subscription begins to complain: more than a
+// second of orders and fills at any rate that a venue's pacing allows.
+const KeepMark = 4096
+
+// Bounded drops the newest message when n wait already. What was dropped is
+// counted and told as a gap. An n below 1 means 1.
+func Bounded(n int) Policy { return Policy(max(n, 1)) }
+
+// Gap tells of messages of one publisher that never came.
+type Gap struct {
+	Subject string
+	Pub     string
+	Lost    uint64
+	Next    uint64 // the number of the message after the gap
+}
+
+// Sub is one subscription. Its handler runs on one goroutine that the
+// subscription owns, one message at a time.
+type Sub struct {
+	conn    *Conn
+	nats    *nats.Subscription
+	subject string
+	policy  Policy
+	done    chan struct{} // closed when the handler's goroutine has gone
+	release func()
+
+	gaps   atomic.Uint64
+	late   atomic.Uint64     // duplicates and messages out of order
+	mark   int               // only the handler's goroutine: the next queue length to complain at
+	newest map[string]uint64 // only the handler's goroutine: publisher and subject → newest number
+
+	mu    sync.Mutex // guards onGap
+	onGap func(Gap)
+}
+
+// Subscribe calls fn for every message of a topic. A topic whose subjects
+// carry a symbol (see [event.HasSymbol]) is received for all symbols unless
+// parts name one.
+func Subscribe[T any](c *Conn, t event.Topic[T], p Policy, fn func(event.Message[T]), parts ...string) (*Sub, error) {
+	subject := event.Subject(c.server.instance, t.Name, parts...)
+	if len(parts) == 0 && event.HasSymbol(t.Name) {
+		subject += ".*"
+	}
+	return c.subscribe(subject, p, func(s *Sub, m *nats.Msg) {
+		msg, err := Decode[T](m.Data)
+		if err != nil {
+			s.undecodable(m, err)
+			return
+		}
+		s.check(m.Subject, msg.Pub, msg.Seq)
+		fn(msg)
+	})
+}
+
+// SubscribeAll calls fn for every message of all topics that begin with
+// prefix, such as "desk", in the order in which they came, on one goroutine.
+// An empty prefix means all topics. Questions and answers are left out. fn may
+// keep raw, and decodes it with [Decode]; the topic comes without its symbol.
+func SubscribeAll(c *Conn, prefix string, p Policy, fn func(topic string, raw []byte)) (*Sub, error) {
+	subject := event.Subject(c.server.instance, prefix) + ".>"
+	if prefix == "" {
+		subject = event.Subject(c.server.instance, ">")
+	}
+	return c.subscribe(subject, p, func(s *Sub, m *nats.Msg) {
+		if m.Reply != "" { // a question
+			return
+		}
+		var head struct {
+			Pub string `json:"pub"`
+			Seq uint64 `json:"seq"`
+		}
+		if err := json.Unmarshal(m.Data, &head); err != nil {
+			s.undecodable(m, err)
+			return
+		}
+		s.check(m.Subject, head.Pub, head.Seq)
+		fn(event.TopicOf(c.server.instance, m.Subject), m.Data)
+	})
+}
+
+func (c *Conn) subscribe(subject string, p Policy, fn func(*Sub, *nats.Msg)) (*Sub, error) {
+	s := &Sub{
+		conn: c, subject: subject, policy: p, mark: KeepMark,
+		done: make(chan struct{}), newest: map[string]uint64{},
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, fmt.Errorf("bus: subscribe %s: %w", subject, ErrClosed)
+	}
+	ns, err := c.sub.Subscribe(subject, func(m *nats.Msg) { s.watchQueue(m); fn(s, m) })
+	if err != nil {
+		return nil, fmt.Errorf("bus: subscribe %s: %w", subject, closedErr(err))
+	}
+	s.nats = ns
+	ns.SetClosedHandler(func(string) { close(s.done) })
+	limit := -1
+	if p != Keep {
+		limit = int(p) + 1 // NATS counts the one that is being handled
+	}
+	if err := ns.SetPendingLimits(limit, -1); err != nil {
+		return nil, fmt.Errorf("bus: subscribe %s: %w", subject, err)
+	}
+	if err := c.sub.FlushTimeout(callWait); err != nil {
+		_ = ns.Unsubscribe()
+		return nil, fmt.Errorf("bus: subscribe %s: the server is silent: %w", subject, closedErr(err))
+	}
+	c.subs[s] = struct{}{}
+	return s, nil
+}
+
+// Gaps returns how many messages were lost so far.
+func (s *Sub) Gaps() uint64 { return s.gaps.Load() }
+
+// OnGap has fn called for each gap, on the handler's goroutine and before the
+// message that showed it.
+func (s *Sub) OnGap(fn func(Gap)) {
+	s.mu.Lock()
+	s.onGap = fn
+	s.mu.Unlock()
+}
+
+// Stop ends the subscription and waits until its handler has returned or ctx
+// has ended. What waits in its queue is not handled. It must not be called by
+// the handler itself, which would wait for itself.
+func (s *Sub) Stop(ctx context.Context) error {
+	s.conn.mu.Lock()
+	delete(s.conn.subs, s)
+	s.conn.mu.Unlock()
+	if s.nats.IsValid() {
+		_ = s.nats.Unsubscribe() // fails only when it is gone already
+	}
+	if s.release != nil {
+		s.release()
+	}
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("bus: stop: the handler of %s did not return: %w", s.subject, ctx.Err())
+	}
+}
+
+// check compares a message's number with the one before it.
+func (s *Sub) check(subject, pub string, seq uint64) {
+	key := pub + " " + subject
+	before, seen := s.newest[key]
+	switch {
+	case seq == 0: // not numbered: from outside
+		return
+	case !seen, seq == before+1, seq == 1: // 1 is a publisher's new life
+	case seq <= before:
+		s.late.Add(1)
+		return
+	default:
+		s.lost(Gap{Subject: subject, Pub: pub, Lost: seq - before - 1, Next: seq})
+	}
+	s.newest[key] = seq
+}
+
+func (s *Sub) lost(g Gap) {
+	s.gaps.Add(g.Lost)
+	s.conn.server.log.Warn("bus_gap", slog.String("subscriber", s.conn.name), slog.String("subject", g.Subject),
+		slog.String("publisher", g.Pub), slog.Uint64("lost", g.Lost), slog.Uint64("next", g.Next))
+	s.mu.Lock()
+	fn := s.onGap
+	s.mu.Unlock()
+	if fn != nil {
+		fn(g)
+	}
+}
+
+func (s *Sub) undecodable(m *nats.Msg, err error) {
+	s.conn.bad.Add(1)
+	s.conn.server.log.Error("bus_undecodable", slog.String("subscriber", s.conn.name),
+		slog.String("subject", m.Subject), slog.Any("error", err))
+}
+
+// watchQueue complains about a Keep queue each time it has doubled.
+func (s *Sub) watchQueue(m *nats.Msg) {
+	if s.policy != Keep {
+		return
+	}
+	waiting, _, err := m.Sub.Pending()
+	if err != nil || waiting < s.mark {
+		return
+	}
+	s.mark *= 2
+	s.conn.server.log.Warn("bus_queue_long", slog.String("subscriber", s.conn.name),
+		slog.String("subject", m.Subject), slog.Int("waiting", waiting))
+}
