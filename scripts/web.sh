@@ -20,4 +20,5 @@ if [ "${1:-}" = --check ]; then
 	npm run --silent test || exit 1
 fi
 say "building the dashboard"
+rm -rf dist/assets dist/index.html # of an older build; the placeholder stays
 npm run --silent build || exit 1

@@ -1,0 +1,255 @@
+// Package server is the HTTP side: health, metrics, the state, the feed's
+// upgrade and the dashboard's pages.
+//
+// It promises that only pages of its own origin reach it: a request whose Host
+// is not ours and an upgrade from a foreign origin are refused, which is what
+// keeps a page elsewhere from reading an account through the user's browser
+// (DNS rebinding included). It does not change any state: there is no POST yet.
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"robotrader/broker"
+)
+
+// Feed is where the state comes from.
+type Feed interface {
+	// State returns the snapshot message.
+	State(ctx context.Context) ([]byte, error)
+	// Join calls add once with the snapshot, at an instant after which every
+	// delta reaches the client that was added.
+	Join(add func(first []byte))
+}
+
+// Hub keeps the WebSocket clients.
+type Hub interface {
+	Serve(w http.ResponseWriter, r *http.Request, join func(add func(first []byte))) error
+}
+
+// Parts are what the server shows.
+type Parts struct {
+	Feed    Feed
+	Hub     Hub
+	Link    func() broker.Link // the truth about the link, for /readyz
+	Metrics http.Handler
+	Pages   fs.FS // the dashboard; nil when headless
+}
+
+// Server serves one address. Make one with [New].
+type Server struct {
+	cfg   Config
+	parts Parts
+	log   *slog.Logger
+	http  *http.Server
+	ln    net.Listener
+	done  chan struct{}
+}
+
+// New returns a server that does not listen yet.
+func New(cfg Config, parts Parts, log *slog.Logger) *Server {
+	s := &Server{cfg: cfg, parts: parts, log: log, done: make(chan struct{})}
+	s.http = &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	return s
+}
+
+// Start opens the port and serves until Stop; it returns at once. With the
+// address "off" it does nothing.
+func (s *Server) Start() error {
+	if s.cfg.Listen == Off {
+		close(s.done)
+		return nil
+	}
+	ln, err := net.Listen("tcp", s.cfg.Listen)
+	if err != nil {
+		close(s.done)
+		return fmt.Errorf("server: listen on %s: %w (another program, or another trader, has the port: choose one with --http)", s.cfg.Listen, err)
+	}
+	s.ln = ln
+	go func() { // ends with Stop, which closes the listener
+		defer close(s.done)
+		if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("http_server_ended", "error", err)
+		}
+	}()
+	return nil
+}
+
+// Addr returns where the server listens, "" when it does not.
+func (s *Server) Addr() string {
+	if s.ln == nil {
+		return ""
+	}
+	return s.ln.Addr().String()
+}
+
+// Stop ends the server, at most until ctx ends. WebSocket clients are the
+// hub's to end.
+func (s *Server) Stop(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	if s.ln == nil {
+		return err
+	}
+	select {
+	case <-s.done:
+		return err
+	case <-ctx.Done():
+		return errors.Join(err, ctx.Err())
+	}
+}
+
+// Handler returns all routes behind the checks.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /api/state", s.state)
+	mux.HandleFunc("GET /ws", s.ws)
+	if s.parts.Metrics != nil {
+		mux.Handle("GET /metrics", s.parts.Metrics)
+	}
+	if s.cfg.Headless || s.parts.Pages == nil {
+		mux.HandleFunc("GET /{$}", s.headless)
+	} else {
+		mux.Handle("GET /", s.pages())
+	}
+	return s.guard(mux)
+}
+
+// guard refuses requests whose Host is not ours and sets the headers that keep
+// pages of ours from being misused.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.ours(r.Host) {
+			http.Error(w, fmt.Sprintf("host %.80q is not served here; name it in websocket.hosts if it should be", r.Host), http.StatusForbidden)
+			return
+		}
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ours reports whether host, with or without a port, is a loopback name or one
+// of the configured names.
+func (s *Server) ours(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	if loopback(name) {
+		return true
+	}
+	for _, h := range s.cfg.Hosts {
+		if strings.EqualFold(h, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameOrigin reports whether an upgrade comes from a page of ours, or from a
+// program that is no browser and sends no Origin.
+func sameOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, r.Host)
+}
+
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]string{"status": "serving"})
+}
+
+// Readiness is the answer of /readyz.
+type Readiness struct {
+	State  broker.LinkState `json:"state"`
+	Rung   string           `json:"rung"`
+	Since  time.Time        `json:"since"`
+	Cause  string           `json:"cause"`
+	Advice string           `json:"advice"`
+}
+
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	l := s.parts.Link()
+	status := http.StatusServiceUnavailable
+	if l.State == broker.Ready {
+		status = http.StatusOK
+	}
+	writeJSON(w, status, Readiness{l.State, l.Rung, l.Since, l.Cause, l.Advice})
+}
+
+func (s *Server) state(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	msg, err := s.parts.Feed.State(ctx)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(msg) // the client may be gone
+}
+
+func (s *Server) ws(w http.ResponseWriter, r *http.Request) {
+	if !sameOrigin(r) {
+		http.Error(w, fmt.Sprintf("origin %.80q is not served here", r.Header.Get("Origin")), http.StatusForbidden)
+		return
+	}
+	// after=EPOCH:SEQ is accepted, and always answered with a fresh snapshot.
+	if err := s.parts.Hub.Serve(w, r, s.parts.Feed.Join); err != nil {
+		s.log.Info("feed_client_refused", "remote", r.RemoteAddr, "error", err)
+	}
+}
+
+func (s *Server) headless(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintln(w, "This trader runs headless: there is no dashboard, but /api/state, /ws, /readyz, /healthz and /metrics.")
+}
+
+// pages serves the dashboard. Files with a hash in their name never change.
+func (s *Server) pages() http.Handler {
+	files := http.FileServerFS(s.parts.Pages)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/assets/") {
+			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		} else {
+			w.Header().Set("Cache-Control", "no-cache")
+		}
+		files.ServeHTTP(w, r)
+	})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
+}

@@ -1,0 +1,84 @@
+// Feed keeps one WebSocket to the trader: it connects, folds, notices silence
+// and connects again. Whatever happens, the page keeps what it knew and says
+// how old that is.
+import { fold, Gap, type View } from "./fold";
+import type { Message } from "./types";
+
+/** The trader beats once a second; after three silent ones we do not trust the line. */
+export const SILENT_MS = 3000;
+
+export interface Contact {
+  /** open: messages come. silent: the socket stands, nothing comes. closed: no socket. */
+  state: "connecting" | "open" | "silent" | "closed";
+  /** Browser time since which it is so. */
+  since: number;
+}
+
+export class Feed {
+  private socket: WebSocket | null = null;
+  private view: View | null = null;
+  private contact: Contact = { state: "connecting", since: Date.now() };
+  private heard = 0;
+  private failures = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private watch: ReturnType<typeof setInterval> | undefined;
+
+  constructor(
+    private readonly url: string,
+    private readonly tell: (view: View | null, contact: Contact) => void,
+  ) {}
+
+  start(): void {
+    this.connect();
+    this.watch = setInterval(() => this.check(), 500);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    clearInterval(this.watch);
+    this.socket?.close();
+    this.socket = null;
+  }
+
+  private connect(): void {
+    const after = this.view ? `?after=${encodeURIComponent(`${this.view.epoch}:${this.view.seq}`)}` : "";
+    const socket = new WebSocket(this.url + after);
+    this.socket = socket;
+    this.heard = Date.now();
+    socket.onmessage = (e) => {
+      if (this.socket !== socket) return;
+      this.heard = Date.now();
+      this.failures = 0;
+      try {
+        this.view = fold(this.view, JSON.parse(e.data as string) as Message);
+        this.set("open");
+      } catch (err) {
+        // A gap, or a message that is none: a fresh snapshot mends both.
+        if (!(err instanceof Gap)) console.error("feed message not understood", err);
+        this.view = null;
+        this.again(socket);
+      }
+    };
+    socket.onclose = () => this.again(socket);
+  }
+
+  private again(socket: WebSocket): void {
+    if (this.socket !== socket) return;
+    this.socket = null;
+    socket.close();
+    this.set("closed");
+    const wait = Math.min(5000, 250 * 2 ** this.failures++) * (0.5 + Math.random() / 2);
+    this.timer = setTimeout(() => this.connect(), wait);
+  }
+
+  private check(): void {
+    const quiet = Date.now() - this.heard;
+    if (this.contact.state === "open" && quiet > SILENT_MS) this.set("silent");
+    if (this.socket && quiet > 4 * SILENT_MS) this.again(this.socket);
+  }
+
+  private set(state: Contact["state"]): void {
+    if (this.contact.state !== state) this.contact = { state, since: state === "silent" ? this.heard : Date.now() };
+    this.tell(this.view, this.contact);
+  }
+}

@@ -1,0 +1,104 @@
+// fold is the page's whole memory: a snapshot, then numbered deltas. It is pure
+// so that it can be tested without a browser.
+import type {
+  Account, Bar, DataState, FeedEvent, Fill, Link, Message, Order, Position, Quote, Snapshot, Strategy,
+} from "./types";
+
+/** The same bounds as the feed's own lists: the newest stay. */
+export const LIMITS = { orders: 200, fills: 500, events: 200, bars: 500, equity: 1000 };
+
+export interface View {
+  epoch: string;
+  seq: number;
+  /** Wall time of the newest message, by the trader's clock. */
+  at: string;
+  snap: Snapshot;
+}
+
+/** The feed lost a message; the client must connect again. */
+export class Gap extends Error {}
+
+export function fold(view: View | null, m: Message): View | null {
+  if (m.type === "snapshot") {
+    if (m.data === null) return null; // the trader knows nothing, so neither do we
+    return { epoch: m.epoch, seq: m.seq, at: m.at, snap: m.data as Snapshot };
+  }
+  if (!view) throw new Gap("a delta before the snapshot");
+  if (m.epoch !== view.epoch || m.seq !== view.seq + 1) {
+    throw new Gap(`message ${m.seq} of ${m.epoch} after ${view.seq} of ${view.epoch}`);
+  }
+  return { epoch: m.epoch, seq: m.seq, at: m.at, snap: apply(view.snap, m) };
+}
+
+function apply(s: Snapshot, m: Message): Snapshot {
+  switch (m.type) {
+    case "link":
+      return { ...s, link: m.data as Link };
+    case "mode":
+      return { ...s, mode: m.data as Snapshot["mode"] };
+    case "quote": {
+      const q = m.data as Quote;
+      return { ...s, quotes: { ...s.quotes, [q.symbol]: q } };
+    }
+    case "bar": {
+      const b = m.data as { symbol: string; width: number; bar: Bar };
+      const bars = putBar(s.bars[b.symbol] ?? [], b.bar);
+      return { ...s, bar_width: b.width, bars: { ...s.bars, [b.symbol]: bars } };
+    }
+    case "order":
+      return { ...s, orders: put(s.orders, m.data as Order, sameOrder, LIMITS.orders) };
+    case "fill":
+      return { ...s, fills: put(s.fills, m.data as Fill, (a, b) => a.exec_id === b.exec_id, LIMITS.fills) };
+    case "position":
+      return {
+        ...s,
+        positions: put(s.positions ?? [], m.data as Position, (a, b) => a.symbol === b.symbol && a.account === b.account, LIMITS.orders),
+      };
+    case "account": {
+      const account = m.data as Account;
+      return { ...s, account, equity: putEquity(s.equity, account) };
+    }
+    case "risk":
+      return { ...s, risk: m.data as Snapshot["risk"] };
+    case "strategy":
+      return {
+        ...s,
+        strategies: put(s.strategies, m.data as Strategy, (a, b) => a.name === b.name && a.symbol === b.symbol, LIMITS.orders),
+      };
+    case "data": {
+      const d = m.data as DataState;
+      return { ...s, data: { ...s.data, [d.symbol]: d } };
+    }
+    case "sim":
+      return { ...s, sim: m.data as Snapshot["sim"] };
+    case "event":
+      return { ...s, events: [...s.events, m.data as FeedEvent].slice(-LIMITS.events) };
+    default:
+      return s; // a newer trader may tell more than this page knows
+  }
+}
+
+function sameOrder(a: Order, b: Order): boolean {
+  if (a.ref || b.ref) return a.ref === b.ref;
+  return a.perm_id === b.perm_id && a.order_id === b.order_id && a.client_id === b.client_id;
+}
+
+function put<T>(list: T[], v: T, same: (a: T, b: T) => boolean, most: number): T[] {
+  const i = list.findLastIndex((x) => same(x, v));
+  if (i >= 0) return list.with(i, v);
+  return [...list, v].slice(-most);
+}
+
+function putBar(list: Bar[], b: Bar): Bar[] {
+  const t = Date.parse(b.start);
+  const i = list.findLastIndex((x) => Date.parse(x.start) <= t);
+  if (i >= 0 && Date.parse(list[i]!.start) === t) return list.with(i, b);
+  return [...list.slice(0, i + 1), b, ...list.slice(i + 1)].slice(-LIMITS.bars);
+}
+
+function putEquity(list: Snapshot["equity"], a: Account): Snapshot["equity"] {
+  const p = a.portfolio;
+  if (!p?.equity || p.market.startsWith("0001")) return list;
+  const at = new Date(Math.floor(Date.parse(p.market) / 60000) * 60000).toISOString();
+  return put(list, { at, equity: p.equity }, (x, y) => Date.parse(x.at) === Date.parse(y.at), LIMITS.equity);
+}

@@ -1,0 +1,184 @@
+// What travels on the feed. Prices, quantities and amounts are strings; null is
+// unknown and is never shown as 0.
+
+export interface Rung {
+  name: string;
+  ok: boolean;
+  at_ms: number;
+  note?: string;
+}
+
+export interface Link {
+  state: string;
+  rung: string;
+  rungs: Rung[] | null;
+  since: string;
+  cause: string;
+  advice: string;
+  attempt: number;
+  next_retry: string | null;
+  adapter: string;
+  facts: { gateway: string; server_version: number; account: string; client_id: number; simulated: boolean; speed: number };
+}
+
+export interface Quote {
+  symbol: string;
+  bid: string | null;
+  ask: string | null;
+  last: string | null;
+  bid_size: string | null;
+  ask_size: string | null;
+  volume: string | null;
+  bid_at: string | null;
+  ask_at: string | null;
+  last_at: string | null;
+  received: string;
+  halted: boolean;
+  delayed: boolean;
+}
+
+export interface Bar {
+  start: string;
+  open: string;
+  high: string;
+  low: string;
+  close: string;
+  volume: string;
+  trades: number;
+}
+
+export interface Order {
+  ref: string;
+  order_id: number;
+  perm_id: number;
+  client_id: number;
+  strategy: string;
+  symbol: string;
+  side: string;
+  type: string;
+  tif: string;
+  qty: string;
+  limit: string | null;
+  state: string;
+  filled: string;
+  avg_price: string | null;
+  reason: string;
+  note: string;
+  created: string;
+  updated: string;
+}
+
+export interface Fill {
+  exec_id: string;
+  ref: string;
+  symbol: string;
+  side: string;
+  qty: string;
+  price: string;
+  exchange: string;
+  at: string;
+  commission: string | null;
+  currency: string;
+  realized_pnl: string | null;
+}
+
+export interface Position {
+  account: string;
+  symbol: string;
+  qty: string;
+  avg_cost: string | null;
+}
+
+export interface PositionView {
+  symbol: string;
+  qty: string;
+  avg_cost: string | null;
+  last: string | null;
+  unrealized: string | null;
+  realized: string;
+}
+
+export interface Portfolio {
+  cash: string | null;
+  equity: string | null;
+  realized: string;
+  unrealized: string | null;
+  commission: string;
+  pending: number;
+  positions: PositionView[] | null;
+  market: string;
+}
+
+export interface AccountValue {
+  account: string;
+  key: string;
+  value: string;
+  currency: string;
+}
+
+export interface Account {
+  id: string;
+  values: AccountValue[] | null;
+  portfolio: Portfolio | null;
+}
+
+export interface Strategy {
+  name: string;
+  symbol: string;
+  state: string;
+  detail: string;
+  values: Record<string, string> | null;
+  market: string;
+}
+
+export interface DataState {
+  symbol: string;
+  state: string;
+  cause: string;
+  since: string;
+}
+
+export interface FeedEvent {
+  at: string;
+  level: string;
+  source: string;
+  name: string;
+  code?: number;
+  text: string;
+  symbol?: string;
+  ref?: string;
+}
+
+export interface Decided {
+  intent: { id: string; symbol: string; side?: string; qty: string };
+  decision: { allowed: boolean; rule?: string; reason?: string; at: string };
+}
+
+export interface Snapshot {
+  started: string;
+  version: string;
+  link: Link | null;
+  mode: { mode: string; reason: string; since: string } | null;
+  read_only: boolean;
+  quotes: Record<string, Quote>;
+  bars: Record<string, Bar[]>;
+  bar_width: number;
+  positions: Position[] | null;
+  orders: Order[];
+  fills: Fill[];
+  account: Account;
+  risk: { allowed: number; refused: number; last: Decided | null };
+  strategies: Strategy[];
+  data: Record<string, DataState>;
+  equity: { at: string; equity: string }[];
+  sim: { simulated: boolean; source: string; speed: number; market: string; ended: boolean } | null;
+  events: FeedEvent[];
+}
+
+export interface Message {
+  type: string;
+  epoch: string;
+  seq: number;
+  at: string;
+  data: unknown;
+}
