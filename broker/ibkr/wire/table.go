@@ -1,0 +1,303 @@
+package wire
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Message is one message of either direction. The structs of this package
+// implement it on their values.
+type Message interface {
+	// ID is the message's id in its direction.
+	ID() int
+	// Append appends the payload, id and fields, without the length prefix. On
+	// an error dst comes back as it was; the error is a [*FieldError] or wraps
+	// [ErrVersion].
+	Append(dst []byte, v Version) ([]byte, error)
+}
+
+// The ids of messages from client to server. Section 3.
+const (
+	IDReqMktData           = 1
+	IDCancelMktData        = 2
+	IDPlaceOrder           = 3
+	IDCancelOrder          = 4
+	IDReqOpenOrders        = 5
+	IDReqAccountUpdates    = 6
+	IDReqExecutions        = 7
+	IDReqIDs               = 8
+	IDReqContractDetails   = 9
+	IDSetServerLogLevel    = 14
+	IDReqAutoOpenOrders    = 15
+	IDReqAllOpenOrders     = 16
+	IDReqManagedAccts      = 17
+	IDReqHistoricalData    = 20
+	IDCancelHistoricalData = 25
+	IDReqCurrentTime       = 49
+	IDReqGlobalCancel      = 58
+	IDReqMarketDataType    = 59
+	IDReqPositions         = 61
+	IDReqAccountSummary    = 62
+	IDCancelAccountSummary = 63
+	IDCancelPositions      = 64
+	IDStartAPI             = 71
+	IDReqCompletedOrders   = 99
+	IDReqTimeInMillis      = 105
+)
+
+// The ids of messages from server to client. Section 3.
+const (
+	IDTickPrice            = 1
+	IDTickSize             = 2
+	IDOrderStatus          = 3
+	IDErrMsg               = 4
+	IDOpenOrder            = 5
+	IDAccountValue         = 6
+	IDPortfolioValue       = 7
+	IDAcctUpdateTime       = 8
+	IDNextValidID          = 9
+	IDContractData         = 10
+	IDExecDetails          = 11
+	IDManagedAccts         = 15
+	IDHistoricalData       = 17
+	IDTickGeneric          = 45
+	IDTickString           = 46
+	IDCurrentTime          = 49
+	IDContractDataEnd      = 52
+	IDOpenOrderEnd         = 53
+	IDAcctDownloadEnd      = 54
+	IDExecDetailsEnd       = 55
+	IDTickSnapshotEnd      = 57
+	IDMarketDataType       = 58
+	IDCommissionReport     = 59
+	IDPosition             = 61
+	IDPositionEnd          = 62
+	IDAccountSummary       = 63
+	IDAccountSummaryEnd    = 64
+	IDTickReqParams        = 81
+	IDHistoricalDataUpdate = 90
+	IDRerouteMktData       = 91
+	IDOrderBound           = 100
+	IDCompletedOrder       = 101
+	IDCompletedOrdersEnd   = 102
+	IDHistoricalSchedule   = 106
+	IDHistoricalDataEnd    = 108
+	IDTimeInMillis         = 109
+)
+
+// entry is one row of a table: a message's name, and the function that reads
+// its fields after the id.
+type entry struct {
+	name string
+	read func(*reader) Message
+}
+
+// into makes the function of an entry out of a message's read method.
+func into[M Message, P interface {
+	*M
+	read(*reader)
+}](r *reader) Message {
+	var m M
+	P(&m).read(r)
+	return m
+}
+
+// serverTable leads from the id of a server's message to its decoder.
+var serverTable = [...]entry{
+	IDTickPrice:            {"tickPrice", into[TickPrice]},
+	IDTickSize:             {"tickSize", into[TickSize]},
+	IDErrMsg:               {"errMsg", into[ErrMsg]},
+	IDAccountValue:         {"accountValue", into[AccountValue]},
+	IDPortfolioValue:       {"portfolioValue", into[PortfolioValue]},
+	IDAcctUpdateTime:       {"acctUpdateTime", into[AcctUpdateTime]},
+	IDNextValidID:          {"nextValidId", into[NextValidID]},
+	IDContractData:         {"contractData", into[ContractData]},
+	IDManagedAccts:         {"managedAccts", into[ManagedAccts]},
+	IDHistoricalData:       {"historicalData", into[HistoricalData]},
+	IDTickGeneric:          {"tickGeneric", into[TickGeneric]},
+	IDTickString:           {"tickString", into[TickString]},
+	IDCurrentTime:          {"currentTime", into[CurrentTime]},
+	IDContractDataEnd:      {"contractDataEnd", into[ContractDataEnd]},
+	IDAcctDownloadEnd:      {"acctDownloadEnd", into[AcctDownloadEnd]},
+	IDTickSnapshotEnd:      {"tickSnapshotEnd", into[TickSnapshotEnd]},
+	IDMarketDataType:       {"marketDataType", into[MarketDataType]},
+	IDPosition:             {"position", into[Position]},
+	IDPositionEnd:          {"positionEnd", into[PositionEnd]},
+	IDAccountSummary:       {"accountSummary", into[AccountSummary]},
+	IDAccountSummaryEnd:    {"accountSummaryEnd", into[AccountSummaryEnd]},
+	IDTickReqParams:        {"tickReqParams", into[TickReqParams]},
+	IDHistoricalDataUpdate: {"historicalDataUpdate", into[HistoricalDataUpdate]},
+	IDRerouteMktData:       {"rerouteMktData", into[RerouteMktData]},
+	IDHistoricalSchedule:   {"historicalSchedule", into[HistoricalSchedule]},
+	IDHistoricalDataEnd:    {"historicalDataEnd", into[HistoricalDataEnd]},
+	IDTimeInMillis:         {"currentTimeInMillis", into[TimeInMillis]},
+
+	// Orders: orders.go, open_order.go, executions.go.
+	IDOrderStatus:        {"orderStatus", into[OrderStatus]},
+	IDOpenOrder:          {"openOrder", into[OpenOrder]},
+	IDExecDetails:        {"execDetails", into[ExecDetails]},
+	IDOpenOrderEnd:       {"openOrderEnd", into[OpenOrderEnd]},
+	IDExecDetailsEnd:     {"execDetailsEnd", into[ExecDetailsEnd]},
+	IDCommissionReport:   {"commissionReport", into[CommissionReport]},
+	IDOrderBound:         {"orderBound", into[OrderBound]},
+	IDCompletedOrdersEnd: {"completedOrdersEnd", into[CompletedOrdersEnd]},
+}
+
+// clientTable leads from the id of a client's message to its decoder.
+var clientTable = [...]entry{
+	IDReqMktData:           {"reqMktData", into[ReqMktData]},
+	IDCancelMktData:        {"cancelMktData", into[CancelMktData]},
+	IDReqAccountUpdates:    {"reqAccountUpdates", into[ReqAccountUpdates]},
+	IDReqIDs:               {"reqIds", into[ReqIDs]},
+	IDReqContractDetails:   {"reqContractDetails", into[ReqContractDetails]},
+	IDSetServerLogLevel:    {"setServerLogLevel", into[SetServerLogLevel]},
+	IDReqManagedAccts:      {"reqManagedAccts", into[ReqManagedAccts]},
+	IDReqHistoricalData:    {"reqHistoricalData", into[ReqHistoricalData]},
+	IDCancelHistoricalData: {"cancelHistoricalData", into[CancelHistoricalData]},
+	IDReqCurrentTime:       {"reqCurrentTime", into[ReqCurrentTime]},
+	IDReqMarketDataType:    {"reqMarketDataType", into[ReqMarketDataType]},
+	IDReqPositions:         {"reqPositions", into[ReqPositions]},
+	IDReqAccountSummary:    {"reqAccountSummary", into[ReqAccountSummary]},
+	IDCancelAccountSummary: {"cancelAccountSummary", into[CancelAccountSummary]},
+	IDCancelPositions:      {"cancelPositions", into[CancelPositions]},
+	IDStartAPI:             {"startApi", into[StartAPI]},
+	IDReqTimeInMillis:      {"reqCurrentTimeInMillis", into[ReqTimeInMillis]},
+
+	// Orders: place_order.go, orders.go, executions.go.
+	IDPlaceOrder:         {"placeOrder", into[PlaceOrder]},
+	IDCancelOrder:        {"cancelOrder", into[CancelOrder]},
+	IDReqOpenOrders:      {"reqOpenOrders", into[ReqOpenOrders]},
+	IDReqExecutions:      {"reqExecutions", into[ReqExecutions]},
+	IDReqAutoOpenOrders:  {"reqAutoOpenOrders", into[ReqAutoOpenOrders]},
+	IDReqAllOpenOrders:   {"reqAllOpenOrders", into[ReqAllOpenOrders]},
+	IDReqGlobalCancel:    {"reqGlobalCancel", into[ReqGlobalCancel]},
+	IDReqCompletedOrders: {"reqCompletedOrders", into[ReqCompletedOrders]},
+}
+
+// DecodeServer reads the payload of a message from server to client. The
+// result shares no memory with payload. A message that it does not know is an
+// [Unknown].
+func DecodeServer(v Version, payload []byte) (Message, error) {
+	m, _, err := decode(serverTable[:], false, v, payload)
+	return m, err
+}
+
+// DecodeClient is DecodeServer for a message from client to server.
+func DecodeClient(v Version, payload []byte) (Message, error) {
+	m, _, err := decode(clientTable[:], true, v, payload)
+	return m, err
+}
+
+// DecodeServerStrict is DecodeServer that also refuses fields after the last
+// one known, with [ErrLeftover]: for tests and for looking at recorded frames.
+func DecodeServerStrict(v Version, payload []byte) (Message, error) {
+	return strict(decode(serverTable[:], false, v, payload))
+}
+
+// DecodeClientStrict is DecodeServerStrict for a client's message.
+func DecodeClientStrict(v Version, payload []byte) (Message, error) {
+	return strict(decode(clientTable[:], true, v, payload))
+}
+
+func strict(m Message, left []byte, err error) (Message, error) {
+	if err == nil && len(left) > 0 {
+		return nil, fieldError(fmt.Sprintf("message %d", m.ID()), "after the last", left, ErrLeftover)
+	}
+	return m, err
+}
+
+func decode(table []entry, client bool, v Version, payload []byte) (m Message, left []byte, err error) {
+	if err := v.check(); err != nil {
+		return nil, nil, err
+	}
+	r := &reader{v: v, msg: "message", rest: payload, client: client}
+	idField := r.raw("id")
+	id, ok := parseID(idField)
+	if !ok && r.err == nil {
+		r.fail("id", idField, ErrNotInteger)
+	}
+	if r.err != nil {
+		return nil, nil, r.err
+	}
+	if id >= len(table) || table[id].read == nil {
+		return unknown(id, r.rest), nil, nil
+	}
+	r.msg = table[id].name
+	m = table[id].read(r)
+	if r.err != nil {
+		return nil, nil, r.err
+	}
+	return m, r.rest, nil
+}
+
+// PeekID returns the message id of a payload without reading more of it.
+func PeekID(payload []byte) (id int, ok bool) {
+	for i, c := range payload {
+		if c == 0 {
+			return parseID(payload[:i])
+		}
+		if i == 9 {
+			break
+		}
+	}
+	return 0, false
+}
+
+func parseID(b []byte) (int, bool) {
+	if len(b) == 0 || len(b) > 9 {
+		return 0, false
+	}
+	n, ok := parseInt(b)
+	return int(n), ok && n >= 0
+}
+
+// Name returns the name of a server's message, such as "tickPrice", or
+// "message 123" for one that is not known: for logs.
+func Name(id int) string { return name(serverTable[:], id) }
+
+// ClientName is Name for a client's message.
+func ClientName(id int) string { return name(clientTable[:], id) }
+
+func name(table []entry, id int) string {
+	if id >= 0 && id < len(table) && table[id].name != "" {
+		return table[id].name
+	}
+	return fmt.Sprintf("message %d", id)
+}
+
+const (
+	maxUnknownFields = 64  // kept of an unknown message
+	maxUnknownField  = 256 // bytes kept of each
+)
+
+// Unknown is a message whose id this package does not know, cut to 64 fields
+// of 256 bytes: enough for a log.
+type Unknown struct {
+	IDNum  int
+	Fields []string
+}
+
+func unknown(id int, rest []byte) Unknown {
+	u := Unknown{IDNum: id}
+	for len(rest) > 0 && len(u.Fields) < maxUnknownFields {
+		n := 0
+		for n < len(rest) && rest[n] != 0 {
+			n++
+		}
+		u.Fields = append(u.Fields, strings.ToValidUTF8(string(rest[:min(n, maxUnknownField)]), "\uFFFD"))
+		rest = rest[min(n+1, len(rest)):]
+	}
+	return u
+}
+
+// ID implements [Message].
+func (m Unknown) ID() int { return m.IDNum }
+
+// Append writes the fields that were kept.
+func (m Unknown) Append(dst []byte, v Version) ([]byte, error) {
+	w := serverMessage(dst, v, Name(m.IDNum), m.IDNum)
+	for _, f := range m.Fields {
+		w.str("field", f)
+	}
+	return w.finish()
+}
