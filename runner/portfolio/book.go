@@ -1,0 +1,281 @@
+package portfolio
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// ErrBadFill means that an execution makes no sense and was not counted.
+var ErrBadFill = errors.New("bad execution")
+
+// What is beyond these is a mistake, and would bring sums near their range.
+var (
+	maxQty   = market.Shares(100_000_000)
+	maxPrice = market.MustPrice("100000000")
+)
+
+// Baseline is the account's state to which the executions are added.
+type Baseline struct {
+	// Cash is nil when nobody told it.
+	Cash *market.Money
+	// Positions are all that the account holds; nil means unknown, an empty
+	// list means none.
+	Positions []order.Position
+	// Counted are the ids of executions that are in Cash and Positions
+	// already.
+	Counted []string
+}
+
+// Book is the fold. It is not safe for concurrent use.
+type Book struct {
+	cash       *market.Money
+	known      bool // positions are known
+	lines      map[market.Symbol]*line
+	fills      map[string]told
+	realised   market.Money
+	commission market.Money
+	pending    int
+}
+
+// line is one symbol's part.
+type line struct {
+	qty      market.Qty
+	cost     market.Money // signed like qty: what the position was bought or sold for
+	costless bool         // the baseline told no cost: cost means nothing
+	realised market.Money
+	last     *market.Price
+}
+
+// told is what is known of an execution.
+type told struct {
+	commission *market.Money
+	baseline   bool // in the baseline already, with whatever it cost
+}
+
+// New returns a book on top of a baseline.
+func New(b Baseline) *Book {
+	k := &Book{known: b.Positions != nil, lines: map[market.Symbol]*line{}, fills: map[string]told{}}
+	if b.Cash != nil {
+		k.cash = b.Cash.Ptr()
+	}
+	for _, p := range b.Positions {
+		k.set(p)
+	}
+	for _, id := range b.Counted {
+		k.fills[id] = told{baseline: true}
+	}
+	return k
+}
+
+func (k *Book) set(p order.Position) {
+	l := k.line(p.Symbol)
+	l.qty, l.cost, l.costless = p.Qty, market.Money{}, false
+	switch {
+	case p.Qty.IsZero():
+	case p.AvgCost == nil:
+		l.costless = true
+	default:
+		l.cost = p.AvgCost.Mul(p.Qty)
+	}
+}
+
+func (k *Book) line(s market.Symbol) *line {
+	l := k.lines[s]
+	if l == nil {
+		l = &line{}
+		k.lines[s] = l
+	}
+	return l
+}
+
+// Fill takes in an execution and reports whether it is new. One that is known
+// may bring its commission, and changes nothing else.
+func (k *Book) Fill(f order.Fill) (fresh bool, err error) {
+	if f.ExecID == "" || f.Symbol == "" || f.Side != order.Buy && f.Side != order.Sell ||
+		f.Qty.Sign() <= 0 || maxQty.Less(f.Qty) || maxPrice.Less(f.Price.Abs()) {
+		return false, fmt.Errorf("portfolio: execution %.60q: %.10s %v %.20s at %v: %w",
+			f.ExecID, f.Side, f.Qty, f.Symbol, f.Price, ErrBadFill)
+	}
+	was, seen := k.fills[f.ExecID]
+	if was.baseline {
+		return false, nil
+	}
+	if !seen {
+		k.pending++
+		k.trade(f)
+	}
+	if f.Commission != nil {
+		k.charge(was.commission, *f.Commission)
+		was.commission = f.Commission.Ptr()
+	}
+	k.fills[f.ExecID] = was
+	return !seen, nil
+}
+
+// charge takes a commission, or the difference to what was told before.
+func (k *Book) charge(was *market.Money, now market.Money) {
+	more := now
+	if was != nil {
+		more = now.Sub(*was)
+	} else {
+		k.pending--
+	}
+	k.commission = k.commission.Add(more)
+	k.pay(more.Neg())
+}
+
+func (k *Book) pay(m market.Money) {
+	if k.cash != nil {
+		k.cash = k.cash.Add(m).Ptr()
+	}
+}
+
+func (k *Book) trade(f order.Fill) {
+	l, signed := k.line(f.Symbol), f.Side.Signed(f.Qty)
+	k.pay(f.Price.Mul(signed).Neg())
+	rest := signed
+	if l.qty.Sign()*signed.Sign() < 0 {
+		closing := signed // as much of it as there is a position to close
+		if l.qty.Abs().Less(closing.Abs()) {
+			closing = l.qty.Neg()
+		}
+		rest = signed.Sub(closing)
+		k.reduce(l, closing, f.Price)
+	}
+	if rest.IsZero() {
+		return
+	}
+	if l.qty.IsZero() {
+		l.cost, l.costless = market.Money{}, false
+	}
+	l.qty = l.qty.Add(rest)
+	l.cost = l.cost.Add(f.Price.Mul(rest))
+}
+
+// reduce closes a part of a position: closing has the sign of the execution.
+// What was bought for an unknown cost realises nothing that could be told.
+func (k *Book) reduce(l *line, closing market.Qty, price market.Price) {
+	released := l.cost.MulFrac(closing.Neg(), l.qty)
+	gain := price.Mul(closing).Neg().Sub(released)
+	l.qty = l.qty.Add(closing)
+	l.cost = l.cost.Sub(released)
+	if l.costless {
+		return
+	}
+	l.realised = l.realised.Add(gain)
+	k.realised = k.realised.Add(gain)
+}
+
+// Mark takes in a symbol's newest price.
+func (k *Book) Mark(s market.Symbol, p market.Price) { k.line(s).last = p.Ptr() }
+
+// Rebase sets a position, and cash where it is known, to what the broker says,
+// without an execution that explains it: the broker is right. Nothing is
+// realised by it.
+func (k *Book) Rebase(p order.Position, cash *market.Money) {
+	k.set(p)
+	if cash != nil {
+		k.cash = cash.Ptr()
+	}
+}
+
+// Position returns what is held of a symbol; known is false without a
+// baseline of positions.
+func (k *Book) Position(s market.Symbol) (q market.Qty, known bool) {
+	if l := k.lines[s]; l != nil {
+		q = l.qty
+	}
+	return q, k.known
+}
+
+// Equity returns cash and positions at their newest price; known is false when
+// cash, the positions or a needed price is not.
+func (k *Book) Equity() (m market.Money, known bool) {
+	if k.cash == nil || !k.known {
+		return market.Money{}, false
+	}
+	m = *k.cash
+	for _, l := range k.lines {
+		if l.qty.IsZero() {
+			continue
+		}
+		if l.last == nil {
+			return market.Money{}, false
+		}
+		m = m.Add(l.last.Mul(l.qty))
+	}
+	return m, true
+}
+
+// View is the book at one moment. Nil is unknown.
+type View struct {
+	Cash       *market.Money
+	Equity     *market.Money
+	Realised   market.Money // before commission
+	Unrealised *market.Money
+	Commission market.Money // as far as told
+	Pending    int          // executions whose commission is not told yet
+	Positions  []Line       // by symbol; flat ones that realised something included
+}
+
+// Line is one symbol's part of a view.
+type Line struct {
+	Symbol     market.Symbol
+	Qty        market.Qty
+	AvgCost    *market.Price // nil when flat or not known
+	Last       *market.Price
+	Unrealised *market.Money
+	Realised   market.Money
+}
+
+// View returns the book as it is.
+func (k *Book) View() View {
+	v := View{Realised: k.realised, Commission: k.commission, Pending: k.pending}
+	if k.cash != nil {
+		v.Cash = k.cash.Ptr()
+	}
+	if m, ok := k.Equity(); ok {
+		v.Equity = &m
+	}
+	open, all := market.Money{}, k.known
+	for _, s := range slices.Sorted(maps.Keys(k.lines)) {
+		l := k.lines[s]
+		if l.qty.IsZero() && l.realised.IsZero() {
+			continue
+		}
+		out := l.view(s)
+		v.Positions = append(v.Positions, out)
+		if out.Unrealised == nil {
+			all = false
+			continue
+		}
+		open = open.Add(*out.Unrealised)
+	}
+	if all {
+		v.Unrealised = &open
+	}
+	return v
+}
+
+func (l *line) view(s market.Symbol) Line {
+	out := Line{Symbol: s, Qty: l.qty, Last: l.last, Realised: l.realised}
+	if l.qty.IsZero() {
+		out.Unrealised = &market.Money{}
+		return out
+	}
+	if l.costless {
+		return out
+	}
+	if avg, ok := l.cost.DivQty(l.qty); ok {
+		out.AvgCost = &avg
+	}
+	if l.last != nil {
+		out.Unrealised = l.last.Mul(l.qty).Sub(l.cost).Ptr()
+	}
+	return out
+}

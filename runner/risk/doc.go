@@ -1,0 +1,23 @@
+// Package risk is the gate that the desk asks before every order: a pure
+// decision over a snapshot.
+//
+// It promises that the same view and intent always get the same answer, that
+// a refusal names the rule, the value, the limit and what can be done, and
+// that an order that only makes a position smaller is never refused by a rule
+// that is there to keep new risk out. It does not promise that an allowed
+// order is wise, nor does it remember anything: what was sent is in the view.
+//
+// # Design
+//
+// The rules are a table, asked in order; the first refusal wins. Those that
+// say whether the numbers can be trusted stand before those that use them. A
+// reduction is an order against the position, not larger than what is left of
+// it after the open orders on the same side; it skips the rules that are
+// marked as being for entries. A number that a rule needs and that is unknown
+// refuses: unknown is not zero.
+//
+// A rule is switched off by its name in risk.off, never by a limit of 0: that
+// a limit was forgotten must not read as "no limit". What protects against
+// another state than the trader believes in (link, mode, read_only, position)
+// cannot be switched off.
+package risk
