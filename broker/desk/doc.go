@@ -1,3 +1,40 @@
 // Package desk is what stands between the bus and a session: the only door to
-// the broker for orders, and the only source of the broker's facts.
+// the broker for orders, and the only source of the broker's facts on the bus.
+//
+// It promises that an order goes out only after the gate allowed it and intent
+// and decision are durable; that an intent's id goes out at most once; that no
+// order goes out after an acknowledged halt; that a report is never dropped and
+// an illegal one never applied; and that silence is called unknown, not
+// failure. It does not promise that the broker does what it was asked, nor that
+// its reports come in order, once, or soon. When the journal cannot store,
+// nothing is sent; that is the journal's fault, and the answer says so.
+//
+// # Design
+//
+// There is one command loop. It is a turn rather than a goroutine: whoever
+// brings a command takes the turn, runs it on its own goroutine and gives the
+// turn back. Orders come on the bus's goroutine, reports on the desk's, steps
+// on the supervisor's; a hop to a loop goroutine and back would cost every
+// order two wake-ups and change nothing else. Turns are first come, first
+// served.
+//
+// An order takes this way, in one turn: sense → known before? → the desk's own
+// bars (read-only, halted, link) → gate → journal, durable → the bars again →
+// wire. A halt sets its latch before it waits for its turn, so an order that
+// waits for the disk meanwhile is dropped.
+//
+// Ticks never wait for a turn. Serve publishes them on the goroutine that read
+// them, one message a read and symbol, and keeps quotes, data states and the
+// market clock under a mutex of their own. All other events go to the turn
+// through a bounded channel; when it is full, Serve stops reading the session.
+//
+// Executions are the truth about what was filled; a status is a hint that moves
+// the order's state by the table in broker/order or, where the step is not
+// legal, is told as a notice and changes nothing. A status "Filled" without
+// the executions moves nothing to filled: they come, or recovery fetches them.
+//
+// Positions are the venue's answer plus the executions after it. Executions
+// are asked before and after the positions and the answer counts only when
+// both agree, so none is counted twice or missed. A position that the venue
+// tells later and that still differs after two seconds is taken over and told.
 package desk

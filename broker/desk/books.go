@@ -1,0 +1,342 @@
+package desk
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+// Bounds of what is kept in memory. The journal keeps all.
+const (
+	keepEnded   = 500   // ended orders, and fills, in the desk's state
+	keepAnswers = 65536 // answers to intents that made no order
+	keepExecs   = 65536 // execution ids, to tell a duplicate
+	keepValues  = 4096  // values of the account
+	keepCosts   = 1024  // commissions whose execution has not come
+)
+
+// books are the desk's orders, fills and positions. They are of the turn.
+type books struct {
+	zone *time.Location
+
+	byRef   map[string]*entry
+	byID    map[orderKey]*entry
+	byPerm  map[int64]*entry
+	live    map[market.Symbol][]*entry // in the order of their making
+	ended   []*entry                   // oldest first
+	answers ring[string, event.OrderReply]
+
+	fills []*order.Fill // the newest keepEnded, oldest first
+	execs ring[string, *order.Fill]
+	costs ring[string, broker.CommissionReport] // that came before their execution
+
+	positions map[market.Symbol]order.Position // nil = unknown
+	told      map[market.Symbol]toldPosition
+	since     []order.Fill                      // executions since a recovery began, not nil during one
+	values    map[[2]string]broker.AccountValue // by key and currency
+
+	nextID   int64
+	minute   []time.Time // market times of orders written, oldest first
+	day      string      // market day of notional
+	notional market.Money
+}
+
+type orderKey struct {
+	client int
+	id     int64
+}
+
+// entry is one order with what only the desk needs to know.
+type entry struct {
+	order.Order
+	sentAt time.Time    // wall time of the write while no answer came, else zero
+	spent  market.Money // of its executions, for the average
+	atEnd  bool         // is in ended
+}
+
+// toldPosition is what the venue told about a position after the answer to
+// the desk's question.
+type toldPosition struct {
+	qty  market.Qty
+	cost *market.Price
+	at   time.Time // wall time of it, or of the newest fill after it
+}
+
+func newBooks(zone *time.Location) *books {
+	return &books{
+		zone:    zone,
+		byRef:   map[string]*entry{},
+		byID:    map[orderKey]*entry{},
+		byPerm:  map[int64]*entry{},
+		live:    map[market.Symbol][]*entry{},
+		answers: newRing[string, event.OrderReply](keepAnswers),
+		execs:   newRing[string, *order.Fill](keepExecs),
+		costs:   newRing[string, broker.CommissionReport](keepCosts),
+		told:    map[market.Symbol]toldPosition{},
+		values:  map[[2]string]broker.AccountValue{},
+		nextID:  1,
+	}
+}
+
+// load takes in what the journal remembers.
+func (b *books) load(past broker.Books) {
+	for _, o := range past.Orders {
+		b.add(o)
+	}
+	for _, f := range past.Fills {
+		b.keep(f)
+		if e := b.byRef[f.Ref]; e != nil && f.Ref != "" {
+			e.spent = e.spent.Add(f.Price.Mul(f.Qty))
+		}
+	}
+	// The sum over fills may be incomplete, as only the newest are loaded. The
+	// order's own average is not.
+	for _, e := range b.byRef {
+		if e.AvgPrice != nil {
+			e.spent = e.AvgPrice.Mul(e.Filled)
+		}
+	}
+	for _, s := range past.Sent {
+		b.count(s.At, s.Notional)
+	}
+}
+
+// add takes in an order that is not there yet.
+func (b *books) add(o order.Order) *entry {
+	e := &entry{Order: o}
+	if o.Ref != "" {
+		b.byRef[o.Ref] = e
+	}
+	if o.OrderID != 0 {
+		b.byID[orderKey{o.ClientID, o.OrderID}] = e
+	}
+	if o.PermID != 0 {
+		b.byPerm[o.PermID] = e
+	}
+	b.nextID = max(b.nextID, o.OrderID+1)
+	b.place(e)
+	return e
+}
+
+// place puts the entry where its state belongs: among the live or the ended.
+func (b *books) place(e *entry) {
+	if ended := e.State.Final(); ended && !e.atEnd {
+		e.atEnd = true
+		b.live[e.Symbol] = slices.DeleteFunc(b.live[e.Symbol], func(o *entry) bool { return o == e })
+		b.ended = append(b.ended, e)
+		if len(b.ended) > 2*keepEnded { // in one go, so that it costs little an order
+			for _, old := range b.ended[:keepEnded] {
+				b.forget(old)
+			}
+			b.ended = slices.Clone(b.ended[keepEnded:])
+		}
+	} else if !ended && e.atEnd { // rejected → working happens
+		e.atEnd = false
+		b.ended = slices.DeleteFunc(b.ended, func(o *entry) bool { return o == e })
+		b.live[e.Symbol] = append(b.live[e.Symbol], e)
+	} else if !ended && !slices.Contains(b.live[e.Symbol], e) {
+		b.live[e.Symbol] = append(b.live[e.Symbol], e)
+	}
+}
+
+// forget drops an ended order from memory.
+func (b *books) forget(e *entry) {
+	if b.byRef[e.Ref] == e {
+		delete(b.byRef, e.Ref)
+	}
+	if k := (orderKey{e.ClientID, e.OrderID}); b.byID[k] == e {
+		delete(b.byID, k)
+	}
+	if b.byPerm[e.PermID] == e {
+		delete(b.byPerm, e.PermID)
+	}
+}
+
+// find returns the order that a report is about: by the client's number, by
+// the venue's, by the reference. Nil when there is none.
+func (b *books) find(client int, id, perm int64, ref string) *entry {
+	if id != 0 {
+		if e := b.byID[orderKey{client, id}]; e != nil {
+			return e
+		}
+	}
+	if perm != 0 {
+		if e := b.byPerm[perm]; e != nil {
+			return e
+		}
+	}
+	if ref != "" {
+		return b.byRef[ref]
+	}
+	return nil
+}
+
+// keep remembers a fill; it returns the kept one.
+func (b *books) keep(f order.Fill) *order.Fill {
+	if b.since != nil {
+		b.since = append(b.since, f)
+	}
+	p := &f
+	b.execs.put(f.ExecID, p)
+	b.fills = append(b.fills, p)
+	if len(b.fills) > 2*keepEnded {
+		b.fills = slices.Clone(b.fills[keepEnded:])
+	}
+	return p
+}
+
+// count takes an order that was written into the rates.
+func (b *books) count(at time.Time, notional market.Money) {
+	b.turnDay(at)
+	b.notional = b.notional.Add(notional)
+	b.minute = append(b.minute, at)
+}
+
+// turnDay begins a new market day when at is in another one.
+func (b *books) turnDay(at time.Time) {
+	if at.IsZero() { // no clock yet, so no day
+		return
+	}
+	if day := at.In(b.zone).Format(time.DateOnly); day != b.day {
+		b.day, b.notional = day, market.Money{}
+	}
+}
+
+// rates returns the orders of the minute before now, and the notional of now's
+// market day. Times after now are of another replay and do not count.
+func (b *books) rates(now time.Time) ([]time.Time, market.Money) {
+	b.turnDay(now)
+	from := now.Add(-time.Minute)
+	old := 0
+	for old < len(b.minute) && (!b.minute[old].After(from) || b.minute[old].After(now)) {
+		old++
+	}
+	if b.minute = b.minute[old:]; len(b.minute) == 0 {
+		b.minute = nil
+	}
+	return b.minute, b.notional
+}
+
+// open returns the live orders of a symbol, the one about to be decided not
+// among them.
+func (b *books) open(s market.Symbol) []order.Order {
+	list := b.live[s]
+	if len(list) == 0 {
+		return nil
+	}
+	open := make([]order.Order, 0, len(list))
+	for _, e := range list {
+		open = append(open, e.Order)
+	}
+	return open
+}
+
+// holding returns the account's position of a symbol, nil when unknown.
+func (b *books) holding(s market.Symbol) *market.Qty {
+	if b.positions == nil {
+		return nil
+	}
+	return b.positions[s].Qty.Ptr()
+}
+
+// move takes an execution into its position; changed is false as long as
+// positions are unknown.
+func (b *books) move(f order.Fill) (p order.Position, changed bool) {
+	if t, ok := b.told[f.Symbol]; ok {
+		t.at = time.Now()
+		b.told[f.Symbol] = t
+	}
+	if b.positions == nil {
+		return p, false
+	}
+	p, ok := b.positions[f.Symbol]
+	if !ok {
+		p = order.Position{Account: f.Account, Symbol: f.Symbol, AvgCost: &market.Price{}}
+	}
+	delta := f.Side.Signed(f.Qty)
+	after := p.Qty.Add(delta)
+	switch {
+	case after.IsZero():
+		p.AvgCost = &market.Price{}
+	case p.Qty.Sign()*after.Sign() <= 0: // opened, or turned over
+		p.AvgCost = f.Price.Ptr()
+	case p.Qty.Sign() == delta.Sign() && p.AvgCost != nil: // added to
+		cost := p.AvgCost.Mul(p.Qty).Add(f.Price.Mul(delta))
+		p.AvgCost = nil
+		if avg, ok := cost.DivQty(after); ok {
+			p.AvgCost = avg.Ptr()
+		}
+	}
+	p.Qty = after
+	b.positions[f.Symbol] = p
+	return p, true
+}
+
+// begin is told when a recovery begins to ask. It returns the live orders.
+func (b *books) begin() map[*entry]bool {
+	b.since = []order.Fill{}
+	all := map[*entry]bool{}
+	for _, list := range b.live {
+		for _, e := range list {
+			all[e] = true
+		}
+	}
+	return all
+}
+
+// state copies the books into the desk's state.
+func (b *books) state(s *event.Desk) {
+	s.Orders = []order.Order{}
+	for _, e := range b.ended {
+		s.Orders = append(s.Orders, e.Order)
+	}
+	for _, sym := range slices.Sorted(maps.Keys(b.live)) {
+		for _, e := range b.live[sym] {
+			s.Orders = append(s.Orders, e.Order)
+		}
+	}
+	s.Orders = slices.Clone(s.Orders[max(0, len(s.Orders)-keepEnded):])
+	slices.SortStableFunc(s.Orders, func(x, y order.Order) int { return x.Created.Compare(y.Created) })
+	s.Fills = []order.Fill{}
+	for _, f := range b.fills[max(0, len(b.fills)-keepEnded):] {
+		s.Fills = append(s.Fills, *f)
+	}
+	if b.positions != nil {
+		s.Positions = []order.Position{}
+		for _, sym := range slices.Sorted(maps.Keys(b.positions)) {
+			s.Positions = append(s.Positions, b.positions[sym])
+		}
+	}
+	s.Values = slices.SortedFunc(maps.Values(b.values), func(x, y broker.AccountValue) int {
+		return cmp.Or(cmp.Compare(x.Key, y.Key), cmp.Compare(x.Currency, y.Currency))
+	})
+}
+
+// ring is a map that forgets its oldest key when it is full.
+type ring[K comparable, V any] struct {
+	m    map[K]V
+	keys []K
+	next int // where the next key goes, once full
+	cap  int
+}
+
+func newRing[K comparable, V any](n int) ring[K, V] { return ring[K, V]{m: map[K]V{}, cap: n} }
+
+func (r *ring[K, V]) put(k K, v V) {
+	if _, ok := r.m[k]; !ok {
+		if len(r.keys) < r.cap {
+			r.keys = append(r.keys, k)
+		} else {
+			delete(r.m, r.keys[r.next])
+			r.keys[r.next] = k
+			r.next = (r.next + 1) % r.cap
+		}
+	}
+	r.m[k] = v
+}

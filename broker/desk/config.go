@@ -1,0 +1,75 @@
+package desk
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config sets what the desk lets through and how long it waits.
+type Config struct {
+	// ReadOnly refuses every order and every cancel. Default false.
+	ReadOnly bool `koanf:"read_only"`
+	// Progress publishes event.Progress after each batch, for a lock-step
+	// replay. Default false.
+	Progress bool `koanf:"-"`
+
+	// ClockDeadline, AccountDeadline, RecoveredDeadline and DataDeadline bound
+	// the rungs of these names. Defaults 5 s, 10 s, 15 s, 10 s.
+	ClockDeadline     time.Duration `koanf:"clock_deadline"`
+	AccountDeadline   time.Duration `koanf:"account_deadline"`
+	RecoveredDeadline time.Duration `koanf:"recovered_deadline"`
+	DataDeadline      time.Duration `koanf:"data_deadline"`
+
+	// OrderDeadline bounds what one order request may take from its turn to
+	// the last byte, journal included. Default 5 s.
+	OrderDeadline time.Duration `koanf:"order_deadline"`
+	// SilenceAfter is how long an order may stay without any answer after it
+	// was written, before its outcome is called unknown. Wall time. Default
+	// 5 s.
+	SilenceAfter time.Duration `koanf:"silence_after"`
+	// HistoryDeadline bounds one question for bars. Default 30 s.
+	HistoryDeadline time.Duration `koanf:"history_deadline"`
+	// Queue is how many batches of events may wait for the command loop before
+	// the session is read no further. Default 1024.
+	Queue int `koanf:"queue"`
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		ClockDeadline:     5 * time.Second,
+		AccountDeadline:   10 * time.Second,
+		RecoveredDeadline: 15 * time.Second,
+		DataDeadline:      10 * time.Second,
+		OrderDeadline:     5 * time.Second,
+		SilenceAfter:      5 * time.Second,
+		HistoryDeadline:   30 * time.Second,
+		Queue:             1024,
+	}
+}
+
+// Validate returns all faults, joined.
+func (c Config) Validate() error {
+	var errs []error
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{
+		{"clock_deadline", c.ClockDeadline},
+		{"account_deadline", c.AccountDeadline},
+		{"recovered_deadline", c.RecoveredDeadline},
+		{"data_deadline", c.DataDeadline},
+		{"order_deadline", c.OrderDeadline},
+		{"silence_after", c.SilenceAfter},
+		{"history_deadline", c.HistoryDeadline},
+	} {
+		if d.value < 100*time.Millisecond || d.value > 10*time.Minute {
+			errs = append(errs, fmt.Errorf("desk.%s: %v is not between 100ms and 10m", d.key, d.value))
+		}
+	}
+	if c.Queue < 1 || c.Queue > 1<<20 {
+		errs = append(errs, fmt.Errorf("desk.queue: %d is not between 1 and %d", c.Queue, 1<<20))
+	}
+	return errors.Join(errs...)
+}

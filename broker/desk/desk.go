@@ -1,0 +1,296 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/services/bus"
+	"robotrader/services/event"
+)
+
+// A Link is told when the session is worth less, or everything, again. The
+// supervisor is one.
+type Link interface {
+	// Degrade says that new risk must not be taken, why, and what a person can
+	// do.
+	Degrade(cause, advice string)
+	// Recover takes back what Degrade said.
+	Recover()
+}
+
+// Desk is the door between the bus and a session. Make one with New.
+type Desk struct {
+	cfg     Config
+	gate    Gate
+	journal Journal
+	conn    *bus.Conn // nil in tests that need no bus
+	out     outlet
+	log     *slog.Logger
+	zone    *time.Location // of the market day
+
+	turn     chan struct{} // holds one token while somebody has the turn
+	batches  chan batch    // from Serve to run
+	asking   chan struct{} // bounds the questions for bars
+	stopping atomic.Bool
+	stopped  chan struct{} // closed by Stop
+	done     chan struct{} // closed when run has gone
+	started  atomic.Bool
+	fresh    atomic.Bool // a first recovery of this process has begun
+	subs     []*bus.Sub
+
+	held  atomic.Pointer[held] // the session that is served; nil without one
+	state atomic.Uint32        // broker.LinkState, as the supervisor told it
+	mode  atomic.Pointer[broker.ModeRecord]
+	link  atomic.Pointer[Link]
+
+	books   *books  // of the turn
+	floor   floor   // has its own mutex
+	trouble trouble // has its own mutex
+}
+
+// held is what the desk holds of one session.
+type held struct {
+	session broker.Session
+	trader  broker.Trader // nil when the session cannot trade
+	facts   broker.Facts
+	written atomic.Uint64 // order messages that went out, whole or perhaps
+	chores  chan chore    // for the goroutine that asks the session while Serve reads it
+}
+
+// New returns a desk that has not started. The zone of the market day is New
+// York's.
+func New(cfg Config, gate Gate, journal Journal, conn *bus.Conn, log *slog.Logger) *Desk {
+	d := newDesk(cfg, gate, journal, busOutlet{conn, log}, log)
+	d.conn = conn
+	return d
+}
+
+func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logger) *Desk {
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		log.Warn("desk_no_zone", "zone", "America/New_York", "error", err, "instead", "UTC")
+		zone = time.UTC
+	}
+	d := &Desk{
+		cfg: cfg, gate: gate, journal: journal, out: out, log: log, zone: zone,
+		turn:    make(chan struct{}, 1),
+		batches: make(chan batch, cfg.Queue),
+		asking:  make(chan struct{}, maxQuestions),
+		stopped: make(chan struct{}),
+		done:    make(chan struct{}),
+		books:   newBooks(zone),
+	}
+	d.floor.init()
+	d.mode.Store(&broker.ModeRecord{Mode: broker.Active, Reason: "never changed", Since: time.Now()})
+	return d
+}
+
+// SetLink gives the desk whom to tell about a degraded session. Without one it
+// tells nobody.
+func (d *Desk) SetLink(l Link) { d.link.Store(&l) }
+
+// LinkChanged tells the desk where the link stands. It does not block.
+func (d *Desk) LinkChanged(l broker.Link) { d.state.Store(uint32(l.State)) }
+
+func (d *Desk) linkState() broker.LinkState { return broker.LinkState(d.state.Load()) }
+
+// Start reads the journal, so that orders and mode of earlier lives are known
+// before the first question, and begins to answer. It waits for nothing but
+// the journal. The context of the caller is not kept: the desk lives until
+// Stop.
+func (d *Desk) Start(ctx context.Context) error {
+	if d.started.Swap(true) {
+		return errors.New("desk: start: started already")
+	}
+	past, err := d.journal.Load(ctx, "", keepEnded)
+	if err != nil {
+		close(d.done)
+		return fmt.Errorf("desk: start: load the journal: %w", err)
+	}
+	d.books.load(past)
+	if past.Mode != nil {
+		d.mode.Store(past.Mode)
+	}
+	go d.run() // joined by Stop
+	if d.conn == nil {
+		return nil
+	}
+	if err := d.answer(d.conn); err != nil {
+		return fmt.Errorf("desk: start: %w", err)
+	}
+	return nil
+}
+
+// Stop refuses further orders, ends the answers and the desk's goroutine, and
+// syncs the journal. Whoever calls Serve is to be stopped before: reports that
+// come later are not folded. It returns when that is done or ctx has ended.
+func (d *Desk) Stop(ctx context.Context) error {
+	if !d.started.Load() || d.stopping.Swap(true) {
+		return nil
+	}
+	var errs []error
+	for _, s := range d.subs {
+		if err := s.Stop(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("desk: stop: %w", err))
+		}
+	}
+	close(d.stopped)
+	select {
+	case <-d.done:
+	case <-ctx.Done():
+		errs = append(errs, fmt.Errorf("desk: stop: wait for the command loop: %w", ctx.Err()))
+	}
+	if err := d.journal.Sync(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("desk: stop: sync the journal: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// take waits for the turn. Every take has its give.
+func (d *Desk) take(ctx context.Context) error {
+	select {
+	case d.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("desk: wait for the command loop: %w", ctx.Err())
+	}
+}
+
+func (d *Desk) give() { <-d.turn }
+
+// run folds what Serve reads, and judges silence.
+func (d *Desk) run() {
+	defer close(d.done)
+	tick := time.NewTicker(max(d.cfg.SilenceAfter/10, 10*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case b := <-d.batches:
+			d.folded(b)
+		case <-tick.C:
+			d.turn <- struct{}{} // whoever has the turn is bounded by its own deadline
+			d.judge(time.Now())
+			d.give()
+		case <-d.stopped:
+			d.drain()
+			return
+		}
+	}
+}
+
+// drain folds what waits in the channel: a report is never dropped.
+func (d *Desk) drain() {
+	for {
+		select {
+		case b := <-d.batches:
+			d.folded(b)
+		default:
+			return
+		}
+	}
+}
+
+var strictness = map[broker.Mode]int{broker.Active: 0, broker.ReduceOnly: 1, broker.Halted: 2}
+
+// SetMode changes the mode. It returns when the change is durable and no order
+// that the mode forbids can go out any more. When the journal fails, a
+// stricter mode holds all the same and a laxer one does not.
+func (d *Desk) SetMode(ctx context.Context, m broker.Mode, reason string) (event.ModeChange, error) {
+	rank, ok := strictness[m]
+	if !ok {
+		return event.ModeChange{}, fmt.Errorf("desk: mode %.20q is none of active, reduce_only, halted", m)
+	}
+	next := &broker.ModeRecord{Mode: m, Reason: reason, Since: time.Now()}
+	stricter := rank > strictness[d.mode.Load().Mode]
+	if stricter {
+		d.mode.Store(next) // before the turn: an order that waits for the disk sees it
+	}
+	if err := d.take(ctx); err != nil {
+		return event.ModeChange{}, err
+	}
+	defer d.give()
+	if stricter {
+		d.mode.Store(next) // another change may have had the turn in between
+	}
+	err := d.journal.Record(ctx, broker.Record{Wall: next.Since, Market: d.floor.now(), Mode: next})
+	if err == nil {
+		err = d.journal.Sync(ctx)
+	}
+	if err != nil {
+		err = fmt.Errorf("desk: mode %s: journal: %w", m, err)
+		if !stricter {
+			return event.ModeChange(*d.mode.Load()), err
+		}
+	}
+	d.mode.Store(next)
+	change := event.ModeChange(*next)
+	d.out.mode(change)
+	return change, err
+}
+
+// State returns all that the desk knows. When ctx ends first, it is zero.
+func (d *Desk) State(ctx context.Context) event.Desk {
+	if err := d.take(ctx); err != nil {
+		return event.Desk{}
+	}
+	defer d.give()
+	s := event.Desk{Mode: event.ModeChange(*d.mode.Load()), ReadOnly: d.cfg.ReadOnly}
+	if h := d.held.Load(); h != nil {
+		s.Counts.Written = h.written.Load()
+	}
+	d.books.state(&s)
+	d.floor.state(&s)
+	return s
+}
+
+// record queues records for the journal. A journal that fails is told once an
+// occurrence; it then refuses intents too, so nothing goes out any more.
+func (d *Desk) record(rs ...broker.Record) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.cfg.OrderDeadline)
+	defer cancel()
+	if err := d.journal.Record(ctx, rs...); err != nil {
+		d.warn(event.NoticeText{Level: "error", Name: "journal_failed", Text: err.Error()})
+	}
+}
+
+// stamp returns a record of now.
+func (d *Desk) stamp() broker.Record { return broker.Record{Wall: time.Now(), Market: d.floor.now()} }
+
+// trouble is what makes the session worth less. Empty is none.
+type trouble struct {
+	mu   sync.Mutex // guards both, and is held while the link is told, for the order
+	down string     // the gateway lost the venue: its words
+	dark string     // no wanted symbol has data: why
+}
+
+// troubled changes the trouble and tells the link.
+func (d *Desk) troubled(change func(*trouble)) {
+	t := &d.trouble
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := [2]string{t.down, t.dark}
+	change(t)
+	l := d.link.Load()
+	if after := [2]string{t.down, t.dark}; l == nil || after == before {
+		return
+	}
+	switch {
+	case t.down != "":
+		(*l).Degrade(t.down, "wait: the gateway reconnects to the broker by itself")
+	case t.dark != "":
+		(*l).Degrade(t.dark, "look at the market data subscriptions and permissions of the account")
+	default:
+		(*l).Recover()
+	}
+}
+
+// details returns what the venue told about a wanted symbol's contract, nil
+// when it did not.
+func (d *Desk) details(s market.Symbol) *market.Details { return d.floor.details(s) }

@@ -1,0 +1,322 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+// request is the one door: it answers what became of an intent.
+func (d *Desk) request(ctx context.Context, in order.Intent) event.OrderReply {
+	if err := in.Validate(); err != nil {
+		return event.OrderReply{IntentID: in.ID, Result: event.Invalid, Rule: "invalid", Reason: err.Error()}
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.OrderDeadline)
+	defer cancel()
+	if err := d.take(ctx); err != nil {
+		return event.OrderReply{IntentID: in.ID, Result: event.Refused, Rule: "busy", Reason: err.Error()}
+	}
+	defer d.give()
+	h := d.held.Load()
+	reply, known := d.known(in)
+	if !known {
+		reply = d.decide(ctx, h, in)
+	}
+	if h != nil {
+		reply.Written = h.written.Load()
+	}
+	return reply
+}
+
+// decide asks bars and gate, and does what they allow.
+func (d *Desk) decide(ctx context.Context, h *held, in order.Intent) event.OrderReply {
+	var target *entry
+	if in.Action == order.Cancel {
+		if target = d.books.byRef[in.Target]; target != nil {
+			in.Symbol = target.Symbol // so that the gate sees the market that it is about
+		}
+	}
+	v := d.sense(h, in)
+	dec := order.Decision{Allowed: true}
+	if b := d.bars(h, in); b.rule != "" {
+		dec = b.decision()
+	} else if b := d.fits(v, in, target); b.rule != "" {
+		dec = b.decision()
+	} else {
+		dec = d.gate.Decide(v, in)
+	}
+	dec.IntentID = in.ID
+	if dec.At.IsZero() {
+		dec.At = v.Now
+	}
+	rec := broker.IntentRecord{Intent: in, Decision: dec, Account: v.Account, Wall: time.Now()}
+	switch {
+	case !dec.Allowed:
+		return d.refuse(ctx, rec)
+	case in.Action == order.Cancel:
+		return d.cancel(ctx, h, v, rec, target)
+	default:
+		return d.place(ctx, h, v, rec)
+	}
+}
+
+// sense takes the view that the gate decides on.
+func (d *Desk) sense(h *held, in order.Intent) broker.View {
+	v := broker.View{
+		Link: d.linkState(), Mode: d.mode.Load().Mode, ReadOnly: d.cfg.ReadOnly,
+		Details: d.details(in.Symbol), Position: d.books.holding(in.Symbol), Open: d.books.open(in.Symbol),
+	}
+	if h != nil {
+		v.Account = h.facts.Account
+		v.Live = len(v.Account) > 0 && v.Account[0] != 'D'
+	}
+	v.Now, v.Quote = d.floor.sense(in.Symbol, in.At)
+	v.Sent, v.SentNotional = d.books.rates(v.Now)
+	return v
+}
+
+// bar is why an intent does not pass, if the rule is not empty.
+type bar struct{ rule, reason string }
+
+func (b bar) decision() order.Decision { return order.Decision{Rule: b.rule, Reason: b.reason} }
+
+// bars are the desk's own: they hold whatever the gate says, and are asked
+// again when the intent is durable.
+func (d *Desk) bars(h *held, in order.Intent) bar {
+	state := d.linkState()
+	switch {
+	case d.stopping.Load():
+		return bar{"stopping", "the desk is stopping; ask again after the next start"}
+	case d.cfg.ReadOnly:
+		return bar{"read_only", "read-only is on: every order and cancel is refused; start without it to trade"}
+	case h == nil || d.held.Load() != h:
+		return bar{"link", "there is no session with the broker; wait until the link is ready"}
+	case h.trader == nil:
+		return bar{"link", "this adapter cannot write orders"}
+	case state != broker.Ready && state != broker.Degraded:
+		return bar{"link", "the link is " + state.String() + ", not ready; wait until it is"}
+	case in.Action == order.Cancel:
+		return bar{} // a cancel passes in any mode
+	case d.mode.Load().Mode == broker.Halted:
+		return bar{"halted", "trading is halted: " + d.mode.Load().Reason + "; resume to trade"}
+	}
+	return bar{}
+}
+
+// fits tells whether the venue can be asked for this at all.
+func (d *Desk) fits(v broker.View, in order.Intent, target *entry) bar {
+	if in.Action == order.Place {
+		if v.Details == nil {
+			return bar{"contract", fmt.Sprintf("symbol %s is not wanted, or the venue told nothing about it; start the trader with it", in.Symbol)}
+		}
+		return bar{}
+	}
+	switch {
+	case target == nil:
+		return bar{"unknown_target", fmt.Sprintf("no order with intent id %.40q is known; nothing to cancel", in.Target)}
+	case target.State.Final():
+		return bar{"already_ended", fmt.Sprintf("order %.40q is %v already", in.Target, target.State)}
+	case target.OrderID == 0:
+		return bar{"unknown_target", fmt.Sprintf("order %.40q has no number at this client; cancel it where it was made", in.Target)}
+	}
+	return bar{}
+}
+
+// stale tells whether the world became stricter since the gate saw it: the
+// gate's word does not hold then.
+func (d *Desk) stale(v broker.View, in order.Intent) bar {
+	if in.Action == order.Cancel {
+		return bar{}
+	}
+	if m := d.mode.Load().Mode; m != v.Mode && m != broker.Active {
+		return bar{"mode", fmt.Sprintf("the mode became %s while the intent was stored", m)}
+	}
+	if s := d.linkState(); s != v.Link && s != broker.Ready {
+		return bar{"link", fmt.Sprintf("the link became %v while the intent was stored", s)}
+	}
+	return bar{}
+}
+
+// refuse stores and tells a refusal. No byte depends on it.
+func (d *Desk) refuse(ctx context.Context, rec broker.IntentRecord) event.OrderReply {
+	reply := event.OrderReply{
+		IntentID: rec.Intent.ID, Result: event.Refused, Rule: rec.Decision.Rule, Reason: rec.Decision.Reason,
+	}
+	// Memory does not know the id, but an earlier life may have sent it.
+	if stored, ok, err := d.journal.Lookup(ctx, rec.Intent.ID); err == nil && ok {
+		return d.adopt(stored)
+	}
+	err := d.journal.Intend(ctx, rec)
+	var dup *broker.DuplicateIntentError
+	if errors.As(err, &dup) {
+		return d.adopt(dup.Stored)
+	}
+	if err != nil {
+		d.warn(event.NoticeText{Level: "error", Name: "journal_failed", Text: err.Error(), Ref: rec.Intent.ID})
+	}
+	d.books.answers.put(rec.Intent.ID, reply)
+	d.out.decision(event.Decided{Intent: rec.Intent, Decision: rec.Decision})
+	return reply
+}
+
+// intend makes the intent durable. When done is true, reply is the end of it.
+func (d *Desk) intend(ctx context.Context, rec broker.IntentRecord) (reply event.OrderReply, done bool) {
+	err := d.journal.Intend(ctx, rec)
+	if err == nil {
+		return reply, false
+	}
+	var dup *broker.DuplicateIntentError
+	if errors.As(err, &dup) {
+		return d.adopt(dup.Stored), true
+	}
+	reply = event.OrderReply{
+		IntentID: rec.Intent.ID, Result: event.Refused, Rule: "journal",
+		Reason: "the intent could not be stored, so nothing was sent: " + err.Error(),
+	}
+	d.books.answers.put(rec.Intent.ID, reply)
+	d.warn(event.NoticeText{Level: "error", Name: "journal_failed", Text: err.Error(), Ref: rec.Intent.ID})
+	return reply, true
+}
+
+// place takes an allowed order to the wire.
+func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.IntentRecord) event.OrderReply {
+	in := rec.Intent
+	o := order.Order{
+		Ref: in.ID, OrderID: d.books.nextID, ClientID: h.facts.ClientID, Account: v.Account, Strategy: in.Strategy,
+		Symbol: in.Symbol, Side: in.Side, Type: in.Type, TIF: in.TIF, Qty: in.Qty, Limit: in.Limit,
+		State: order.Intended, Reason: in.Reason, Created: v.Now, Updated: v.Now,
+	}
+	d.books.nextID++ // also when storing fails: a number is used once
+	rec.OrderID, rec.ClientID, rec.Order = o.OrderID, o.ClientID, &o
+	if reply, done := d.intend(ctx, rec); done {
+		if ctx.Err() != nil { // it may be stored yet, behind a deadline: say that it was never sent
+			o.State, o.Note = order.Dropped, reply.Reason
+			d.record(broker.Record{Wall: time.Now(), Market: v.Now, Order: &o})
+		}
+		return reply
+	}
+	e := d.books.add(o)
+	reply := event.OrderReply{IntentID: in.ID, OrderID: o.OrderID, Result: event.Written}
+	b := d.bars(h, in)
+	if b.rule == "" {
+		b = d.stale(v, in)
+	}
+	sig := order.NotWritten
+	if b.rule != "" {
+		reply.Result, reply.Rule, reply.Reason = event.Refused, b.rule, b.reason
+	} else {
+		err := h.trader.Place(ctx, broker.Ticket{OrderID: o.OrderID, Account: o.Account, Contract: v.Details.Contract, Intent: in})
+		sig = d.outcome(h, err, &reply)
+	}
+	if sig != order.NotWritten {
+		d.books.count(v.Now, worth(v, in))
+	}
+	if sig == order.Written {
+		e.sentAt = time.Now()
+	}
+	e.Note = reply.Reason
+	d.step(e, sig)
+	d.out.decision(event.Decided{Intent: in, Decision: rec.Decision})
+	return reply
+}
+
+// outcome tells what a write's error means.
+func (d *Desk) outcome(h *held, err error, reply *event.OrderReply) order.Signal {
+	switch {
+	case err == nil:
+		h.written.Add(1)
+		return order.Written
+	case errors.Is(err, broker.ErrNotWritten):
+		reply.Result, reply.Rule, reply.Reason = event.Refused, "not_written", err.Error()
+		return order.NotWritten
+	default: // also an error that says nothing: a byte may have gone out
+		h.written.Add(1)
+		reply.Result, reply.Reason = event.Unknown, err.Error()
+		return order.Silent
+	}
+}
+
+// cancel takes a cancel to the wire.
+func (d *Desk) cancel(ctx context.Context, h *held, v broker.View, rec broker.IntentRecord, e *entry) event.OrderReply {
+	rec.OrderID, rec.ClientID = e.OrderID, e.ClientID
+	if reply, done := d.intend(ctx, rec); done {
+		return reply
+	}
+	reply := event.OrderReply{IntentID: rec.Intent.ID, OrderID: e.OrderID, Result: event.Written}
+	if b := d.bars(h, rec.Intent); b.rule != "" {
+		reply.Result, reply.Rule, reply.Reason = event.Refused, b.rule, b.reason
+	} else if sig := d.outcome(h, h.trader.Cancel(ctx, e.OrderID), &reply); sig == order.Written {
+		d.step(e, order.CancelSent)
+	}
+	d.books.answers.put(rec.Intent.ID, reply)
+	d.out.decision(event.Decided{Intent: rec.Intent, Decision: rec.Decision})
+	return reply
+}
+
+// worth reckons an order's notional: at its limit, or at the newest price. It
+// is 0 when neither is known.
+func worth(v broker.View, in order.Intent) market.Money {
+	if in.Limit != nil {
+		return in.Limit.Mul(in.Qty).Abs()
+	}
+	if p, _, ok := v.Quote.Newest(); ok {
+		return p.Mul(in.Qty).Abs()
+	}
+	return market.Money{}
+}
+
+// known answers an intent that was asked before, as far as memory goes.
+func (d *Desk) known(in order.Intent) (event.OrderReply, bool) {
+	if e := d.books.byRef[in.ID]; e != nil {
+		reply := became(e.Order)
+		if in.Action != order.Place || in.Symbol != e.Symbol || in.Side != e.Side || in.Qty != e.Qty {
+			reply.Reason = "this id was used for another order before: " + describe(e.Order)
+		}
+		return reply, true
+	}
+	if reply, ok := d.books.answers.m[in.ID]; ok {
+		reply.Known = true
+		return reply, true
+	}
+	return event.OrderReply{}, false
+}
+
+// adopt answers an intent of an earlier life.
+func (d *Desk) adopt(r broker.IntentRecord) event.OrderReply {
+	if r.Order != nil {
+		return became(*r.Order)
+	}
+	reply := event.OrderReply{IntentID: r.Intent.ID, Known: true, OrderID: r.OrderID}
+	if r.Decision.Allowed { // a cancel: it was stored, and what came of it is in its order
+		reply.Result, reply.Reason = event.Unknown, "asked before; see what became of the order "+r.Intent.Target
+		return reply
+	}
+	reply.Result, reply.Rule, reply.Reason = event.Refused, r.Decision.Rule, r.Decision.Reason
+	return reply
+}
+
+// became answers for an order that exists.
+func became(o order.Order) event.OrderReply {
+	reply := event.OrderReply{IntentID: o.Ref, OrderID: o.OrderID, Known: true, Result: event.Written, Reason: describe(o)}
+	switch o.State {
+	case order.Dropped:
+		reply.Result, reply.Rule = event.Refused, "dropped"
+	case order.Intended, order.Unknown:
+		reply.Result = event.Unknown
+	}
+	return reply
+}
+
+func describe(o order.Order) string {
+	s := fmt.Sprintf("%s %v %s is %v, %v filled", o.Side, o.Qty, o.Symbol, o.State, o.Filled)
+	if o.Note != "" {
+		s += ": " + o.Note
+	}
+	return s
+}
