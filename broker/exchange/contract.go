@@ -1,9 +1,80 @@
 package exchange
 
-import "robotrader/broker/market"
+import (
+	"fmt"
+	"hash/fnv"
 
-// StockDetails returns the contract details of a US stock by rule. Trading
-// and Liquid hours are the tape's.
+	"robotrader/broker/market"
+)
+
+// StockDetails returns the contract details of a US stock, in whole shares on
+// a grid of 0.01. AAPL and IBM carry IBKR's own contract ids and names; other
+// symbols get a contract id that their name decides, between 100 and 900
+// million, NASDAQ for four letters and more, and NYSE for fewer. The hours are
+// the tape's.
 func StockDetails(s market.Symbol, trading, liquid market.Hours) market.Details {
-	return market.Details{}
+	c := market.USStock(s)
+	c.LocalSymbol = string(s)
+	name := ""
+	switch s {
+	case "AAPL":
+		c.ConID, c.PrimaryExchange, name = 265598, "NASDAQ", "APPLE INC"
+	case "IBM":
+		c.ConID, c.PrimaryExchange, name = 8314, "NYSE", "INTL BUSINESS MACHINES CORP"
+	default:
+		h := fnv.New32a()
+		h.Write([]byte(s))
+		c.ConID = 100_000_000 + int64(h.Sum32()%800_000_000)
+		c.PrimaryExchange, name = "NYSE", fmt.Sprintf("%s (SIMULATED)", s)
+		if len(s) >= 4 {
+			c.PrimaryExchange = "NASDAQ"
+		}
+	}
+	c.TradingClass = string(s)
+	if c.PrimaryExchange == "NASDAQ" {
+		c.TradingClass = "NMS" // as IBKR calls the National Market System
+	}
+	return market.Details{
+		Contract: c, LongName: name, MinTick: market.MustPrice("0.01"), SizeStep: market.Shares(1),
+		Trading: trading, Liquid: liquid,
+	}
+}
+
+// List makes a symbol tradable, with the details that the venue tells. Listing
+// it again replaces the details, such as the hours. A contract id that another
+// symbol has is refused.
+func (x *Exchange) List(d market.Details) error {
+	s := d.Contract.Symbol
+	if p, err := market.ParseSymbol(string(s)); err != nil || p != s {
+		return fmt.Errorf("exchange: list %.40q: not a ticker symbol in capitals", s)
+	}
+	if d.Contract.ConID <= 0 {
+		return fmt.Errorf("exchange: list %s: contract id %d is not above 0", s, d.Contract.ConID)
+	}
+	if other, ok := x.byConID[d.Contract.ConID]; ok && other.details.Contract.Symbol != s {
+		return fmt.Errorf("exchange: list %s: contract id %d is that of %s", s, d.Contract.ConID, other.details.Contract.Symbol)
+	}
+	l := x.listings[s]
+	if l == nil {
+		l = new(listing)
+		x.listings[s] = l
+	} else {
+		delete(x.byConID, l.details.Contract.ConID)
+	}
+	l.details = d
+	x.byConID[d.Contract.ConID] = l
+	return nil
+}
+
+// Find returns the details of the listing that c means: by its contract id if
+// it has one, else by symbol. A symbol beside a contract id must agree.
+func (x *Exchange) Find(c market.Contract) (market.Details, bool) {
+	l := x.listings[c.Symbol]
+	if c.ConID != 0 {
+		l = x.byConID[c.ConID]
+	}
+	if l == nil || c.Symbol != "" && c.Symbol != l.details.Contract.Symbol {
+		return market.Details{}, false
+	}
+	return l.details, true
 }

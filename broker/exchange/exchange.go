@@ -1,7 +1,11 @@
 package exchange
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
 	"time"
 
 	"robotrader/broker/exchange/tape"
@@ -12,6 +16,15 @@ import (
 // ErrNotOpen means that no order with that number is open: it never was, or it
 // has ended.
 var ErrNotOpen = errors.New("exchange: order not open")
+
+// The bounds of an exchange. An order beyond them is rejected with [Full].
+const (
+	MaxOpen  = 10_000    // open orders
+	MaxFills = 1_000_000 // executions in the books, about 300 bytes each
+)
+
+// currency is the only one there is.
+const currency = "USD"
 
 // Config sets up an [Exchange].
 type Config struct {
@@ -35,58 +48,130 @@ func DefaultConfig() Config {
 	return Config{Accounts: []string{"DU7654321"}, Cash: market.MustMoney("1000000")}
 }
 
-// Request asks for an order.
-type Request struct {
-	ClientID int
-	OrderID  int64  // the API client's number
-	Ref      string // orderRef
-	Account  string // empty: the only account
-	Symbol   market.Symbol
-	Side     order.Side
-	Type     order.Type
-	TIF      order.TIF
-	Qty      market.Qty
-	Limit    *market.Price
+// Validate returns all that is wrong with c, joined.
+func (c Config) Validate() error {
+	var errs []error
+	if len(c.Accounts) == 0 {
+		errs = append(errs, errors.New("exchange: accounts: name at least one"))
+	}
+	seen := make(map[string]bool)
+	for _, id := range c.Accounts {
+		switch {
+		case id == "":
+			errs = append(errs, errors.New("exchange: accounts: an empty account id"))
+		case seen[id]:
+			errs = append(errs, fmt.Errorf("exchange: accounts: %.40q is named twice", id))
+		}
+		seen[id] = true
+	}
+	if c.Cash.Sign() < 0 {
+		errs = append(errs, fmt.Errorf("exchange: cash %v is below 0", c.Cash))
+	}
+	return errors.Join(errs...)
 }
 
-// Exchange matches own orders against a tape and keeps the books.
-type Exchange struct{ cfg Config }
+// Exchange matches own orders against a tape and keeps the books. It is not
+// safe for concurrent use. Make one with [New].
+type Exchange struct {
+	cfg      Config
+	zone     *time.Location
+	accounts map[string]*account
+	listings map[market.Symbol]*listing
+	byConID  map[int64]*listing
+
+	open     map[int64]*resting // by perm id
+	expiry   time.Time          // of the DAY order that ends first, zero without one
+	fills    []order.Fill
+	permBase int64
+	orders   int64  // given so far
+	execHead uint32 // the first part of execution ids
+	execBase uint32
+	out      []Report
+}
+
+// resting is an open order.
+type resting struct {
+	order.Order
+	seq        int64        // arrival
+	value      market.Money // of its executions
+	commission market.Money // charged so far
+	expires    time.Time    // zero: never
+}
+
+// listing is one symbol's market and the orders that rest in it.
+type listing struct {
+	details market.Details
+	bid     tape.Level // Size is what is left of it when fills are partial
+	ask     tape.Level
+	last    tape.Level
+	bidAt   time.Time
+	askAt   time.Time
+	lastAt  time.Time
+
+	volume                      market.Qty
+	dayOpen, dayHigh, dayLow    market.Price
+	prevClose                   market.Price
+	hasVolume, hasDay, hasClose bool
+	dayEnd                      time.Time // of the day of the newest trade
+
+	buys, sells []*resting // best first
+}
 
 // New returns an exchange without listings.
-func New(cfg Config) (*Exchange, error) { return &Exchange{cfg: cfg}, nil }
-
-// List makes a symbol tradable, with the details that the venue tells.
-func (x *Exchange) List(d market.Details) error { return nil }
-
-// Find returns the details of the listing that c means: by its contract id if
-// it has one, else by symbol.
-func (x *Exchange) Find(c market.Contract) (market.Details, bool) { return market.Details{}, false }
+func New(cfg Config) (*Exchange, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(tape.ZoneName)
+	if err != nil {
+		return nil, fmt.Errorf("exchange: time zone %s (import time/tzdata): %w", tape.ZoneName, err)
+	}
+	cfg.Accounts = slices.Clone(cfg.Accounts)
+	h := fnv.New64a()
+	h.Write(binary.BigEndian.AppendUint64(nil, cfg.Instance))
+	seed := h.Sum64()
+	x := &Exchange{
+		cfg: cfg, zone: zone,
+		accounts: make(map[string]*account), listings: make(map[market.Symbol]*listing),
+		byConID: make(map[int64]*listing), open: make(map[int64]*resting),
+		permBase: 1_000_000_000 + int64(seed%900_000_000), // fits 31 bits, as IBKR's do
+		execHead: 0xe000 + uint32(seed>>20)&0xfff, execBase: uint32(seed >> 32),
+	}
+	for _, id := range cfg.Accounts {
+		x.accounts[id] = &account{id: id, cash: cfg.Cash, positions: make(map[market.Symbol]*position)}
+	}
+	return x, nil
+}
 
 // Listed returns the details of all listings, ordered by symbol.
-func (x *Exchange) Listed() []market.Details { return nil }
-
-// Advance moves market time: DAY orders whose session has ended expire.
-func (x *Exchange) Advance(now time.Time) []Report { return nil }
-
-// Apply tells the exchange what happened in the market, and fills what it
-// fills. An event of a symbol that is not listed is ignored.
-func (x *Exchange) Apply(now time.Time, ev tape.Event) []Report { return nil }
-
-// Place gives an order. The order of the first report carries the number that
-// the exchange gave it (PermID), also when it was rejected.
-func (x *Exchange) Place(now time.Time, r Request) []Report { return nil }
-
-// Cancel ends an open order. The error wraps [ErrNotOpen].
-func (x *Exchange) Cancel(now time.Time, permID int64) ([]Report, error) { return nil, nil }
-
-// CancelAll ends all open orders, in the order in which they came.
-func (x *Exchange) CancelAll(now time.Time) []Report { return nil }
+func (x *Exchange) Listed() []market.Details {
+	var all []market.Details
+	for _, s := range sortedKeys(x.listings) {
+		all = append(all, x.listings[s].details)
+	}
+	return all
+}
 
 // Open returns the open orders, in the order in which they came.
-func (x *Exchange) Open() []order.Order { return nil }
+func (x *Exchange) Open() []order.Order {
+	var all []order.Order
+	for _, r := range x.arrivals() {
+		all = append(all, r.Order)
+	}
+	return all
+}
+
+// arrivals returns the open orders, in the order in which they came.
+func (x *Exchange) arrivals() []*resting {
+	all := make([]*resting, 0, len(x.open))
+	for _, id := range sortedKeys(x.open) { // perm ids rise
+		all = append(all, x.open[id])
+	}
+	return all
+}
 
 // Fills returns all executions with their commissions, oldest first.
-func (x *Exchange) Fills() []order.Fill { return nil }
+func (x *Exchange) Fills() []order.Fill { return slices.Clone(x.fills) }
 
 // Market is what is known about a symbol's market. A nil number is unknown.
 type Market struct {
@@ -99,7 +184,27 @@ type Market struct {
 
 // Market returns what is known about a symbol's market; ok is false when it is
 // not listed.
-func (x *Exchange) Market(s market.Symbol) (m Market, ok bool) { return Market{}, false }
+func (x *Exchange) Market(s market.Symbol) (m Market, ok bool) {
+	l, ok := x.listings[s]
+	if !ok {
+		return Market{}, false
+	}
+	q := &m.Quote
+	q.Bid, q.BidSize = l.bid.Ptr()
+	q.Ask, q.AskSize = l.ask.Ptr()
+	q.Last, q.LastSize = l.last.Ptr()
+	q.BidAt, q.AskAt, q.LastAt = l.bidAt, l.askAt, l.lastAt
+	if l.hasVolume {
+		q.Volume = l.volume.Ptr()
+	}
+	if l.hasDay {
+		m.DayOpen, m.DayHigh, m.DayLow = l.dayOpen.Ptr(), l.dayHigh.Ptr(), l.dayLow.Ptr()
+	}
+	if l.hasClose {
+		m.PrevClose = l.prevClose.Ptr()
+	}
+	return m, true
+}
 
 // Position is what an account holds of one symbol.
 type Position struct {
@@ -107,13 +212,40 @@ type Position struct {
 	Contract market.Contract
 	Qty      market.Qty    // negative is short
 	Cost     market.Money  // exact, without commission; negative for a short
-	AvgCost  *market.Price // Cost / Qty, nil when flat
+	AvgCost  *market.Price // Cost / Qty, to eight decimals
 	Mark     *market.Price // last, else the middle of the quote; nil when unknown
 }
 
 // Positions returns the positions of an account that are not flat, ordered by
 // symbol. An account that is not known has none.
-func (x *Exchange) Positions(account string) []Position { return nil }
+func (x *Exchange) Positions(id string) []Position {
+	a, ok := x.accounts[id]
+	if !ok {
+		return nil
+	}
+	var all []Position
+	for _, s := range sortedKeys(a.positions) {
+		p, l := a.positions[s], x.listings[s]
+		if p.qty.IsZero() {
+			continue
+		}
+		all = append(all, Position{
+			Account: id, Contract: l.details.Contract, Qty: p.qty, Cost: p.cost, AvgCost: p.average(), Mark: l.mark(),
+		})
+	}
+	return all
+}
+
+// mark is the price at which a holding is valued.
+func (l *listing) mark() *market.Price {
+	switch {
+	case l.last.Known:
+		return l.last.Price.Ptr()
+	case l.bid.Known && l.ask.Known:
+		return l.bid.Price.Add(l.ask.Price).Half().Ptr()
+	}
+	return nil
+}
 
 // Value is what an account is worth. Positions without a mark count at cost.
 type Value struct {
@@ -127,7 +259,24 @@ type Value struct {
 }
 
 // Value values an account; ok is false when it is not known.
-func (x *Exchange) Value(account string) (v Value, ok bool) { return Value{}, false }
+func (x *Exchange) Value(id string) (v Value, ok bool) {
+	a, ok := x.accounts[id]
+	if !ok {
+		return Value{}, false
+	}
+	v = Value{Cash: a.cash, Realized: a.realised, Commissions: a.commissions}
+	for s, p := range a.positions { // sums are exact: their order does not matter
+		worth := p.cost
+		if m := x.listings[s].mark(); m != nil {
+			worth = m.Mul(p.qty)
+		}
+		v.Positions = v.Positions.Add(worth)
+		v.GrossPositions = v.GrossPositions.Add(worth.Abs())
+		v.Unrealized = v.Unrealized.Add(worth.Sub(p.cost))
+	}
+	v.Equity = v.Cash.Add(v.Positions)
+	return v, true
+}
 
 // Accounts lists the account ids, in the order of the configuration.
-func (x *Exchange) Accounts() []string { return nil }
+func (x *Exchange) Accounts() []string { return slices.Clone(x.cfg.Accounts) }

@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"fmt"
+
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
@@ -52,20 +54,58 @@ func (Commission) report() {}
 func (Cancelled) report()  {}
 func (Rejected) report()   {}
 
-// Reason says why an order was refused or ended without filling.
+// Reason says why an order was refused, or ended without filling whole.
 type Reason uint8
 
-// The reasons. From Asked on they end an order that was taken.
+// The reasons. From Asked on they end an order that was taken. The zero Reason
+// is none.
 const (
-	UnknownSymbol Reason = iota + 1
-	UnknownAccount
-	BadQuantity
-	BadPrice // a limit order without a limit above 0, or a market order with one
-	OffTick
-	BadOrder // side, type or time in force that is not built
-	NoMarket // an immediate order where nothing is known about the market
-	Full     // a bound of the exchange is reached
-	Asked    // cancelled on request
-	Expired  // the session of a DAY order ended
-	Remainder
+	UnknownSymbol  Reason = iota + 1
+	UnknownAccount        // or none named where there are several
+	BadQuantity           // not above 0, too many, or not whole shares
+	BadPrice              // a limit order without a limit above 0, or a market order with one
+	OffTick               // a limit that is not on the symbol's price grid
+	BadOrder              // a side, type or time in force that is not built
+	NoMarket              // an immediate order where nothing is known about the market
+	Full                  // a bound of the exchange is reached
+	Asked                 // cancelled on request
+	Expired               // the session of a DAY order ended
+	Remainder             // what an IOC order could not fill at once
+	numReasons
 )
+
+// reasons holds the name of each reason and the code under which a TWS tells
+// it (IBKR, "TWS API message codes"): 200 no security definition, 201 order
+// rejected, 202 order cancelled, 110 price does not conform to the minimum
+// variation, 321 request does not validate.
+var reasons = [numReasons]struct {
+	name string
+	code int
+}{
+	UnknownSymbol:  {"unknown_symbol", 200},
+	UnknownAccount: {"unknown_account", 321},
+	BadQuantity:    {"bad_quantity", 201},
+	BadPrice:       {"bad_price", 201},
+	OffTick:        {"off_tick", 110},
+	BadOrder:       {"bad_order", 201},
+	NoMarket:       {"no_market", 201},
+	Full:           {"full", 201},
+	Asked:          {"asked", 202},
+	Expired:        {"expired", 202},
+	Remainder:      {"remainder", 202},
+}
+
+func (r Reason) String() string {
+	if r > 0 && r < numReasons {
+		return reasons[r].name
+	}
+	return fmt.Sprintf("reason(%d)", uint8(r))
+}
+
+// Code is the number under which a TWS tells the reason, 0 for none.
+func (r Reason) Code() int {
+	if r < numReasons {
+		return reasons[r].code
+	}
+	return 0
+}

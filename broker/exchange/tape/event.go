@@ -32,6 +32,14 @@ type Level struct {
 	Known bool
 }
 
+// Ptr returns price and size, nil when they are not known.
+func (l Level) Ptr() (*market.Price, *market.Qty) {
+	if !l.Known {
+		return nil, nil
+	}
+	return &l.Price, &l.Size
+}
+
 // Event is one thing that happened in a market. It holds no pointer, so that a
 // day of them costs no allocation each.
 type Event struct {
