@@ -1,0 +1,172 @@
+package wire
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"robotrader/broker/market"
+)
+
+func TestOpenOrderRoundTrip(t *testing.T) { roundTrips(t, false, told) }
+
+// told returns what version v carries of an open order.
+func told(m OpenOrder, v Version) OpenOrder {
+	m.Contract.PrimaryExchange = ""
+	if m.DeltaNeutralOrderType == "" {
+		m.DeltaNeutral = DeltaNeutralOrder{}
+	}
+	if !above0(m.ScalePriceIncrement) {
+		m.Scale = Scale{}
+	}
+	if m.HedgeType == "" {
+		m.HedgeParam = ""
+	}
+	if m.AlgoStrategy == "" {
+		m.AlgoParams = nil
+	}
+	if m.OrderType != "PEG BENCH" && m.OrderType != "PEGBENCH" {
+		m.PegBench = PegBench{}
+	}
+	m.Conditions = toldConditions(m.Conditions)
+	if len(m.Conditions) == 0 {
+		m.ConditionsIgnoreRTH, m.ConditionsCancelOrder = false, false
+	}
+	if v >= 177 {
+		m.FAProfile = ""
+	}
+	if v < 183 {
+		m.CustomerAccount = ""
+	}
+	if v < 184 {
+		m.ProfessionalCustomer = false
+	}
+	if v < 185 {
+		m.BondAccruedInterest = ""
+	}
+	if v < 189 {
+		m.IncludeOvernight = false
+	}
+	if v < 193 {
+		m.ExtOperator, m.ManualOrderIndicator = "", nil
+	}
+	if v < 195 {
+		m.Preview = Preview{}
+	}
+	if v < 198 {
+		m.Submitter = ""
+	}
+	if v < 199 {
+		m.ImbalanceOnly = false
+	}
+	return m
+}
+
+// toldConditions returns the conditions with a type that exists, and of each
+// only the fields that its type has.
+func toldConditions(drawn []Condition) (out []Condition) {
+	for i, c := range drawn {
+		keep := Condition{Type: []int{1, 3, 4, 5, 6, 7}[(i+len(c.Value))%6], Connector: c.Connector}
+		switch keep.Type {
+		case 5:
+			keep.SecType, keep.Exchange, keep.Symbol = c.SecType, c.Exchange, c.Symbol
+		case 1:
+			keep.TriggerMethod = c.TriggerMethod
+			fallthrough
+		case 6, 7:
+			keep.ConID, keep.Exchange = c.ConID, c.Exchange
+			fallthrough
+		default:
+			keep.More, keep.Value = c.More, c.Value
+		}
+		out = append(out, keep)
+	}
+	return out
+}
+
+func TestOpenOrderRefuses(t *testing.T) {
+	good := NewOpenOrder(aapl(), 1, 7, "Submitted")
+	b, err := good.Append(nil, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Split(string(b), "\x00")
+	for _, tt := range []struct {
+		at    int // of the recorded frame's fields, counted from 0
+		value string
+		field string
+		err   error
+	}{
+		{1, "x", "orderId", ErrNotInteger},
+		{14, "1e99", "totalQuantity", market.ErrNotDecimal},
+		{78, "99999999", "comboLegs", ErrCount},
+		{78, "-1", "comboLegs", ErrCount},
+		{78, "1", "", nil}, // the fields behind it are taken for a leg: some error, no panic
+		{119, "3000", "allocations", ErrCount},
+		{123, "3000", "conditions", ErrCount},
+	} {
+		f := append([]string(nil), fields...)
+		f[tt.at] = tt.value
+		_, err := DecodeServerStrict(200, []byte(strings.Join(f, "\x00")))
+		var fe *FieldError
+		if !errors.As(err, &fe) || tt.err != nil && (!errors.Is(err, tt.err) || fe.Field != tt.field || fe.Value != tt.value) {
+			t.Errorf("field %d = %q: %v, want %s: %v", tt.at, tt.value, err, tt.field, tt.err)
+		}
+	}
+	bad := good
+	bad.Conditions = []Condition{{Type: 2}}
+	if _, err := bad.Append(nil, 200); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("condition type 2: %v", err)
+	}
+	bad = good
+	bad.ComboLegs = make([]ComboLeg, maxItems+1)
+	if _, err := bad.Append(nil, 200); !errors.Is(err, ErrCount) {
+		t.Errorf("%d legs: %v", len(bad.ComboLegs), err)
+	}
+	for n := range fields[:len(fields)-1] { // cut anywhere, it is an error
+		cut := strings.Join(fields[:n], "\x00") + "\x00"
+		if _, err := DecodeServer(200, []byte(cut)); err == nil {
+			t.Fatalf("cut after %d fields: no error", n)
+		}
+	}
+}
+
+// A venue computes with doubles; an order must not be lost over the last digit.
+func TestOpenOrderRoundsWhatTheVenueComputed(t *testing.T) {
+	b, err := NewOpenOrder(aapl(), 1, 7, "Submitted").Append(nil, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := strings.Split(string(b), "\x00")
+	f[73] = "169.10000000000002"
+	m, err := DecodeServerStrict(200, []byte(strings.Join(f, "\x00")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.(OpenOrder).TrailStopPrice; got == nil || got.String() != "169.1" {
+		t.Errorf("trailStopPrice %v", got)
+	}
+}
+
+// The literals of the end of section 5.3, at their places.
+func TestNewOpenOrderLooksLive(t *testing.T) {
+	o := aapl()
+	o.Action, o.OrderType, o.OrderRef = "BUY", "MKT", "r-1"
+	b, err := NewOpenOrder(o, 1, 1518189976, "PreSubmitted").Append(nil, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := strings.Split(string(b), "\x00")
+	for at, want := range map[int]string{
+		1: "42", 16: "0", 17: "0", 23: "r-1", 24: "1", 25: "1518189976", 41: "-1", 48: unsetIntText, 53: "3", 61: "None", 67: "?",
+		81: unsetIntText, 82: unsetIntText, 87: "IB", 93: "PreSubmitted", 94: unsetDoubleText, 117: unsetSizeText,
+		124: "None", 125: unsetDoubleText, 136: "1", 153: unsetIntText, 155: "0",
+	} {
+		if f[at] != want {
+			t.Errorf("field %d is %q, want %q", at, f[at], want)
+		}
+	}
+	if len(f) != 157 { // 156 fields in the recorded frame, and what Split makes of the last NUL
+		t.Errorf("%d fields", len(f)-1)
+	}
+}
