@@ -1,0 +1,167 @@
+package gateway
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/market"
+)
+
+// conn is one session with a client. Its reader is serve, its writer the
+// queue's.
+type conn struct {
+	s     *Server
+	net   net.Conn
+	in    *bufio.Reader
+	queue *queue
+	rate  *rate
+	gone  chan struct{} // closed when the session has left its client id
+
+	version wire.Version // since the hello
+
+	// Guarded by the server's mutex.
+	client    *client // since START_API
+	ready     bool    // both ids are told
+	dirty     bool    // frames wait that the writer was not told of
+	ticks     uint64  // market-data frames queued
+	reports   uint64  // order-report frames queued
+	orders    uint64  // placeOrder and cancelOrder messages handled
+	lines     map[int]market.Symbol
+	account   string // of the account updates subscribed, "" = none
+	positions bool   // changes of positions are subscribed
+	summaries map[int]struct{}
+	timeAsked time.Time // wall time of the last reqCurrentTime that was answered
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	limit := s.cfg.MaxRate
+	if s.cfg.Speed == 0 {
+		limit = 0
+	}
+	return &conn{
+		s: s, net: nc, in: bufio.NewReaderSize(nc, 16<<10), queue: newQueue(s.cfg.QueueBytes),
+		rate: newRate(limit), gone: make(chan struct{}),
+		lines: map[int]market.Symbol{}, summaries: map[int]struct{}{},
+	}
+}
+
+// serve runs the session from its first byte to its close.
+func (c *conn) serve() {
+	defer c.s.wg.Done()
+	written := make(chan error, 1)
+	go func() {
+		err := c.queue.writeTo(c.net, c.s.cfg.WriteTimeout)
+		if err != nil {
+			c.cut() // the reader waits for a client that is gone or stuck
+		}
+		written <- err
+	}()
+	err := c.talk()
+	c.s.leave(c)
+	c.finish(err, written)
+}
+
+// errFinished ends a session after a message that says why.
+var errFinished = errors.New("the gateway ends the session")
+
+// finish closes the socket well: what is queued is written, the client told,
+// and what it still sends is read, because closing with unread bytes would
+// reset the connection and could lose what was written last.
+func (c *conn) finish(cause error, written <-chan error) {
+	const drain = time.Second
+	c.queue.end()
+	werr := <-written // bounded by the write's deadline, and by Stop
+	if errors.Is(cause, wire.ErrBadHello) {
+		if tcp, ok := c.net.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // a real gateway resets here
+		}
+	} else if half, ok := c.net.(interface{ CloseWrite() error }); ok && werr == nil {
+		if half.CloseWrite() == nil && !errors.Is(cause, io.EOF) {
+			_ = c.net.SetReadDeadline(time.Now().Add(drain))
+			_, _ = io.Copy(io.Discard, c.net)
+		}
+	}
+	_ = c.net.Close()
+	c.logEnd(cause, werr)
+}
+
+func (c *conn) logEnd(cause, werr error) {
+	id := -1
+	if c.client != nil {
+		id = c.client.id
+	}
+	attrs := []any{"peer", c.net.RemoteAddr().String(), "client_id", id}
+	switch {
+	case errors.Is(cause, io.EOF) && werr == nil:
+		c.s.log.Debug("gateway_client_left", attrs...)
+	default:
+		c.s.log.Info("gateway_client_closed", append(attrs, "cause", cause, "write_error", werr)...)
+	}
+}
+
+// cut ends the session without ceremony.
+func (c *conn) cut() { _ = c.net.Close() }
+
+// deadline sets the reader's, unless the server is stopping. A zero time is
+// none.
+func (c *conn) deadline(at time.Time) error {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if c.s.stopping {
+		return os.ErrDeadlineExceeded
+	}
+	return c.net.SetReadDeadline(at)
+}
+
+// send queues a message. Called under the server's mutex. A message that
+// cannot be encoded is a fault of ours: it is logged and left out.
+func (c *conn) send(m wire.Message) {
+	var err error
+	fits := c.queue.put(func(dst []byte) []byte {
+		dst, err = wire.AppendMessage(dst, m, c.version)
+		return dst
+	})
+	if err != nil {
+		c.s.log.Error("gateway_encode", "message", wire.Name(m.ID()), "error", err)
+		return
+	}
+	if !fits {
+		c.s.log.Warn("gateway_client_stuck", "peer", c.net.RemoteAddr().String(), "queue_bytes", c.s.cfg.QueueBytes)
+		c.cut()
+		return
+	}
+	switch m.ID() {
+	case wire.IDTickPrice, wire.IDTickSize, wire.IDTickGeneric, wire.IDTickString:
+		c.ticks++
+	case wire.IDOrderStatus, wire.IDOpenOrder, wire.IDExecDetails, wire.IDCommissionReport:
+		c.reports++
+	}
+	c.mark()
+}
+
+// mark notes that the writer must be told. Called under the server's mutex.
+func (c *conn) mark() {
+	if !c.dirty {
+		c.dirty = true
+		c.s.dirty = append(c.s.dirty, c)
+	}
+}
+
+// fail queues an errMsg. id is a request's or an order's, or noID. Called under
+// the server's mutex.
+func (c *conn) fail(id int64, code int, format string, args ...any) {
+	text := format
+	if len(args) > 0 {
+		text = fmt.Sprintf(format, args...)
+	}
+	c.send(wire.ErrMsg{RequestID: id, Code: code, Text: text, Time: c.s.clock.Now(time.Now()).UnixMilli()})
+}
+
+// noID is the id of an errMsg that is about no request.
+const noID = -1

@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"slices"
+	"time"
+
+	"robotrader/broker/exchange/tape"
+	"robotrader/broker/market"
+)
+
+const (
+	// maxStep bounds the events that are played in one go, so that requests
+	// get their turn at any speed.
+	maxStep = 1000
+	// batchAbove is the speed from which what is due is played every batchWait
+	// rather than on its own: a timer for each event would be most of the work.
+	batchAbove = 50
+	batchWait  = 2 * time.Millisecond
+	// idleWait is how often orders are looked at for expiry when the tape is
+	// silent.
+	idleWait = time.Second
+)
+
+// playOn plays the tape against the wall clock until the server stops.
+func (s *Server) playOn() {
+	defer s.wg.Done()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.quit:
+			return
+		case <-timer.C:
+		}
+		s.lock()
+		s.catchUp(time.Now())
+		wait := s.untilNext(time.Now())
+		s.unlock()
+		timer.Reset(wait)
+	}
+}
+
+// untilNext returns how long the tape has nothing to play, in wall time.
+func (s *Server) untilNext(wall time.Time) time.Duration {
+	if !s.pending {
+		return idleWait
+	}
+	wait := time.Duration(float64(s.next.At.Sub(s.clock.Now(wall))) / s.cfg.Speed)
+	if s.cfg.Speed > batchAbove {
+		wait = max(wait, batchWait)
+	}
+	return min(max(wait, 0), idleWait)
+}
+
+// catchUp plays what is due when the wall clock shows wall. At speed 0 nothing
+// ever is: only a Pacer moves the market.
+func (s *Server) catchUp(wall time.Time) {
+	if s.cfg.Speed == 0 {
+		return
+	}
+	now := s.clock.Now(wall)
+	for range maxStep {
+		if !s.pending || s.next.At.After(now) {
+			s.moveTo(now)
+			return
+		}
+		s.step()
+	}
+}
+
+// step plays the tape's next event, which must be pending.
+func (s *Server) step() {
+	ev := s.next
+	s.next, s.pending = s.src.Next()
+	s.apply(ev)
+	if !s.pending {
+		s.end()
+	}
+}
+
+// end tells that the tape has ended.
+func (s *Server) end() {
+	close(s.ended)
+	s.log.Info("gateway_tape_ended", "source", s.src.Describe(), "market", s.at)
+	if s.cfg.OnEnd != nil {
+		s.cfg.OnEnd()
+	}
+}
+
+// moveTo moves market time forward, which ends DAY orders.
+func (s *Server) moveTo(at time.Time) {
+	if !at.After(s.at) {
+		return
+	}
+	s.at = at
+	s.clock = s.clock.Advance(at, time.Now())
+	s.report(slices.Clone(s.x.Advance(at)))
+}
+
+// apply lets an event happen: ticks first, then what it did to orders.
+func (s *Server) apply(ev tape.Event) {
+	s.moveTo(ev.At)
+	b := s.books[ev.Symbol]
+	if b == nil {
+		return
+	}
+	reports := slices.Clone(s.x.Apply(s.at, ev)) // the exchange reuses the slice
+	s.publish(b, ev)
+	s.report(reports)
+}
+
+// Inject lets an event happen now, beside the tape: for measuring. A zero At
+// is market time now, and an At in the past is moved there. An event of a
+// symbol that is not played is ignored.
+func (s *Server) Inject(ev tape.Event) {
+	s.lock()
+	defer s.unlock()
+	now := s.at
+	if s.cfg.Speed > 0 {
+		now = s.clock.Now(time.Now())
+	}
+	if ev.At.Before(now) {
+		ev.At = now
+	}
+	s.apply(ev)
+}
+
+// Symbols lists what is played.
+func (s *Server) Symbols() []market.Symbol { return s.src.Symbols() }

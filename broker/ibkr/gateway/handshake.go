@@ -1,0 +1,163 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"robotrader/broker/ibkr/wire"
+)
+
+// talk reads the session's messages until it ends, and says why it did.
+func (c *conn) talk() error {
+	if err := c.deadline(time.Now().Add(c.s.cfg.HelloTimeout)); err != nil {
+		return err
+	}
+	if err := c.hello(); err != nil {
+		return err
+	}
+	payload, err := wire.ReadFrame(c.in, nil)
+	if err != nil {
+		return c.lost(err)
+	}
+	if err := c.startAPI(payload); err != nil {
+		return err
+	}
+	if err := c.deadline(time.Time{}); err != nil { // an idle client may stay for days
+		return err
+	}
+	for {
+		if payload, err = wire.ReadFrame(c.in, payload); err != nil {
+			return c.lost(err)
+		}
+		if err := c.handle(payload, time.Now()); err != nil {
+			return err
+		}
+	}
+}
+
+// lost tells the client when the framing itself is broken, and returns err.
+func (c *conn) lost(err error) error {
+	if errors.Is(err, wire.ErrFrameEmpty) || errors.Is(err, wire.ErrFrameTooLong) {
+		c.s.lock()
+		c.fail(noID, codeBadLength, "Bad Message Length: %v", err)
+		c.s.unlock()
+	}
+	return err
+}
+
+// hello reads the client's first words and answers with the version and the
+// connection time.
+func (c *conn) hello() error {
+	var hello wire.Hello
+	for want := 1; ; {
+		if _, err := c.in.Peek(want); err != nil {
+			return err
+		}
+		have, err := c.in.Peek(c.in.Buffered())
+		if err != nil {
+			return err
+		}
+		h, n, err := wire.ParseHello(have)
+		if errors.Is(err, wire.ErrIncomplete) {
+			want = len(have) + 1
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		hello = h
+		if _, err := c.in.Discard(n); err != nil {
+			return err
+		}
+		break
+	}
+	v := min(hello.Max, c.s.cfg.ServerVersion)
+	if v < MinVersion || v < hello.Min {
+		// What a real gateway does here is not known; it cannot speak on.
+		return fmt.Errorf("client offers versions %d to %d, this gateway plays %d to %d", hello.Min, hello.Max, MinVersion, c.s.cfg.ServerVersion)
+	}
+	c.version = wire.Version(v)
+	return c.greet()
+}
+
+// greet queues the answer to the hello.
+func (c *conn) greet() error {
+	c.s.lock()
+	defer c.s.unlock()
+	at := c.s.clock.Now(time.Now()).In(c.s.zone)
+	payload, err := wire.ServerHello{Version: int(c.version), Time: at.Format("20060102 15:04:05 MST")}.Append(nil)
+	if err != nil {
+		return err
+	}
+	c.queue.put(func(dst []byte) []byte { return wire.AppendFrame(dst, payload) })
+	c.mark()
+	return nil
+}
+
+// startAPI takes the first message, which must be START_API, and makes the
+// session ready.
+func (c *conn) startAPI(payload []byte) error {
+	m, err := wire.DecodeClient(c.version, payload)
+	if err != nil {
+		return fmt.Errorf("before START_API: %w", err)
+	}
+	start, ok := m.(wire.StartAPI)
+	if !ok {
+		return fmt.Errorf("%s came before START_API", wire.ClientName(m.ID()))
+	}
+	if start.ClientID < 0 {
+		return fmt.Errorf("START_API with client id %d, which is below 0", start.ClientID)
+	}
+	return c.claim(start.ClientID)
+}
+
+// claimGrace is how long a second session with a client id waits for the
+// first one to go before it is refused.
+const claimGrace = 50 * time.Millisecond
+
+// claim makes the session that of the client id, and tells both ids.
+func (c *conn) claim(id int) error {
+	grace := time.NewTimer(claimGrace)
+	defer grace.Stop()
+	for {
+		taken := c.tryClaim(id)
+		if taken == nil {
+			return nil
+		}
+		select {
+		case <-taken:
+			continue // it has gone; somebody else may have been faster
+		case <-c.s.quit:
+			return errFinished
+		case <-grace.C:
+		}
+		c.s.lock()
+		c.fail(noID, codeClientIDInUse, "Unable to connect as the client id is already in use. Retry with a unique client id.")
+		c.s.unlock()
+		return fmt.Errorf("client id %d is in use: %w", id, errFinished)
+	}
+}
+
+// tryClaim makes the session ready, or returns the channel that is closed when
+// the client id's present session has gone.
+func (c *conn) tryClaim(id int) (taken <-chan struct{}) {
+	s := c.s
+	s.lock()
+	defer s.unlock()
+	cl := s.client(id)
+	if cl.conn != nil {
+		return cl.conn.gone
+	}
+	cl.conn, c.client = c, cl
+	c.send(wire.ManagedAccts{List: strings.Join(s.cfg.Accounts, ",")})
+	c.send(wire.NextValidID{OrderID: cl.highest + 1})
+	c.ready = true
+	c.fail(noID, 2104, "Market data farm connection is OK:usfarm")
+	c.fail(noID, 2106, "HMDS data farm connection is OK:ushmds")
+	c.fail(noID, 2158, "Sec-def data farm connection is OK:secdefnj")
+	s.touch()
+	s.log.Debug("gateway_client_ready", "client_id", id, "version", int(c.version), "peer", c.net.RemoteAddr().String())
+	return nil
+}

@@ -1,0 +1,148 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"robotrader/broker/exchange/tape"
+	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/market"
+)
+
+// zoneText is how the venue writes our market's zone.
+const zoneText = "US/Eastern"
+
+// timeText is how times of bars and executions are written.
+const timeText = "20060102 15:04:05 "
+
+const day = 24 * time.Hour
+
+// barSizes are the venue's names of bar widths, section 4.3.
+var barSizes = map[string]time.Duration{
+	"1 secs": time.Second, "1 sec": time.Second, "5 secs": 5 * time.Second, "10 secs": 10 * time.Second,
+	"15 secs": 15 * time.Second, "30 secs": 30 * time.Second,
+	"1 min": time.Minute, "2 mins": 2 * time.Minute, "3 mins": 3 * time.Minute, "5 mins": 5 * time.Minute,
+	"10 mins": 10 * time.Minute, "15 mins": 15 * time.Minute, "20 mins": 20 * time.Minute, "30 mins": 30 * time.Minute,
+	"1 hour": time.Hour, "2 hours": 2 * time.Hour, "3 hours": 3 * time.Hour, "4 hours": 4 * time.Hour, "8 hours": 8 * time.Hour,
+	"1 day": day,
+}
+
+// spanUnits are the venue's units of duration. Here a day is 24 hours of the
+// clock; a real gateway counts trading days.
+var spanUnits = map[string]time.Duration{
+	"S": time.Second, "D": day, "W": 7 * day, "M": 30 * day, "Y": 365 * day,
+}
+
+// parseSpan reads a duration such as "2 D".
+func parseSpan(text string) (time.Duration, error) {
+	count, unit, _ := strings.Cut(text, " ")
+	n, err := strconv.ParseInt(count, 10, 32)
+	width, ok := spanUnits[unit]
+	if err != nil || n < 1 || !ok || n > int64(10*365*day/width) {
+		return 0, fmt.Errorf("duration %.20q is not a count and one of S, D, W, M, Y, at most 10 years", text)
+	}
+	return time.Duration(n) * width, nil
+}
+
+// historyAsk is a checked request.
+type historyAsk struct {
+	symbol      market.Symbol
+	end         time.Time
+	span, width time.Duration
+}
+
+// historyAsk checks a request for bars of a listed symbol.
+func (s *Server) historyAsk(m wire.ReqHistoricalData) (a historyAsk, err error) {
+	bad := func(format string, args ...any) (historyAsk, error) { return a, fmt.Errorf(format, args...) }
+	var ok bool
+	if a.width, ok = barSizes[m.BarSize]; !ok {
+		return bad("bar size %.20q is not supported", m.BarSize)
+	}
+	if a.span, err = parseSpan(m.Duration); err != nil {
+		return a, err
+	}
+	if m.WhatToShow != "TRADES" {
+		return bad("what to show %.20q: the simulated gateway has TRADES only", m.WhatToShow)
+	}
+	if m.KeepUpToDate {
+		return bad("keepUpToDate is not built in the simulated gateway")
+	}
+	if m.FormatDate != 1 && m.FormatDate != 2 {
+		return bad("format date %d is neither 1 nor 2", m.FormatDate)
+	}
+	a.end = s.at
+	if m.EndDateTime != "" {
+		end, err := wire.ParseTime(m.EndDateTime, s.zone)
+		if err != nil {
+			return a, err
+		}
+		if end.Before(a.end) { // nobody can see the market's future
+			a.end = end
+		}
+	}
+	return a, nil
+}
+
+func (c *conn) history(m wire.ReqHistoricalData) {
+	s, id := c.s, int64(m.ReqID)
+	d, ok := s.find(m.Contract)
+	if !ok {
+		c.fail(id, codeNoContract, noContract)
+		return
+	}
+	ask, err := s.historyAsk(m)
+	if err != nil {
+		c.fail(id, codeValidation, "Error validating request.-'reqHistoricalData' : cause - %v", err)
+		return
+	}
+	ask.symbol = d.Contract.Symbol
+	bars, err := s.src.History(ask.symbol, ask.end, ask.span, ask.width, m.RegularOnly)
+	if errors.Is(err, tape.ErrBadSpan) {
+		c.fail(id, codeValidation, "Error validating request.-'reqHistoricalData' : cause - %v", err)
+		return
+	}
+	if err != nil || len(bars) == 0 {
+		c.fail(id, codeNoHistory, "Historical Market Data Service error message:HMDS query returned no data: %s@SMART Trades", ask.symbol)
+		return
+	}
+	answer := wire.HistoricalData{
+		ReqID: m.ReqID, Start: s.timeText(ask.end.Add(-ask.span)), End: s.timeText(ask.end),
+		Bars: make([]wire.Bar, len(bars)),
+	}
+	for i := range bars {
+		answer.Bars[i] = s.wireBar(&bars[i], ask.width, m.FormatDate)
+	}
+	c.send(answer)
+	if c.version >= historyEndVersion {
+		c.send(wire.HistoricalDataEnd{ReqID: m.ReqID, Start: answer.Start, End: answer.End})
+	}
+}
+
+// historyEndVersion is where start and end leave the answer and become a
+// message of their own (section 2).
+const historyEndVersion = 196
+
+func (s *Server) timeText(at time.Time) string {
+	return at.In(s.zone).Format(timeText) + zoneText
+}
+
+// wireBar writes a bar. Its weighted average is made up: the close.
+func (s *Server) wireBar(b *market.Bar, width time.Duration, format int) wire.Bar {
+	date := ""
+	switch {
+	case width >= day:
+		date = b.Start.In(s.zone).Format("20060102")
+	case format == 2:
+		date = strconv.FormatInt(b.Start.Unix(), 10)
+	default:
+		date = s.timeText(b.Start)
+	}
+	volume, wap := b.Volume, b.Close
+	return wire.Bar{
+		Date: date, Open: b.Open, High: b.High, Low: b.Low, Close: b.Close,
+		Volume: &volume, WAP: &wap, Trades: b.Trades,
+	}
+}

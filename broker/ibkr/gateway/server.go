@@ -1,0 +1,297 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"robotrader/broker/exchange"
+	"robotrader/broker/exchange/tape"
+	"robotrader/broker/market"
+)
+
+// Server is the simulated gateway. Start or Serve it once, and Stop it.
+type Server struct {
+	cfg  Config
+	log  *slog.Logger
+	zone *time.Location // of the market, in which times are told
+
+	wg    sync.WaitGroup // accept loop, market and sessions
+	quit  chan struct{}  // closed by Stop
+	ended chan struct{}  // closed when the tape has ended
+
+	mu       sync.Mutex // guards everything below: this is the owner
+	listener net.Listener
+	stopping bool
+	src      tape.Source
+	x        *exchange.Exchange
+	clock    market.Clock // market time
+	at       time.Time    // market time that the exchange has seen
+	next     tape.Event   // the tape's next event, when pending
+	pending  bool
+	books    map[market.Symbol]*book
+	clients  map[int]*client
+	placed   map[orderKey]*placed
+	conns    map[*conn]struct{}
+	dirty    []*conn       // sessions with frames that their writer was not told of
+	changed  chan struct{} // closed and renewed when a session comes, goes or is done with an order
+}
+
+// client is what the gateway remembers of a client id, across its sessions.
+type client struct {
+	id      int
+	conn    *conn // its session, nil when it has none
+	highest int64 // the highest order id that it used
+}
+
+// New returns a gateway that plays src. Nothing runs yet.
+func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = slog.Default()
+	}
+	zone, err := time.LoadLocation(tape.ZoneName)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: time zone %s: %w", tape.ZoneName, err)
+	}
+	instance := cfg.Instance
+	if instance == 0 {
+		instance = uint64(time.Now().UnixNano())
+	}
+	xc := exchange.DefaultConfig()
+	xc.Accounts, xc.Instance = cfg.Accounts, instance
+	x, err := exchange.New(xc)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	s := &Server{
+		cfg: cfg, log: log, zone: zone, src: src, x: x,
+		quit: make(chan struct{}), ended: make(chan struct{}), changed: make(chan struct{}),
+		books: map[market.Symbol]*book{}, clients: map[int]*client{},
+		placed: map[orderKey]*placed{}, conns: map[*conn]struct{}{},
+	}
+	start := src.Start()
+	for _, symbol := range src.Symbols() {
+		hours, err := src.Hours(symbol, start)
+		if err != nil {
+			return nil, fmt.Errorf("gateway: hours of %s: %w", symbol, err)
+		}
+		if err := x.List(exchange.StockDetails(symbol, hours.Trading, hours.Liquid)); err != nil {
+			return nil, fmt.Errorf("gateway: list %s: %w", symbol, err)
+		}
+		s.books[symbol] = &book{}
+	}
+	s.clock, s.at = market.NewClock(start, time.Now(), 0), start // stands until Serve
+	s.next, s.pending = src.Next()
+	return s, nil
+}
+
+// Start listens on the configured address and serves it. It returns when the
+// listener is open.
+func (s *Server) Start() error {
+	l, err := net.Listen("tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("gateway: listen on %s: %w", s.cfg.Listen, err)
+	}
+	return s.Serve(l)
+}
+
+// errStarted means a second Serve, or one after Stop.
+var errStarted = errors.New("gateway: served or stopped already")
+
+// Serve serves a listener, which it closes at Stop, and returns at once.
+// Market time starts to run.
+func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listener != nil || s.stopping {
+		return errors.Join(errStarted, l.Close())
+	}
+	s.listener = l
+	s.clock = market.NewClock(s.at, time.Now(), s.cfg.Speed)
+	if !s.pending {
+		s.end()
+	}
+	s.wg.Add(1)
+	go s.accept(l)
+	if s.cfg.Speed > 0 {
+		s.wg.Add(1)
+		go s.playOn()
+	}
+	return nil
+}
+
+// Addr is the listener's address; nil before Start.
+func (s *Server) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listener == nil {
+		return nil
+	}
+	return s.listener.Addr()
+}
+
+// Ended is closed when the tape has ended. The gateway stays up: quotes stand,
+// and requests are answered.
+func (s *Server) Ended() <-chan struct{} { return s.ended }
+
+// Now returns market time.
+func (s *Server) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clock.Now(time.Now())
+}
+
+// Describe tells people what is played.
+func (s *Server) Describe() string { return s.src.Describe() }
+
+// Ledger returns the books as they stand.
+func (s *Server) Ledger() exchange.Ledger {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.x.Ledger()
+}
+
+// accept takes connections until the listener is closed.
+func (s *Server) accept(l net.Listener) {
+	defer s.wg.Done()
+	for {
+		nc, err := l.Accept()
+		if err == nil {
+			s.welcome(nc)
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		// Such as too many open files: it passes, and retrying at once would
+		// spin.
+		s.log.Warn("gateway_accept", "error", err)
+		select {
+		case <-s.quit:
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// welcome starts a session, unless there are too many.
+func (s *Server) welcome(nc net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping || len(s.conns) >= s.cfg.MaxClients {
+		s.log.Warn("gateway_client_refused", "peer", nc.RemoteAddr().String(), "sessions", len(s.conns), "limit", s.cfg.MaxClients)
+		_ = nc.Close() // the wire form of this refusal is not known; a plain close is what clients see most
+		return
+	}
+	c := newConn(s, nc)
+	s.conns[c] = struct{}{}
+	s.wg.Add(1)
+	go c.serve()
+}
+
+// lock takes the owner's mutex; unlock gives it back and tells the writers of
+// all sessions that got frames meanwhile, so that one cause is one write.
+func (s *Server) lock() { s.mu.Lock() }
+
+func (s *Server) unlock() {
+	var few [4]*conn // no allocation for the usual one or two
+	dirty := append(few[:0], s.dirty...)
+	for _, c := range dirty {
+		c.dirty = false
+	}
+	s.dirty = s.dirty[:0]
+	s.mu.Unlock()
+	for _, c := range dirty {
+		c.queue.kick()
+	}
+}
+
+// touch tells all who wait for a change. Called under the mutex.
+func (s *Server) touch() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// client returns what is remembered of a client id. Called under the mutex.
+func (s *Server) client(id int) *client {
+	c := s.clients[id]
+	if c == nil {
+		c = &client{id: id}
+		s.clients[id] = c
+	}
+	return c
+}
+
+// leave forgets a session and frees its client id. Its orders stay.
+func (s *Server) leave(c *conn) {
+	s.lock()
+	defer s.unlock()
+	delete(s.conns, c)
+	for _, b := range s.books {
+		b.subs = slices.DeleteFunc(b.subs, func(sub subscription) bool { return sub.conn == c })
+	}
+	if c.client != nil && c.client.conn == c {
+		c.client.conn = nil
+	}
+	c.ready = false
+	close(c.gone)
+	s.touch()
+}
+
+// closeGrace is how long Stop leaves sessions to end well before it cuts them.
+const closeGrace = 2 * time.Second
+
+// Stop ends the listener, the market and all sessions, waits for their
+// goroutines, and writes the ledger. Sessions get the time of ctx, at most
+// 2 s, to take what is queued for them. It may be called twice.
+func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	first := !s.stopping
+	s.stopping = true
+	if first {
+		close(s.quit)
+	}
+	var err error
+	if s.listener != nil && first {
+		err = s.listener.Close()
+	}
+	for c := range s.conns {
+		_ = c.net.SetReadDeadline(time.Now()) // wakes the reader, which ends the session
+	}
+	s.mu.Unlock()
+	return errors.Join(err, s.join(ctx), s.writeLedger())
+}
+
+// join waits for all goroutines.
+func (s *Server) join(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { s.wg.Wait(); close(done) }()
+	grace := time.NewTimer(closeGrace)
+	defer grace.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	case <-grace.C:
+	}
+	s.mu.Lock()
+	for c := range s.conns {
+		c.cut()
+	}
+	s.mu.Unlock()
+	// Cut sessions end by themselves; nothing else blocks.
+	select {
+	case <-done:
+		return nil
+	case <-time.After(closeGrace):
+		return errors.New("gateway: stop: a session did not end 2 s after its socket was closed")
+	}
+}
