@@ -364,7 +364,6 @@ func (m *OpenOrder) walkAdded(w *walk) {
 // not have is told as 0, the price of a market order among them; only OrderType
 // says which prices count.
 func NewOpenOrder(p PlaceOrder, clientID int, permID int64, status string) OpenOrder {
-	zero := 0
 	o := OpenOrder{
 		OrderID: p.OrderID, Contract: p.Contract, ClientID: clientID, PermID: permID, Status: status,
 		Action: p.Action, TotalQuantity: p.TotalQuantity, OrderType: p.OrderType,
@@ -376,13 +375,13 @@ func NewOpenOrder(p PlaceOrder, clientID int, permID int64, status string) OpenO
 		ModelCode: p.ModelCode, Rule80A: p.Rule80A, PercentOffset: p.PercentOffset,
 		SettlingFirm: p.SettlingFirm, ShortSaleSlot: p.ShortSaleSlot,
 		DesignatedLocation: p.DesignatedLocation, ExemptCode: p.ExemptCode,
-		AuctionStrategy: &zero, StartingPrice: p.StartingPrice, StockRefPrice: p.StockRefPrice,
+		AuctionStrategy: &p.AuctionStrategy, StartingPrice: p.StartingPrice, StockRefPrice: p.StockRefPrice,
 		Delta: p.Delta, StockRangeLower: p.StockRangeLower, StockRangeUpper: p.StockRangeUpper,
 		BlockOrder: p.BlockOrder, SweepToFill: p.SweepToFill, AllOrNone: p.AllOrNone,
 		MinQty: p.MinQty, OCAType: p.OCAType, ParentID: p.ParentID, TriggerMethod: p.TriggerMethod,
-		Volatility: p.Volatility, VolatilityType: &zero,
+		Volatility: p.Volatility, VolatilityType: p.VolatilityType, ContinuousUpdate: p.ContinuousUpdate,
 		DeltaNeutralOrderType: "None", DeltaNeutral: DeltaNeutralOrder{OpenClose: "?"},
-		ReferencePriceType: &zero, TrailStopPrice: p.TrailStopPrice, TrailingPercent: p.TrailingPercent,
+		ReferencePriceType: p.ReferencePriceType, TrailStopPrice: p.TrailStopPrice, TrailingPercent: p.TrailingPercent,
 		HedgeType: p.HedgeType, HedgeParam: p.HedgeParam, OptOutSmartRouting: p.OptOutSmartRouting,
 		ClearingAccount: p.ClearingAccount, ClearingIntent: p.ClearingIntent, NotHeld: p.NotHeld,
 		Solicited: p.Solicited, WhatIf: p.WhatIf,
@@ -424,8 +423,10 @@ func (m *OpenOrder) fillVenueDefaults(p PlaceOrder) {
 	if m.CashQty == nil {
 		m.CashQty = &market.Money{}
 	}
-	if m.UsePriceMgmtAlgo == nil {
-		m.UsePriceMgmtAlgo = &zero
+	for _, n := range []**int{&m.UsePriceMgmtAlgo, &m.VolatilityType, &m.ReferencePriceType} {
+		if *n == nil {
+			*n = &zero
+		}
 	}
 }
 

@@ -2,8 +2,12 @@ package wire
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"robotrader/broker/market"
 )
@@ -169,4 +173,29 @@ func TestNewOpenOrderLooksLive(t *testing.T) {
 	if len(f) != 157 { // 156 fields in the recorded frame, and what Split makes of the last NUL
 		t.Errorf("%d fields", len(f)-1)
 	}
+}
+
+// What was ordered is told, whatever the gateway adds.
+func TestNewOpenOrderKeepsTheOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		placed := withoutBlocks(draw[PlaceOrder](t, true))
+		placed.DeltaNeutralAuxPrice = nil // belongs to a refused block
+		told := reflect.ValueOf(NewOpenOrder(placed, 1, 7, "Submitted"))
+		from := reflect.ValueOf(placed)
+		shared := 0
+		for i := range from.NumField() {
+			field := from.Type().Field(i)
+			to := told.FieldByName(field.Name)
+			if !to.IsValid() || to.Type() != field.Type || field.Name == "DontUseAutoPriceForHedge" {
+				continue
+			}
+			shared++
+			if !from.Field(i).IsZero() && !cmp.Equal(from.Field(i).Interface(), to.Interface(), exact) {
+				t.Errorf("%s: ordered %v, told %v", field.Name, from.Field(i), to)
+			}
+		}
+		if shared < 70 {
+			t.Errorf("only %d fields have one name in both", shared)
+		}
+	})
 }

@@ -249,3 +249,15 @@ func TestCancelOrderIncomplete(t *testing.T) {
 		t.Errorf("incomplete cancel %q, %v; want %q", b, err, want)
 	}
 }
+
+func BenchmarkPlaceOrderAppend(b *testing.B) {
+	o := aapl()
+	o.Action, o.OrderType, o.OrderRef = "BUY", "MKT", "r-1"
+	buf := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := o.Append(buf, 200); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -172,6 +172,7 @@ func TestOrderVectorsOfLiveGateway(t *testing.T) {
 		switch m := m.(type) {
 		case OpenOrder:
 			checkLiveOpenOrder(t, m)
+			checkOursLooksLike(t, m, v.ServerVersion, raw)
 		case ExecDetails:
 			checkLiveExecution(t, m)
 		}
@@ -192,6 +193,22 @@ func checkLiveOpenOrder(t *testing.T, m OpenOrder) {
 	if m.Margin != (Margin{}) || m.DisplaySize != nil || m.Preview.SuggestedSize != nil || m.Commission != nil || m.ManualOrderIndicator != nil {
 		t.Errorf("a sentinel was taken for a number: %+v", m)
 	}
+}
+
+// checkOursLooksLike makes the order that the live gateway told about, and
+// tells it with NewOpenOrder: it has to be the recorded frame.
+func checkOursLooksLike(t *testing.T, live OpenOrder, v Version, raw string) {
+	t.Helper()
+	o := NewPlaceOrder(live.OrderID, live.Contract)
+	o.Action, o.TotalQuantity, o.OrderType, o.LmtPrice = "SELL", market.Shares(1).Ptr(), "LMT", price("1.2")
+	o.TIF, o.Account = "GTC", "DU9000001"
+	ours := NewOpenOrder(o, live.ClientID, live.PermID, live.Status)
+	ours.SharesAllocation = live.SharesAllocation // the one value that only the venue knows
+	b, err := ours.Append(nil, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameFields(t, "NewOpenOrder", string(b), raw)
 }
 
 func checkLiveExecution(t *testing.T, m ExecDetails) {
