@@ -9,7 +9,7 @@ import (
 // Config sets what the desk lets through and how long it waits.
 type Config struct {
 	// ReadOnly refuses every order and every cancel. Default false.
-	ReadOnly bool `koanf:"read_only"`
+	ReadOnly bool `koanf:"-"`
 	// Progress publishes event.Progress after each batch, for a lock-step
 	// replay. Default false.
 	Progress bool `koanf:"-"`

@@ -17,6 +17,13 @@ import (
 // come within a second of each other, in any order.
 const settleAfter = 2 * time.Second
 
+// The largest execution and holding that are taken for real. Sums of these
+// stay far inside what a quantity can hold.
+var (
+	maxFill    = market.Shares(10_000_000)
+	maxHolding = market.Shares(1_000_000_000)
+)
+
 // batch is what Serve hands to the command loop.
 type batch struct {
 	from    *held
@@ -201,6 +208,13 @@ func (d *Desk) foldExecution(h *held, f order.Fill) {
 	if _, twice := d.books.execs.m[f.ExecID]; twice {
 		return
 	}
+	if f.Qty.Sign() <= 0 || maxFill.Less(f.Qty) || f.ExecID == "" {
+		d.warn(event.NoticeText{
+			Level: "error", Name: "report_absurd", Symbol: f.Symbol, Ref: f.Ref,
+			Text: fmt.Sprintf("execution %.60q of %v at %v cannot be; it is not applied; look at it with the broker", f.ExecID, f.Qty, f.Price),
+		})
+		return
+	}
 	if c, ok := d.books.costs.m[f.ExecID]; ok {
 		f = priced(f, c)
 	}
@@ -310,7 +324,7 @@ func (d *Desk) foldValues(h *held, values []broker.AccountValue) {
 // foldPosition takes in what the venue tells about a position on its own. It
 // and the executions come in any order, so a difference has time to settle.
 func (d *Desk) foldPosition(h *held, p order.Position) {
-	if h.foreign(p.Account) || d.books.positions == nil {
+	if h.foreign(p.Account) || d.books.positions == nil || maxHolding.Less(p.Qty.Abs()) {
 		return
 	}
 	d.books.told[p.Symbol] = toldPosition{qty: p.Qty, cost: p.AvgCost, at: time.Now()}

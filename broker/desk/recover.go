@@ -138,6 +138,11 @@ func ask(ctx context.Context, src broker.AccountSource) (r recovery, err error) 
 		if r.positions, err = src.Positions(ctx); err != nil {
 			return r, fmt.Errorf("ask the positions: %w", err)
 		}
+		for _, p := range r.positions {
+			if maxHolding.Less(p.Qty.Abs()) {
+				return r, fmt.Errorf("ask the positions: %v of %s cannot be", p.Qty, p.Symbol)
+			}
+		}
 		before := len(r.fills)
 		if r.fills, r.costs, err = src.Executions(ctx); err != nil {
 			return r, fmt.Errorf("ask the executions: %w", err)

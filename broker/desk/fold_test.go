@@ -1,0 +1,371 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+// permute calls fn with every order of list.
+func permute[T any](list []T, fn func([]T)) {
+	if len(list) < 2 {
+		fn(list)
+		return
+	}
+	for i := range list {
+		rest := make([]T, 0, len(list)-1)
+		rest = append(append(rest, list[:i]...), list[i+1:]...)
+		permute(rest, func(p []T) { fn(append([]T{list[i]}, p...)) })
+	}
+}
+
+// TestReportsInAnyOrder: whatever the order of the reports about an order,
+// and whichever comes twice, it ends as one and the same.
+func TestReportsInAnyOrder(t *testing.T) {
+	one := []broker.Event{
+		described(151, "a", order.WorkingNow), status(151, order.FilledUp), executed(151, "a", "e1", "10"), cost("e1"),
+	}
+	two := []broker.Event{
+		described(151, "a", order.Acked), status(151, order.FilledUp),
+		executed(151, "a", "e1", "4"), cost("e1"), executed(151, "a", "e2", "6"), cost("e2"),
+	}
+	in(t, func(t *testing.T, r *rig) {
+		n := 0
+		for _, reports := range [][]broker.Event{one, two} {
+			permute(reports, func(p []broker.Event) {
+				r.desk.books = newBooks(r.desk.zone)
+				r.desk.books.positions = map[market.Symbol]order.Position{}
+				r.desk.books.nextID = 151
+				delete(r.journal.intents, "a")
+				*r.out = recorder{trace: r.trace}
+				r.ask(buy("a"))
+				r.send(append(p, p[n%len(p)])...) // one of them twice
+				n++
+				s := r.desk.State(context.Background())
+				o := s.Orders[0]
+				if len(s.Orders) != 1 || o.State != order.Filled || o.Filled != market.Shares(10) || o.PermID != 9151 ||
+					o.AvgPrice == nil || *o.AvgPrice != market.MustPrice("187.25") {
+					t.Fatalf("%T: order is %+v", p, o)
+				}
+				var qty market.Qty
+				for _, f := range s.Fills {
+					qty = qty.Add(f.Qty)
+					if f.Commission == nil || *f.Commission != market.MustMoney("1") {
+						t.Fatalf("%T: fill is %+v", p, f)
+					}
+				}
+				if qty != market.Shares(10) || s.Positions[0].Qty != market.Shares(10) || len(r.out.notices) > 0 {
+					t.Fatalf("%T: fills %v, positions %+v, notices %+v", p, qty, s.Positions, r.out.notices)
+				}
+				if last := r.out.orders[len(r.out.orders)-1]; last.State != order.Filled {
+					t.Fatalf("%T: told last: %v", p, last.State)
+				}
+			})
+		}
+		t.Logf("%d orders of reports", n)
+	})
+}
+
+func TestAStatusFillsNothing(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.ask(buy("a"))
+		st := status(151, order.FilledUp)
+		st.Filled = market.Shares(10)
+		r.send(st)
+		if o := r.order("a"); o.State != order.Accepted || !o.Filled.IsZero() {
+			t.Errorf("after a status without an execution: %v, %v filled", o.State, o.Filled)
+		}
+	})
+}
+
+func TestWhatIsNotApplied(t *testing.T) {
+	wrongRef := described(151, "b", order.CancelDone)
+	noRef := described(151, "", order.CancelDone)
+	wrongPerm := status(151, order.CancelDone)
+	wrongPerm.PermID = 7
+	otherAccount := described(151, "a", order.CancelDone)
+	otherAccount.Order.Account = "DU2"
+	preview := described(151, "a", order.CancelDone)
+	preview.WhatIf = true
+	oddWord := status(151, order.CancelDone)
+	oddWord.Known, oddWord.Status = false, "Pondering"
+	sold := executed(151, "a", "e9", "10")
+	sold.Fill.Side = order.Sell
+	for _, tt := range []struct {
+		name, notice string
+		report       broker.Event
+		fills        int
+	}{
+		{"another reference", "report_quarantined", wrongRef, 0},
+		{"no reference", "report_quarantined", noRef, 0},
+		{"another permanent id", "report_quarantined", wrongPerm, 0},
+		{"another account", "", otherAccount, 0},
+		{"a preview", "", preview, 0},
+		{"a word we do not know", "status_unknown", oddWord, 0},
+		{"an execution of another order", "report_quarantined", executed(151, "b", "e9", "10"), 1},
+		{"an execution of the other side", "report_quarantined", sold, 1},
+		{"an execution of nothing", "report_absurd", executed(151, "a", "e9", "0"), 0},
+		{"an execution beyond reason", "report_absurd", executed(151, "a", "e9", "90000000000"), 0},
+		{"an illegal step", "illegal_step", broker.Notice{Kind: broker.NoticeReject, OrderID: 152, Text: "no"}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in(t, func(t *testing.T, r *rig) {
+				r.ask(buy("a"))
+				r.ask(buy("z"))
+				r.send(described(151, "a", order.WorkingNow), executed(152, "z", "e1", "10"))
+				r.send(tt.report)
+				if o := r.order("a"); o.State != order.Working || !o.Filled.IsZero() {
+					t.Errorf("order is %v, %v filled", o.State, o.Filled)
+				}
+				if o := r.order("z"); o.State != order.Filled {
+					t.Errorf("the other order is %v", o.State)
+				}
+				if tt.notice != "" && r.out.named(tt.notice) != 1 {
+					t.Errorf("notices %+v, want one %s", r.out.notices, tt.notice)
+				}
+				// What was executed happened, whosever it is.
+				if got := len(r.desk.State(context.Background()).Fills) - 1; got != tt.fills {
+					t.Errorf("%d fills, want %d", got, tt.fills)
+				}
+			})
+		})
+	}
+}
+
+func TestOrdersMadeElsewhereAreShown(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		rep := described(5, "", order.WorkingNow)
+		rep.Order.ClientID = 0
+		ex := executed(5, "", "e1", "10")
+		ex.Fill.ClientID = 0
+		r.send(rep, ex)
+		s := r.desk.State(context.Background())
+		if len(s.Orders) != 1 || s.Orders[0].Ref != "" || s.Orders[0].State != order.Filled || s.Positions[0].Qty != market.Shares(10) {
+			t.Errorf("state %+v %+v", s.Orders, s.Positions)
+		}
+		if reply := r.ask(buy("a")); reply.OrderID != 151 {
+			t.Errorf("number %d", reply.OrderID)
+		}
+	})
+}
+
+func TestSilence(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.ask(buy("a"))
+		r.ask(buy("b"))
+		r.send(status(152, order.Acked))
+		time.Sleep(4 * time.Second)
+		if o := r.order("a"); o.State != order.Sent {
+			t.Errorf("after 4 s: %v", o.State)
+		}
+		time.Sleep(2 * time.Second)
+		if o := r.order("a"); o.State != order.Unknown || o.Note == "" || r.out.named("order_silent") != 1 {
+			t.Errorf("after 6 s: %v, notices %+v", o.State, r.out.notices)
+		}
+		if o := r.order("b"); o.State != order.Accepted {
+			t.Errorf("the answered one: %v", o.State)
+		}
+		if reply := r.ask(buy("a")); reply.Result != event.Unknown || !reply.Known || len(r.session.placed) != 2 {
+			t.Errorf("asked again: %+v", reply)
+		}
+		r.send(executed(151, "a", "e1", "10")) // it was there after all
+		if o := r.order("a"); o.State != order.Filled {
+			t.Errorf("after the execution: %v", o.State)
+		}
+	})
+}
+
+func TestLostLinkMakesSentUnknown(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.ask(buy("a"))
+		r.ask(buy("b"))
+		r.send(status(152, order.WorkingNow))
+		_ = r.session.Close(context.Background())
+		if err := <-r.served; !errors.Is(err, broker.ErrClosed) {
+			t.Error(err)
+		}
+		r.served = nil
+		if a, b := r.order("a").State, r.order("b").State; a != order.Unknown || b != order.Working {
+			t.Errorf("a is %v, b is %v", a, b)
+		}
+		if reply := r.ask(buy("c")); reply.Rule != "link" {
+			t.Errorf("without a session: %+v", reply)
+		}
+		if d := r.desk.State(context.Background()).Data[0]; d.State != dataLost {
+			t.Errorf("data %+v", d)
+		}
+	})
+}
+
+func TestAPositionThatTheVenueTells(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		tell := func(qty string) broker.PositionReport {
+			return broker.PositionReport{Position: order.Position{
+				Account: "DU1", Symbol: "AAPL", Qty: market.MustQty(qty), AvgCost: market.MustPrice("187.35").Ptr(),
+			}}
+		}
+		r.ask(buy("a"))
+		r.send(tell("10"), executed(151, "a", "e1", "10")) // the position overtakes the execution
+		time.Sleep(3 * time.Second)
+		p := r.desk.State(context.Background()).Positions[0]
+		if p.Qty != market.Shares(10) || *p.AvgCost != market.MustPrice("187.35") || len(r.out.notices) > 0 {
+			t.Errorf("position %+v, notices %+v", p, r.out.notices)
+		}
+		r.send(tell("25")) // by another hand
+		time.Sleep(time.Second)
+		if p := r.desk.State(context.Background()).Positions[0]; p.Qty != market.Shares(10) {
+			t.Errorf("taken over too early: %+v", p)
+		}
+		time.Sleep(2 * time.Second)
+		if p := r.desk.State(context.Background()).Positions[0]; p.Qty != market.Shares(25) || r.out.named("position_differs") != 1 {
+			t.Errorf("position %+v, notices %+v", p, r.out.notices)
+		}
+	})
+}
+
+func TestProgressFollowsTheReports(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.ask(buy("a"))
+		r.take()
+		r.session.batches <- broker.Batch{
+			Ticks:  []market.Tick{{Symbol: "AAPL", Kind: market.TickTrade, Known: true, At: day}},
+			Events: []broker.Event{described(151, "a", order.WorkingNow), executed(151, "a", "e1", "10")}, TickFrames: 8, ReportFrames: 2,
+		}
+		r.send()
+		wantCalls(t, r, "order working", "fill", "order filled", "progress", "progress")
+		if c := r.out.counts[len(r.out.counts)-2]; c != (event.Counts{Ticks: 8, Reports: 2, Written: 1}) {
+			t.Errorf("counts %+v", c)
+		}
+	}, func(_ *rig, c *Config) { c.Progress = true })
+}
+
+func TestTicksOfOneReadTravelTogether(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		before := len(r.out.ticksSeen)
+		r.session.batches <- broker.Batch{TickFrames: 9, Ticks: []market.Tick{
+			{Symbol: "AAPL", Kind: market.TickBid, Known: true, Price: market.MustPrice("10"), Size: market.Shares(1), At: day},
+			{Symbol: "MSFT", Kind: market.TickVolume, Known: true, Size: market.Shares(5), At: day},
+			{Symbol: "AAPL", Kind: market.TickAsk, At: day},
+			{Symbol: "AAPL", Kind: market.TickHigh, Known: true, Price: market.MustPrice("11"), At: day},
+		}}
+		r.send()
+		got := r.out.ticksSeen[before:]
+		want := []event.Ticks{
+			{Symbol: "AAPL", Frames: 9, Ticks: []event.TickData{
+				{Kind: "bid", Price: market.MustPrice("10").Ptr(), Size: market.Shares(1).Ptr(), At: day},
+				{Kind: "ask", At: day}, // not there now: null, not 0
+				{Kind: "high", Price: market.MustPrice("11").Ptr(), At: day},
+			}},
+			{Symbol: "MSFT", Frames: 9, Ticks: []event.TickData{{Kind: "volume", Size: market.Shares(5).Ptr(), At: day}}},
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(market.Price{}, market.Qty{})); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestTicksPassWhileAnOrderWaitsForTheDisk is the reason of the desk's two
+// ways.
+func TestTicksPassWhileAnOrderWaitsForTheDisk(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		fsync := make(chan struct{})
+		r.journal.inside = func() { <-fsync }
+		answered := make(chan event.OrderReply, 1)
+		go func() { answered <- r.ask(buy("a")) }()
+		synctest.Wait()
+		r.send(executed(77, "", "e1", "1")) // and a report that has to wait
+		before := len(r.out.ticksSeen)
+		for range 5 {
+			r.tick("AAPL", "188")
+		}
+		r.send()
+		if got := len(r.out.ticksSeen) - before; got != 5 {
+			t.Errorf("%d ticks passed", got)
+		}
+		if len(r.out.fills) != 0 {
+			t.Error("a report was folded in another's turn")
+		}
+		close(fsync)
+		if reply := <-answered; reply.Result != event.Written {
+			t.Errorf("%+v", reply)
+		}
+		r.send()
+		if len(r.out.fills) != 1 {
+			t.Error("the report was lost")
+		}
+	})
+}
+
+// TestPositionsAreTheSumOfExecutions compares the books' position with a plain
+// sum, and the average cost of a position that only grew with the mean.
+func TestPositionsAreTheSumOfExecutions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := newBooks(time.UTC)
+		b.positions = map[market.Symbol]order.Position{}
+		var sum market.Qty
+		var spent market.Money
+		grew := true
+		first := order.Side("")
+		for i, n := range rapid.SliceOfN(rapid.IntRange(-50, 50).Filter(func(n int) bool { return n != 0 }), 1, 20).Draw(t, "deals") {
+			f := order.Fill{ExecID: fmt.Sprint(i), Symbol: "X", Side: order.Buy, Qty: market.Shares(int64(n))}
+			if n < 0 {
+				f.Side, f.Qty = order.Sell, f.Qty.Neg()
+			}
+			f.Price = market.MustPrice("100").Add(market.MustPrice("0.25").Times(int64(i)))
+			sum = sum.Add(market.Shares(int64(n)))
+			spent = spent.Add(f.Price.Mul(f.Qty))
+			if first == "" {
+				first = f.Side
+			}
+			grew = grew && f.Side == first
+			p, ok := b.move(f)
+			if !ok || p.Qty != sum {
+				t.Fatalf("position %v, sum %v", p.Qty, sum)
+			}
+			if sum.IsZero() != (p.AvgCost != nil && p.AvgCost.IsZero()) {
+				t.Fatalf("position %v costs %v", p.Qty, p.AvgCost)
+			}
+			if !grew {
+				continue
+			}
+			if want, _ := spent.DivQty(sum.Abs()); p.AvgCost.Sub(want).Abs().Cmp(market.MustPrice("0.000001")) > 0 {
+				t.Fatalf("position %v costs %v, want %v", p.Qty, p.AvgCost, want)
+			}
+		}
+	})
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	b := newBooks(time.UTC)
+	for i := range 5000 {
+		e := b.add(order.Order{Ref: fmt.Sprint(i), OrderID: int64(i + 1), PermID: int64(i + 9), Symbol: "X", State: order.Sent})
+		e.State = order.Filled
+		b.place(e)
+		b.keep(order.Fill{ExecID: fmt.Sprint(i)})
+	}
+	var s event.Desk
+	b.state(&s)
+	if len(b.byRef) > 2*keepEnded || len(b.byID) > 2*keepEnded || len(b.byPerm) > 2*keepEnded || len(s.Orders) != keepEnded ||
+		len(s.Fills) != keepEnded || len(b.live["X"]) != 0 || s.Orders[keepEnded-1].Ref != "4999" {
+		t.Errorf("%d %d %d orders, %d shown, %d fills, %d live", len(b.byRef), len(b.byID), len(b.byPerm), len(s.Orders), len(s.Fills), len(b.live["X"]))
+	}
+	r := newRing[int, int](3)
+	for i := range 10 {
+		r.put(i, i)
+		r.put(i, i)
+	}
+	if diff := cmp.Diff(map[int]int{7: 7, 8: 8, 9: 9}, r.m); diff != "" {
+		t.Error(diff)
+	}
+}

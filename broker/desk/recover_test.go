@@ -1,0 +1,386 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+func TestRecovery(t *testing.T) {
+	past := func(ref string, id int64, state order.State) order.Order {
+		o := described(id, ref, 0).Order
+		o.State, o.PermID = state, 0
+		return o
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(r *rig, _ *Config) {
+			r.journal.past = broker.Books{
+				Orders: []order.Order{
+					past("working", 11, order.Working), past("filled-away", 12, order.Sent), past("gone", 13, order.Working),
+					past("never-written", 14, order.Intended), past("old", 10, order.Filled),
+				},
+				Fills: []order.Fill{executed(10, "old", "e0", "10").Fill},
+				Sent:  []broker.SentRecord{{At: day.Add(-10 * time.Second), Notional: market.MustMoney("500")}},
+			}
+			s := r.session
+			s.open = []broker.OrderReport{described(11, "working", order.WorkingNow)}
+			s.fills = []broker.ExecutionReport{executed(10, "old", "e0", "10"), executed(12, "filled-away", "e1", "10")}
+			s.costs = []broker.CommissionReport{cost("e0"), cost("e1")}
+			s.held = []order.Position{{Account: "DU1", Symbol: "AAPL", Qty: market.Shares(20), AvgCost: market.MustPrice("187").Ptr()}}
+		})
+		if s := r.desk.State(context.Background()); s.Positions != nil || len(s.Orders) != 5 || len(s.Fills) != 1 {
+			t.Errorf("before the first session: %d orders, positions %v", len(s.Orders), s.Positions)
+		}
+		r.serve()
+		if _, err := r.desk.stepClock(context.Background(), r.session); err != nil {
+			t.Fatal(err)
+		}
+		note, err := r.desk.recover(context.Background(), r.session)
+		if err != nil || note != "1 working, 2 unknown to the broker, 1 positions" {
+			t.Errorf("note %q, %v", note, err)
+		}
+		for ref, want := range map[string]order.State{
+			"working": order.Working, "filled-away": order.Filled, "gone": order.Unknown,
+			"never-written": order.Unknown, "old": order.Filled,
+		} {
+			if o := r.order(ref); o.State != want {
+				t.Errorf("order %s is %v, want %v", ref, o.State, want)
+			}
+		}
+		s := r.desk.State(context.Background())
+		if len(s.Positions) != 1 || s.Positions[0].Qty != market.Shares(20) {
+			t.Errorf("positions %+v: the executions are in the venue's answer already", s.Positions)
+		}
+		if len(s.Fills) != 2 || s.Fills[0].Commission == nil {
+			t.Errorf("fills %+v", s.Fills)
+		}
+		r.climb(t)
+		if reply := r.ask(buy("next")); reply.OrderID != 151 { // the journal's mark is 150
+			t.Errorf("number %d", reply.OrderID)
+		}
+		if v := r.views[0]; len(v.Sent) != 1 || v.SentNotional != market.MustMoney("500") || len(v.Open) != 3 {
+			t.Errorf("view: sent %v, notional %v, open %d", v.Sent, v.SentNotional, len(v.Open))
+		}
+		r.stop(t)
+	})
+}
+
+// TestASimulatedGatewayForgetsNothing: what it does not list has ended.
+func TestASimulatedGatewayForgetsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ready(t, func(r *rig, _ *Config) {
+			r.session.facts.Simulated = true
+			o := described(11, "a", 0).Order
+			o.State = order.Working
+			r.journal.past.Orders = []order.Order{o}
+			r.journal.past.Sent = []broker.SentRecord{{At: day, Notional: market.MustMoney("5")}}
+		})
+		if o := r.order("a"); o.State != order.Cancelled {
+			t.Errorf("order %v", o.State)
+		}
+		r.ask(buy("b"))
+		if v := r.views[0]; len(v.Sent) != 0 || !v.SentNotional.IsZero() {
+			t.Errorf("another run counts: %v, %v", v.Sent, v.SentNotional)
+		}
+		r.stop(t)
+	})
+}
+
+// TestExecutionsWhilePositionsAreAsked: each is counted once, whether it came
+// before or after the venue counted.
+func TestExecutionsWhilePositionsAreAsked(t *testing.T) {
+	for when, question := range []string{"open orders", "positions"} {
+		t.Run("during "+question, func(t *testing.T) {
+			in(t, func(t *testing.T, r *rig) {
+				s := r.session
+				asked := 0
+				s.between = func(q string) {
+					if q != question {
+						return
+					}
+					if asked++; asked == 1 {
+						ex := executed(77, "", "e1", "5")
+						s.fills = append(slices.Clone(s.fills), ex)
+						if when == 0 { // counted; else the answer is older than the execution
+							s.held = []order.Position{{Account: "DU1", Symbol: "AAPL", Qty: market.Shares(5)}}
+						}
+						r.send(ex)
+					} else {
+						s.held = []order.Position{{Account: "DU1", Symbol: "AAPL", Qty: market.Shares(5)}}
+					}
+				}
+				if _, err := r.desk.recover(context.Background(), s); err != nil {
+					t.Fatal(err)
+				}
+				if p := r.desk.State(context.Background()).Positions; len(p) != 1 || p[0].Qty != market.Shares(5) {
+					t.Errorf("positions %+v", p)
+				}
+			})
+		})
+	}
+	t.Run("after all answers", func(t *testing.T) {
+		in(t, func(t *testing.T, r *rig) {
+			n := 0
+			r.session.between = func(q string) {
+				if n++; q == "executions" && n == 4 { // the last question; its answer does not hold it
+					r.send(executed(77, "", "e1", "5"))
+				}
+			}
+			if _, err := r.desk.recover(context.Background(), r.session); err != nil || n != 4 {
+				t.Fatal(n, err)
+			}
+			if p := r.desk.State(context.Background()).Positions; len(p) != 1 || p[0].Qty != market.Shares(5) {
+				t.Errorf("positions %+v", p)
+			}
+		})
+	})
+}
+
+func TestAFailedAnswerFailsTheRung(t *testing.T) {
+	for _, tt := range []struct{ what, step string }{
+		{"time", "clock"},
+		{"account", "account"},
+		{"watch", "account"},
+		{"open orders", "recovered"},
+		{"executions", "recovered"},
+		{"positions", "recovered"},
+		{"details AAPL", "data"},
+		{"subscribe AAPL", "data"},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			in(t, func(t *testing.T, r *rig) {
+				r.session.fail[tt.what] = broker.ErrNoAnswer
+				for _, s := range r.steps() {
+					if s.Name != tt.step {
+						continue
+					}
+					if note, err := s.Run(context.Background(), r.session); !errors.Is(err, broker.ErrNoAnswer) {
+						t.Errorf("rung %s: %q, %v", s.Name, note, err)
+					}
+				}
+			})
+		})
+	}
+	in(t, func(t *testing.T, r *rig) {
+		r.session.values = nil
+		if _, err := r.desk.stepAccount(context.Background(), r.session); err == nil {
+			t.Error("an account without values passed")
+		}
+	})
+}
+
+func TestTheClockTellsSkew(t *testing.T) {
+	for _, tt := range []struct {
+		off       time.Duration
+		simulated bool
+		warns     bool
+	}{{0, false, false}, {-1500 * time.Millisecond, false, false}, {10 * time.Second, false, true}, {-time.Hour, false, true}, {time.Hour, true, false}} {
+		in(t, func(t *testing.T, r *rig) {
+			r.session.at = time.Now().Add(tt.off)
+			r.session.facts.Simulated = tt.simulated
+			note, err := r.desk.stepClock(context.Background(), r.session)
+			if err != nil || strings.Contains(note, "warning") != tt.warns {
+				t.Errorf("off by %v: %q, %v", tt.off, note, err)
+			}
+		})
+	}
+}
+
+func TestLockStepTimeMovesWithTicksAndIntentsOnly(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		now := func() time.Time { return r.desk.State(context.Background()).Market }
+		time.Sleep(time.Minute)
+		if got := now(); !got.Equal(day) {
+			t.Errorf("market time went to %v by itself", got)
+		}
+		intent := buy("a")
+		intent.At = day.Add(time.Second)
+		r.ask(intent)
+		if got := r.views[0].Now; !got.Equal(intent.At) {
+			t.Errorf("the gate saw %v", got)
+		}
+		r.session.at = day.Add(3 * time.Second)
+		r.tick("AAPL", "1")
+		r.send()
+		if got := now(); !got.Equal(r.session.at) {
+			t.Errorf("market time is %v after a tick", got)
+		}
+	}, func(r *rig, _ *Config) {
+		r.session.facts.Speed, r.session.facts.Simulated = 0, true
+	})
+}
+
+func TestDataRung(t *testing.T) {
+	closedDay := market.Hours{{Open: day.Add(-9 * time.Hour), Close: day.Add(-time.Hour)}, {Open: day.Add(20 * time.Hour), Close: day.Add(27 * time.Hour)}}
+	refused := fmt.Errorf("no permission: %w", broker.ErrRequest)
+	for _, tt := range []struct {
+		name   string
+		change func(*fakeSession)
+		ticks  []market.Symbol
+		note   string
+		fails  bool
+		states []string // of AAPL and MSFT
+	}{
+		{name: "both live", ticks: []market.Symbol{"AAPL", "MSFT"}, states: []string{"live", "live"}},
+		{
+			name: "one silent", ticks: []market.Symbol{"AAPL"}, note: "MSFT blocked: no tick within 1s",
+			states: []string{"live", "blocked"},
+		},
+		{name: "both silent", fails: true, states: []string{"blocked", "blocked"}},
+		{
+			name: "closed", note: "closed", states: []string{"closed", "closed"},
+			change: func(s *fakeSession) {
+				for _, d := range s.details {
+					d[0].Liquid = closedDay
+				}
+			},
+		},
+		{
+			name: "unknown contract", ticks: []market.Symbol{"AAPL"}, note: "MSFT blocked: 0 contracts match MSFT, not one",
+			change: func(s *fakeSession) { delete(s.details, "MSFT") }, states: []string{"live", "blocked"},
+		},
+		{
+			name: "refused", ticks: []market.Symbol{"AAPL"}, note: "MSFT blocked: no permission",
+			change: func(s *fakeSession) { s.fail["subscribe MSFT"] = refused }, states: []string{"live", "blocked"},
+		},
+		{
+			name: "all refused", fails: true,
+			change: func(s *fakeSession) { s.fail["details MSFT"], s.fail["details AAPL"] = refused, refused }, states: []string{"blocked", "blocked"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.desk.Steps([]market.Symbol{"AAPL", "MSFT"})
+				s := r.session
+				msft := s.details["AAPL"][0]
+				msft.Contract.Symbol = "MSFT"
+				s.details["MSFT"] = []market.Details{msft}
+				s.onSub = func(sym market.Symbol) {
+					if slices.Contains(tt.ticks, sym) {
+						go r.tick(sym, "10")
+					}
+				}
+				if tt.change != nil {
+					tt.change(s)
+				}
+				r.serve()
+				if _, err := r.desk.stepClock(context.Background(), s); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				defer cancel()
+				note, err := r.desk.stepData(ctx, s)
+				if !strings.HasPrefix(note, tt.note) || tt.note == "" && note != "" || (err != nil) != tt.fails {
+					t.Errorf("note %q, %v", note, err)
+				}
+				for i, d := range r.desk.State(context.Background()).Data {
+					if d.State != tt.states[i] || d.State == "blocked" && d.Cause == "" {
+						t.Errorf("%s is %s (%s), want %s", d.Symbol, d.State, d.Cause, tt.states[i])
+					}
+				}
+				if tt.name == "closed" { // the session opens
+					r.tick("AAPL", "10")
+					synctest.Wait()
+					if d := r.desk.State(context.Background()).Data[0]; d.State != "live" {
+						t.Errorf("with ticks again: %s", d.State)
+					}
+				}
+				r.stop(t)
+			})
+		})
+	}
+}
+
+func TestANewSessionSubscribesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ready(t)
+		_ = r.session.Close(context.Background())
+		<-r.served
+		tr := r.trace
+		r.session = newSession(tr)
+		r.session.facts.NextOrderID = 7 // the gateway forgot its sequence
+		r.session.onSub = func(s market.Symbol) { go r.tick(s, "11") }
+		r.take()
+		r.serve()
+		r.climb(t)
+		if calls := r.take(); !slices.Contains(calls, "subscribe AAPL") {
+			t.Errorf("calls %q", calls)
+		}
+		if reply := r.ask(buy("a")); reply.OrderID != 151 || reply.Written != 1 {
+			t.Errorf("%+v", reply)
+		}
+		r.stop(t)
+	})
+}
+
+func TestTheGatewayLosesTheVenue(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Code: 1100, Text: "connectivity lost"})
+		wantCalls(t, r, "degrade connectivity lost")
+		r.session.fail["open orders"] = broker.ErrNoAnswer
+		r.session.fills = []broker.ExecutionReport{executed(77, "", "e1", "5")}
+		r.send(broker.Notice{Kind: broker.NoticeDataLost, Code: 1101, Text: "data lost"})
+		time.Sleep(time.Second)
+		wantCalls(t, r) // as long as the truth is not known, it stays degraded
+		delete(r.session.fail, "open orders")
+		time.Sleep(choreRetry)
+		wantCalls(t, r, "fill", "subscribe AAPL", "recover")
+		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Text: "again"}, broker.Notice{Kind: broker.NoticeLinkUp})
+		wantCalls(t, r, "degrade again", "recover")
+	})
+}
+
+func TestNoDataDegrades(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.send(broker.Notice{Kind: broker.NoticeDataDown, Code: 2103, Text: "farm is broken"})
+		wantCalls(t, r) // a hint, no more
+		r.send(broker.Notice{Kind: broker.NoticeRequest, Code: 354, Text: "not subscribed", Symbol: "AAPL"})
+		wantCalls(t, r, "degrade no wanted symbol has data: AAPL blocked: not subscribed (354)")
+		r.tick("AAPL", "12")
+		synctest.Wait()
+		wantCalls(t, r, "recover")
+	})
+}
+
+func TestHistory(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		ask := func(s market.Symbol) event.HistoryReply {
+			return r.desk.history(context.Background(), event.HistoryQuery{Symbol: s, Span: time.Hour, Width: time.Minute})
+		}
+		if reply := ask("AAPL"); reply.Error != "" || len(reply.Bars) != 1 {
+			t.Errorf("%+v", reply)
+		}
+		if reply := ask("MSFT"); !strings.Contains(reply.Error, "MSFT") || reply.Bars != nil {
+			t.Errorf("%+v", reply)
+		}
+		r.session.fail["bars"] = broker.ErrNoAnswer
+		if reply := ask("AAPL"); !strings.Contains(reply.Error, "no answer") {
+			t.Errorf("%+v", reply)
+		}
+	})
+}
+
+func TestAccountValuesAreToldWhenTheyChange(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		v := r.session.values[0]
+		before := len(r.out.values)
+		r.send(v) // as it was
+		changed, other := v, v
+		changed.Value, other.Account = "2000", "DU2"
+		r.send(changed, other)
+		if got := r.out.values[before:]; len(got) != 1 || len(got[0].Values) != 1 || got[0].Values[0].Value != "2000" {
+			t.Errorf("told %+v", got)
+		}
+	})
+}
