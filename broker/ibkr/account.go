@@ -1,0 +1,260 @@
+package ibkr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// timeGap is the least time between two time requests: of two within a second
+// the gateway answers only the first.
+const timeGap = time.Second + 50*time.Millisecond
+
+// Time asks the gateway for its time. Within a second of the last answer it
+// returns that answer, moved on.
+func (s *Session) Time(ctx context.Context) (time.Time, error) {
+	const name = "reqCurrentTime"
+	end, err := s.turn(ctx, turnTime, name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer end()
+	s.mu.Lock()
+	rest := timeGap - time.Since(s.timeAt)
+	known := s.clock.Now(time.Now())
+	s.mu.Unlock()
+	if rest > 0 && !known.IsZero() {
+		return known, nil
+	}
+	if rest > 0 { // asked a moment ago, in vain
+		wait := time.NewTimer(rest)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+		case <-s.gone:
+			return time.Time{}, &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: s.ended(), Advice: "ask again"}
+		case <-ctx.Done():
+			return time.Time{}, &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: ctx.Err(), Advice: "ask again"}
+		}
+	}
+	s.mu.Lock()
+	s.timeAt = time.Now()
+	s.mu.Unlock()
+	var at time.Time
+	var question wire.Message = wire.ReqCurrentTime{}
+	if s.millis.Load() {
+		question = wire.ReqTimeInMillis{}
+	}
+	err = s.ask(ctx, turnKey(turnTime), name, question, func(m wire.Message) (bool, error) {
+		switch m := m.(type) {
+		case wire.CurrentTime:
+			at = time.Unix(m.Epoch, 0).UTC()
+		case wire.TimeInMillis:
+			at = time.UnixMilli(m.Epoch).UTC()
+		}
+		return true, nil
+	})
+	if errors.Is(err, broker.ErrNoAnswer) || errors.Is(err, broker.ErrRequest) {
+		s.millis.Store(false) // the older question may do better
+	}
+	return at, err
+}
+
+// Positions asks for all positions of the account. The gateway goes on telling
+// their changes, which come as events.
+func (s *Session) Positions(ctx context.Context) ([]order.Position, error) {
+	list := []order.Position{}
+	err := s.askList(ctx, turnPositions, "reqPositions", wire.ReqPositions{}, func(m wire.Message) (bool, error) {
+		p, ok := m.(wire.Position)
+		if !ok {
+			return true, nil // the end
+		}
+		if p.Account != s.facts.Account {
+			return false, nil
+		}
+		got, err := position(p.Account, p.Contract, p.Position, p.AvgCost)
+		if err != nil {
+			return false, err // a list with a hole is no answer
+		}
+		i := slices.IndexFunc(list, func(q order.Position) bool { return q.ConID == got.ConID && q.Symbol == got.Symbol })
+		if i >= 0 { // changed while the list was told
+			list[i] = got
+			return false, nil
+		}
+		list = append(list, got)
+		return false, nil
+	}, func() { list = []order.Position{} })
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// OpenOrders asks for the open orders of this client id. Each also comes as
+// an event, with its status.
+func (s *Session) OpenOrders(ctx context.Context) ([]broker.OrderReport, error) {
+	list := []broker.OrderReport{}
+	err := s.askList(ctx, turnOpenOrders, "reqOpenOrders", wire.ReqOpenOrders{}, func(m wire.Message) (bool, error) {
+		o, ok := m.(wire.OpenOrder)
+		if !ok {
+			return true, nil // the end
+		}
+		r, err := orderReport(o)
+		if err != nil {
+			return false, err
+		}
+		same := func(q broker.OrderReport) bool {
+			return q.Order.OrderID == r.Order.OrderID && q.Order.ClientID == r.Order.ClientID && q.Order.PermID == r.Order.PermID
+		}
+		if i := slices.IndexFunc(list, same); i >= 0 {
+			list[i] = r
+			return false, nil
+		}
+		list = append(list, r)
+		return false, nil
+	}, func() { list = []broker.OrderReport{} })
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// executionsTake collects the answer to reqExecutions.
+type executionsTake struct {
+	fills []broker.ExecutionReport
+	costs []broker.CommissionReport
+	ids   map[string]bool
+}
+
+func (t *executionsTake) take(m wire.Message) (bool, error) {
+	switch m := m.(type) {
+	case wire.ExecDetails:
+		f, err := fill(m)
+		if err != nil {
+			return false, err
+		}
+		if !t.ids[f.ExecID] {
+			t.ids[f.ExecID] = true
+			t.fills = append(t.fills, broker.ExecutionReport{Fill: f})
+		}
+		return false, nil
+	case wire.CommissionReport:
+		if r, ok := commissionReport(m); ok && t.ids[r.ExecID] {
+			t.costs = append(t.costs, r)
+		}
+		return false, nil
+	}
+	return true, nil // the end
+}
+
+// Executions asks for the day's executions of the account by this client id.
+// Naming the client id is what makes some gateways answer at all (ib_async
+// #137). Commissions also come as events, some of them after this answer.
+func (s *Session) Executions(ctx context.Context) ([]broker.ExecutionReport, []broker.CommissionReport, error) {
+	id := s.newID()
+	t := &executionsTake{ids: map[string]bool{}}
+	msg := wire.ReqExecutions{ReqID: id, ClientID: s.facts.ClientID, Account: s.facts.Account}
+	if err := s.ask(ctx, id, "reqExecutions", msg, t.take); err != nil {
+		return nil, nil, err
+	}
+	return t.fills, t.costs, nil
+}
+
+// answerExecutions shows a commission to every request for executions that is
+// under way: commissions name no request.
+func (s *Session) answerExecutions(m wire.CommissionReport) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.requests {
+		if r.name == "reqExecutions" && !r.over {
+			_, _ = r.take(m) // never the last part of an answer
+		}
+	}
+}
+
+// execution routes an execution: one that was asked for goes to who asked,
+// and is an event when nobody waits for it any more.
+func (s *Session) execution(m wire.ExecDetails) error {
+	f, err := fill(m)
+	if m.ReqID >= 0 && s.answer(m.ReqID, m) {
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	s.event(broker.ExecutionReport{Fill: f})
+	return nil
+}
+
+// accountTags are what Account asks for.
+var accountTags = []string{
+	"NetLiquidation", "TotalCashValue", "BuyingPower", "AvailableFunds", "ExcessLiquidity",
+	"GrossPositionValue", "InitMarginReq", "MaintMarginReq", "EquityWithLoanValue", "AccountType", "Cushion",
+}
+
+// Account asks for the account's values.
+func (s *Session) Account(ctx context.Context) ([]broker.AccountValue, error) {
+	id := s.newID()
+	list := []broker.AccountValue{}
+	msg := wire.ReqAccountSummary{ReqID: id, Group: "All", Tags: strings.Join(accountTags, ",")}
+	err := s.ask(ctx, id, "reqAccountSummary", msg, func(m wire.Message) (bool, error) {
+		v, ok := m.(wire.AccountSummary)
+		if !ok {
+			return true, nil // the end
+		}
+		if v.Account == s.facts.Account {
+			list = append(list, broker.AccountValue{Account: v.Account, Key: v.Tag, Value: v.Value, Currency: v.Currency})
+		}
+		return false, nil
+	})
+	// It is a subscription, of which a client may have two: end it, also when
+	// nothing came.
+	if frame, bad := wire.AppendMessage(nil, wire.CancelAccountSummary{ReqID: id}, s.v); bad == nil {
+		if sent := s.sendSoon(ctx, frame); err == nil && sent != nil {
+			s.log.Warn("cancel_account_summary", "error", sent.Error())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, &broker.Error{
+			Op: "reqAccountSummary", Kind: broker.ErrNoAnswer,
+			Err:    fmt.Errorf("the gateway told no value of account %s", s.facts.Account),
+			Advice: "ask again; look at the account in the gateway's own window",
+		}
+	}
+	return list, nil
+}
+
+// WatchAccount subscribes to the account's values and portfolio, whose changes
+// come as events. A gateway has one such subscription a client.
+func (s *Session) WatchAccount(ctx context.Context) error {
+	const name = "reqAccountUpdates"
+	frame, err := wire.AppendMessage(nil, wire.ReqAccountUpdates{Subscribe: true, Account: s.facts.Account}, s.v)
+	if err == nil {
+		err = s.sendSoon(ctx, frame)
+	}
+	if err != nil {
+		return &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: err, Advice: "subscribe again"}
+	}
+	return nil
+}
+
+// position is the venue's word on a position in ours. The symbol of what is
+// not a stock is kept as far as it is one.
+func position(account string, c wire.Contract, qty market.Qty, cost *market.Price) (order.Position, error) {
+	m, err := c.Market()
+	if err != nil {
+		return order.Position{}, fmt.Errorf("ibkr: position in %s: %w", account, err)
+	}
+	return order.Position{Account: account, Symbol: m.Symbol, ConID: c.ConID, Qty: qty, AvgCost: cost}, nil
+}

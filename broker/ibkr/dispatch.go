@@ -1,0 +1,203 @@
+package ibkr
+
+import (
+	"fmt"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/market"
+)
+
+// dispatch takes one frame: ticks on a path without an allocation, the rest
+// decoded by the table. A frame that does not decode is skipped and told; the
+// next one is whole.
+func (s *Session) dispatch(payload []byte) {
+	id, ok := wire.PeekID(payload)
+	if !ok {
+		s.undecoded(payload, fmt.Errorf("ibkr: frame without a message id: %.40q", payload))
+		return
+	}
+	var err error
+	switch id {
+	case wire.IDTickPrice, wire.IDTickSize, wire.IDTickGeneric, wire.IDTickString:
+		s.batch.TickFrames++ // every frame of these ids, whatever is in it
+		err = s.tick(id, payload)
+	case wire.IDOrderStatus, wire.IDOpenOrder, wire.IDExecDetails, wire.IDCommissionReport:
+		s.batch.ReportFrames++
+		err = s.decode(payload)
+	default:
+		err = s.decode(payload)
+	}
+	if err != nil {
+		s.undecoded(payload, err)
+	}
+}
+
+func (s *Session) decode(payload []byte) error {
+	m, err := wire.DecodeServer(s.v, payload)
+	if err != nil {
+		return err
+	}
+	return s.route(m)
+}
+
+// undecoded tells of a frame that could not be used: always as an event, since
+// it may have been an execution, and in the log at the first ones and then
+// rarely.
+func (s *Session) undecoded(payload []byte, err error) {
+	s.badSeen++
+	if s.badSeen <= 10 || s.badSeen%1000 == 0 {
+		s.log.Warn("frame_not_decoded", "gateway", s.facts.Gateway, "bytes", len(payload), "seen", s.badSeen, "error", err.Error())
+	}
+	s.event(broker.Notice{Kind: broker.NoticeWarning, Text: "a frame of the gateway was skipped: " + err.Error()})
+}
+
+func (s *Session) event(e broker.Event) { s.batch.Events = append(s.batch.Events, e) }
+
+// route sends a message to who waits for it, to Events, or both.
+func (s *Session) route(m wire.Message) error {
+	switch m := m.(type) {
+	case wire.ErrMsg:
+		s.notice(m)
+	case wire.OpenOrder:
+		r, err := orderReport(m)
+		if err != nil {
+			return err
+		}
+		s.event(r)
+		s.answer(turnKey(turnOpenOrders), m)
+	case wire.OpenOrderEnd:
+		s.answer(turnKey(turnOpenOrders), m)
+	case wire.OrderStatus:
+		s.event(statusReport(m))
+	case wire.ExecDetails:
+		return s.execution(m)
+	case wire.ExecDetailsEnd:
+		s.answer(m.ReqID, m)
+	case wire.CommissionReport:
+		r, ok := commissionReport(m)
+		if !ok {
+			return fmt.Errorf("ibkr: commission report of %.60q without an amount", m.ExecID)
+		}
+		s.event(r)
+		s.answerExecutions(m)
+	case wire.Position:
+		if s.answer(turnKey(turnPositions), m) {
+			return nil
+		}
+		p, err := position(m.Account, m.Contract, m.Position, m.AvgCost)
+		if err != nil {
+			return err
+		}
+		s.event(broker.PositionReport{Position: p})
+	case wire.PositionEnd:
+		s.answer(turnKey(turnPositions), m)
+	case wire.AccountValue:
+		s.event(broker.AccountValue{Account: m.Account, Key: m.Key, Value: m.Value, Currency: m.Currency})
+	case wire.PortfolioValue:
+		p, err := position(m.Account, m.Contract, m.Position, m.AverageCost)
+		if err != nil {
+			return err
+		}
+		s.event(broker.PositionReport{Position: p})
+	case wire.AccountSummary:
+		if !s.answer(m.ReqID, m) {
+			s.event(broker.AccountValue{Account: m.Account, Key: m.Tag, Value: m.Value, Currency: m.Currency})
+		}
+	case wire.AccountSummaryEnd:
+		s.answer(m.ReqID, m)
+	case wire.ContractData:
+		s.answer(m.ReqID, m)
+	case wire.ContractDataEnd:
+		s.answer(m.ReqID, m)
+	case wire.HistoricalData:
+		s.answer(m.ReqID, m)
+	case wire.CurrentTime:
+		s.tellTime(time.Unix(m.Epoch, 0), m)
+	case wire.TimeInMillis:
+		s.tellTime(time.UnixMilli(m.Epoch), m)
+	default:
+		// Nothing here asks for the rest; a newer gateway may say more.
+	}
+	return nil
+}
+
+// notice routes an error message. It is about a request of ours, a market-data
+// subscription, an order, or nothing in particular.
+func (s *Session) notice(m wire.ErrMsg) {
+	row := lookup(m.Code)
+	n := broker.Notice{Kind: row.kind, Code: m.Code, Text: m.Text}
+	if m.Time > 0 {
+		n.At = time.UnixMilli(m.Time).UTC()
+	}
+	id, about := m.About()
+	switch {
+	case !about || id <= 0:
+		// Read-only mode refuses what has no request id under no id at all.
+		if m.Code == 321 && s.reject(turnKey(turnOpenOrders), m) {
+			return
+		}
+		if n.Kind == broker.NoticeRequest || n.Kind == broker.NoticeReject {
+			n.Kind = broker.NoticeWarning
+		}
+	case s.ours(id):
+		if sub := s.sub(int(id)); sub != nil {
+			n.Symbol = sub.symbol
+			if row.ends {
+				s.drop(int(id), sub.symbol)
+				n.Kind = broker.NoticeDataDown
+			}
+			break
+		}
+		if row.ends && s.reject(int(id), m) {
+			return // whoever asked will tell
+		}
+		if ownCancel(m.Code, m.Text) || n.Kind == broker.NoticeRequest {
+			n.Kind = broker.NoticeInfo // nobody waits for it any more
+		}
+	default:
+		s.mu.Lock()
+		n.Kind = row.about(s.cancels.has(id))
+		s.mu.Unlock()
+		n.OrderID = id
+	}
+	s.event(n)
+}
+
+// tellTime takes an answer to a time request: it moves the market's clock, and
+// never back.
+func (s *Session) tellTime(at time.Time, m wire.Message) {
+	s.advance(at)
+	s.answer(turnKey(turnTime), m)
+}
+
+// advance moves the market's clock forward to at.
+func (s *Session) advance(at time.Time) {
+	s.mu.Lock()
+	s.clock = s.clock.Advance(at.UTC(), s.wall())
+	s.mu.Unlock()
+}
+
+// wall is the wall time of the newest read: what came together has one time.
+func (s *Session) wall() time.Time {
+	if s.readAt.IsZero() {
+		s.readAt = time.Now()
+	}
+	return s.readAt
+}
+
+// marketNow is the newest market time known, on the reader.
+func (s *Session) marketNow() time.Time { return s.clock.Now(s.wall()) }
+
+func (s *Session) sub(id int) *subscription { return (*s.subs.Load())[id] }
+
+// drop forgets a subscription that the venue ended.
+func (s *Session) drop(id int, symbol market.Symbol) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bySymbol[symbol] == id {
+		delete(s.bySymbol, symbol)
+	}
+	s.editSubs(func(m map[int]*subscription) { delete(m, id) })
+}

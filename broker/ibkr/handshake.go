@@ -1,0 +1,389 @@
+package ibkr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/ibkr/wire"
+)
+
+const (
+	// offerMin is far below what we accept: what a gateway does with a range
+	// that begins above its own maximum is not known, and one report has it
+	// hang. Section 1.3.
+	offerMin = 100
+	askAgain = time.Second // between requests for the accounts, while the list is empty
+)
+
+// handshake is one climb from the dial to both ids. It has one goroutine, the
+// caller's.
+type handshake struct {
+	cfg      Config
+	address  string
+	began    time.Time
+	deadline time.Time
+	on       func(broker.Rung)
+	rungs    []broker.Rung
+	facts    broker.Facts
+	conn     net.Conn
+	sess     *Session
+	sentAt   time.Time       // when START_API was written
+	quit     <-chan struct{} // the caller's context
+	gotBytes bool
+	told     string // the newest error of the gateway
+	code     int    // its code
+	fatal    bool   // it refuses the session
+}
+
+// climb makes the handshake. On failure the connection is closed well.
+func (h *handshake) climb(ctx context.Context) (*Session, error) {
+	conn, err := h.dial(ctx)
+	if err != nil {
+		return nil, h.failed(broker.RungTCP, err, adviceTCP(h.address, err))
+	}
+	h.conn = conn
+	h.quit = ctx.Done()
+	h.sess = newSession(h.cfg, h.cfg.logger(), conn)
+	h.sess.facts = h.facts
+	h.reached(broker.RungTCP, time.Now(), "")
+	stop := h.watch(ctx)
+	fault := h.talk()
+	stop()
+	if fault != nil {
+		if ctx.Err() != nil && time.Now().Before(h.deadline) {
+			fault.Err = fmt.Errorf("%w: %w", context.Cause(ctx), fault.Err)
+			fault.Wedged = false // we gave up, the gateway may be well
+		}
+		closeWell(conn, time.Until(h.deadline))
+		return nil, fault
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		closeWell(conn, time.Until(h.deadline))
+		return nil, h.failed(broker.RungNextValidID, err, "try again")
+	}
+	return h.sess, nil
+}
+
+// watch makes the connection's waits end with ctx.
+func (h *handshake) watch(ctx context.Context) (stop func()) {
+	ran := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(ran)
+		_ = h.conn.SetDeadline(time.Unix(1, 0)) // a closed connection needs none
+	})
+	return func() {
+		if !cancel() {
+			<-ran
+		}
+	}
+}
+
+// talk is everything after the dial.
+func (h *handshake) talk() *broker.Error {
+	if err := h.conn.SetDeadline(h.deadline); err != nil {
+		return h.failed(broker.RungVersion, err, "try again")
+	}
+	if fault := h.version(); fault != nil {
+		return fault
+	}
+	frame, err := wire.AppendMessage(nil, wire.StartAPI{ClientID: h.cfg.ClientID}, h.sess.v)
+	if err == nil {
+		h.sess.pace.stamp() // the window counts it; nobody else uses it yet
+		_, err = h.conn.Write(frame)
+	}
+	h.sentAt = time.Now()
+	if err != nil {
+		return h.failed(broker.RungStartAPI, err, adviceClosed(h.cfg.ClientID))
+	}
+	return h.ids()
+}
+
+// version says hello and reads the gateway's reply.
+func (h *handshake) version() *broker.Error {
+	hello, err := wire.Hello{Min: offerMin, Max: int(wire.MaxVersion)}.Append(nil)
+	if err == nil {
+		_, err = h.conn.Write(hello)
+	}
+	if err != nil {
+		return h.failed(broker.RungVersion, err, "the gateway closed at once: "+adviceTrusted)
+	}
+	for {
+		payload, err := h.frame(h.deadline)
+		if err != nil {
+			return h.noVersion(err)
+		}
+		reply, err := wire.ParseServerHello(payload)
+		if err != nil {
+			continue // something else came first: official clients skip it, too
+		}
+		return h.agreed(reply)
+	}
+}
+
+func (h *handshake) agreed(reply wire.ServerHello) *broker.Error {
+	if target, ok := reply.Redirect(); ok {
+		return h.failed(broker.RungVersion, fmt.Errorf("the gateway redirects to %.80q", target),
+			fmt.Sprintf("connect to %.80q instead: set --gateway", target))
+	}
+	h.facts.ServerVersion, h.facts.ConnectionTime = reply.Version, reply.Time
+	h.sess.v = wire.Version(reply.Version)
+	if !h.sess.v.Supported() {
+		fault := h.failed(broker.RungVersion,
+			fmt.Errorf("server version %d is not between %d and %d", reply.Version, wire.MinVersion, wire.MaxVersion),
+			"install IB Gateway or TWS 10.19 or newer")
+		fault.Kind = broker.ErrRefused
+		return fault
+	}
+	h.reached(broker.RungVersion, time.Now(), "")
+	return nil
+}
+
+// noVersion tells apart the ways in which the reply does not come.
+func (h *handshake) noVersion(err error) *broker.Error {
+	advice := adviceTrusted
+	switch {
+	case isTimeout(err) && !h.gotBytes:
+		fault := h.failed(broker.RungVersion, errors.New("connected, and not a byte came back"),
+			"the gateway hangs, or shows a dialog that waits for a click: look at its window; if nothing helps, restart it by hand. Is it the API port?")
+		fault.Wedged = true
+		return fault
+	case isTimeout(err):
+		err = errors.New("connected, but no version came")
+		advice = "check that this is the API port of IB Gateway or TWS"
+	case errors.Is(err, errGarbage):
+		advice = "something else listens there: check that this is the API port of IB Gateway or TWS"
+	case errors.Is(err, io.EOF):
+		err = errors.New("the gateway closed before its version reply")
+	}
+	return h.failed(broker.RungVersion, err, advice)
+}
+
+// ids reads until both the accounts and the next order id are known. Whatever
+// else comes is kept for Events. Nothing is sent, because gateways close on
+// early requests, but for the accounts when the list came empty.
+func (h *handshake) ids() *broker.Error {
+	empty := false
+	var again time.Time
+	for {
+		until := h.deadline
+		if empty && again.Before(until) {
+			until = again
+		}
+		payload, err := h.frame(until)
+		now := time.Now()
+		if isTimeout(err) && empty && now.Before(h.deadline) && !now.Before(again) {
+			if err = h.askAccounts(); err == nil {
+				again = now.Add(askAgain)
+				continue
+			}
+		}
+		if err != nil {
+			return h.noIDs(err, empty)
+		}
+		h.take(payload, now)
+		if h.fatal {
+			return h.noIDs(errors.New(h.told), empty)
+		}
+		if asked, _ := wire.PeekID(payload); asked == wire.IDManagedAccts && len(h.facts.Accounts) == 0 && !empty {
+			empty, again = true, now.Add(askAgain)
+		}
+		if len(h.facts.Accounts) > 0 && h.facts.NextOrderID > 0 {
+			return nil
+		}
+	}
+}
+
+func (h *handshake) askAccounts() error {
+	frame, err := wire.AppendMessage(nil, wire.ReqManagedAccts{}, h.sess.v)
+	if err != nil {
+		return err
+	}
+	if err := h.conn.SetWriteDeadline(h.deadline); err != nil {
+		return err
+	}
+	_, err = h.conn.Write(frame)
+	return err
+}
+
+// take looks for the ids and hands everything on to the session. A frame that
+// does not decode is told by the session and otherwise skipped.
+func (h *handshake) take(payload []byte, now time.Time) {
+	id, _ := wire.PeekID(payload)
+	if id == wire.IDManagedAccts || id == wire.IDNextValidID || id == wire.IDErrMsg {
+		m, err := wire.DecodeServer(h.sess.v, payload)
+		if err == nil {
+			h.learn(m, now)
+		}
+	}
+	h.sess.readAt = now
+	h.sess.dispatch(payload)
+}
+
+func (h *handshake) learn(m wire.Message, now time.Time) {
+	early := h.facts.NextOrderID > 0
+	switch m := m.(type) {
+	case wire.ManagedAccts:
+		list := m.Accounts()
+		if len(list) == 0 || len(h.facts.Accounts) > 0 {
+			return
+		}
+		h.facts.Accounts = list
+		h.started()
+		h.reached(broker.RungManagedAccounts, now, "")
+		if early {
+			h.reached(broker.RungNextValidID, now, "came first")
+		}
+	case wire.NextValidID:
+		if m.OrderID <= 0 || early {
+			return
+		}
+		h.facts.NextOrderID = m.OrderID
+		h.started()
+		if len(h.facts.Accounts) > 0 {
+			h.reached(broker.RungNextValidID, now, "")
+		}
+	case wire.ErrMsg:
+		row := lookup(m.Code)
+		if row.kind != broker.NoticeInfo && row.kind != broker.NoticeDataUp && row.kind != broker.NoticeDataDown {
+			h.told, h.code = m.Text, m.Code
+		}
+		h.fatal = m.Code == 326
+	}
+}
+
+// started tells that START_API was taken: its rung is reached when the first
+// id comes, or the socket stays open to the end, and was written before.
+func (h *handshake) started() {
+	if !slices.ContainsFunc(h.rungs, func(r broker.Rung) bool { return r.Name == broker.RungStartAPI }) {
+		h.reached(broker.RungStartAPI, h.sentAt, "")
+	}
+}
+
+// noIDs tells apart the ways in which the ids do not come.
+func (h *handshake) noIDs(err error, empty bool) *broker.Error {
+	none := len(h.facts.Accounts) == 0 && h.facts.NextOrderID == 0
+	rung := broker.RungManagedAccounts
+	if len(h.facts.Accounts) > 0 {
+		rung = broker.RungNextValidID
+	}
+	if !isTimeout(err) {
+		if none && !empty {
+			rung = broker.RungStartAPI
+		} else {
+			h.started()
+		}
+		return h.closed(rung, err)
+	}
+	h.started()
+	switch {
+	case rung == broker.RungNextValidID:
+		return h.failed(rung, errors.New("the accounts came, the next order id did not"),
+			"restart the gateway by hand; seen with gateways of 10.41 whose API settings were lost")
+	case empty:
+		return h.failed(rung, errors.New("the list of accounts stayed empty"),
+			"finish the login in the gateway's window, and check that this user has an account")
+	case none:
+		return h.failed(rung, errors.New("neither the accounts nor the next order id came"),
+			"look at the gateway's window for a dialog that waits, and at its API settings")
+	}
+	return h.failed(rung, errors.New("the next order id came, the list of accounts did not"),
+		"finish the login in the gateway's window; restart the gateway by hand if that does not help")
+}
+
+// closed words the end of a connection, or its refusal, before both ids.
+func (h *handshake) closed(rung string, err error) *broker.Error {
+	advice := adviceClosed(h.cfg.ClientID)
+	switch {
+	case h.fatal:
+		advice = adviceClientID(h.cfg.ClientID)
+	case errors.Is(err, io.EOF):
+		err = errors.New("the gateway closed the connection")
+	}
+	if h.told != "" && !h.fatal {
+		err = fmt.Errorf("%w, after it said %q (%d)", err, h.told, h.code)
+	}
+	fault := h.failed(rung, err, advice)
+	fault.Code = h.code
+	return fault
+}
+
+// frame returns the next whole frame.
+func (h *handshake) frame(until time.Time) ([]byte, error) {
+	for {
+		payload, err := h.sess.in.next()
+		if err != nil || payload != nil {
+			return payload, err
+		}
+		if err := h.conn.SetReadDeadline(until); err != nil {
+			return nil, err
+		}
+		select {
+		case <-h.quit: // watch's deadline may have been before ours
+			return nil, context.Canceled
+		default:
+		}
+		n, err := h.sess.in.fill()
+		h.gotBytes = h.gotBytes || n > 0
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (h *handshake) reached(name string, at time.Time, note string) {
+	h.add(broker.Rung{Name: name, OK: true, AtMS: h.ms(at), Note: note})
+}
+
+func (h *handshake) add(r broker.Rung) {
+	h.rungs = append(h.rungs, r)
+	if h.on != nil {
+		h.on(r)
+	}
+}
+
+func (h *handshake) ms(at time.Time) float64 { return float64(at.Sub(h.began).Microseconds()) / 1000 }
+
+// failed makes the error of a rung that was not reached.
+func (h *handshake) failed(rung string, err error, advice string) *broker.Error {
+	rungs := append(slices.Clone(h.rungs), broker.Rung{Name: rung, AtMS: h.ms(time.Now())})
+	return &broker.Error{
+		Op: "open " + h.address, Kind: broker.ErrGatewayDown, Rung: rung,
+		Advice: advice, Rungs: rungs, Facts: h.facts, Err: err,
+	}
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+const adviceTrusted = "in the gateway's API settings: add this machine to the Trusted IPs (single addresses, no ranges), " +
+	"or untick 'Allow connections from localhost only'; and see that the gateway is logged in"
+
+func adviceClosed(clientID int) string {
+	return fmt.Sprintf("the client id %d may be taken, or this machine is not trusted: wait, end the other program, or look at the API settings; "+
+		"never change the client id in passing, it owns the orders", clientID)
+}
+
+func adviceClientID(clientID int) string {
+	return fmt.Sprintf("client id %d is in use: end the other program that uses it, or wait until the gateway has freed it; "+
+		"it is tried again, and never with another id, which would not own the orders", clientID)
+}
+
+func adviceTCP(address string, err error) string {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "no such host") || strings.Contains(text, "lookup"):
+		return "check the host name in --gateway " + address
+	case strings.Contains(text, "refused"):
+		return "nothing listens at " + address + ": start IB Gateway or TWS and log in, tick 'Enable ActiveX and Socket Clients', and check the port"
+	}
+	return "check that the machine of " + address + " is up and reachable"
+}

@@ -1,0 +1,164 @@
+package ibkr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/order"
+)
+
+// Place writes a new order to the socket, on the caller's goroutine; see
+// [broker.Trader]. The order is for regular hours and is transmitted at once;
+// the intent's id goes with it as its reference.
+func (s *Session) Place(ctx context.Context, t broker.Ticket) error {
+	op := fmt.Sprintf("place order %d", t.OrderID)
+	o := wire.NewPlaceOrder(t.OrderID, wire.ContractOf(t.Contract))
+	o.Action = string(t.Intent.Side)
+	o.TotalQuantity = &t.Intent.Qty
+	o.OrderType = string(t.Intent.Type)
+	o.LmtPrice = t.Intent.Limit
+	o.TIF = string(t.Intent.TIF)
+	o.Account = t.Account
+	o.OrderRef = t.Intent.ID
+	frame, err := s.orderFrame(t, o)
+	if err != nil {
+		return &broker.Error{Op: op, Kind: broker.ErrNotWritten, Err: err, Advice: "correct the order; nothing was sent"}
+	}
+	return orderError(op, s.send(ctx, orderNext, frame))
+}
+
+func (s *Session) orderFrame(t broker.Ticket, o wire.PlaceOrder) ([]byte, error) {
+	switch {
+	case t.Intent.Action != order.Place:
+		return nil, fmt.Errorf("ibkr: action %.20q places no order", t.Intent.Action)
+	case t.OrderID <= 0 || s.ours(t.OrderID):
+		return nil, fmt.Errorf("ibkr: order id %d is not an order's: the gateway's next is %d", t.OrderID, s.facts.NextOrderID)
+	case t.Account != s.facts.Account:
+		return nil, fmt.Errorf("ibkr: account %.40q is not the session's, %s", t.Account, s.facts.Account)
+	}
+	if err := t.Intent.Validate(); err != nil {
+		return nil, err
+	}
+	return wire.AppendMessage(make([]byte, 0, 512), o, s.v)
+}
+
+// Cancel writes a cancel to the socket; see [broker.Trader].
+func (s *Session) Cancel(ctx context.Context, orderID int64) error {
+	op := fmt.Sprintf("cancel order %d", orderID)
+	frame, err := wire.AppendMessage(make([]byte, 0, 64), wire.CancelOrder{OrderID: orderID}, s.v)
+	if err != nil {
+		return &broker.Error{Op: op, Kind: broker.ErrNotWritten, Err: err, Advice: "report this: the cancel cannot be written"}
+	}
+	s.mu.Lock()
+	s.cancels.put(orderID) // before the write: its refusal may be faster than we
+	s.mu.Unlock()
+	return orderError(op, s.send(ctx, cancelFirst, frame))
+}
+
+// orderError words what send tells of an order.
+func orderError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	kind, advice := broker.ErrOutcomeUnknown, "do not send it again: ask the gateway for its orders"
+	if errors.Is(err, broker.ErrNotWritten) {
+		kind, advice = broker.ErrNotWritten, "nothing was sent: it may be tried again"
+	}
+	return &broker.Error{Op: op, Kind: kind, Err: err, Advice: advice}
+}
+
+func orderReport(m wire.OpenOrder) (broker.OrderReport, error) {
+	c, err := m.Contract.Market()
+	if err != nil {
+		return broker.OrderReport{}, fmt.Errorf("ibkr: open order %d: %w", m.OrderID, err)
+	}
+	side := order.Side(m.Action)
+	if m.Action == "SSHORT" {
+		side = order.Sell
+	}
+	r := broker.OrderReport{
+		Order: order.Order{
+			Ref: m.OrderRef, OrderID: m.OrderID, PermID: m.PermID, ClientID: m.ClientID, Account: m.Account,
+			Symbol: c.Symbol, Side: side, Type: order.Type(m.OrderType), TIF: order.TIF(m.TIF), Limit: m.LmtPrice,
+		},
+		Status: m.Status, WhatIf: m.WhatIf,
+	}
+	if m.TotalQuantity != nil {
+		r.Order.Qty = *m.TotalQuantity
+	}
+	if r.Order.Type != order.Limit {
+		r.Order.Limit = nil // gateways send 0 for what has no limit
+	}
+	r.Signal, r.Known = statuses[m.Status]
+	return r, nil
+}
+
+func statusReport(m wire.OrderStatus) broker.StatusReport {
+	r := broker.StatusReport{
+		OrderID: m.OrderID, PermID: m.PermID, ClientID: m.ClientID, Status: m.Status, WhyHeld: m.WhyHeld,
+	}
+	if m.Filled != nil {
+		r.Filled = *m.Filled
+	}
+	if m.Remaining != nil {
+		r.Remaining = *m.Remaining
+	}
+	r.Signal, r.Known = statuses[m.Status]
+	return r
+}
+
+// venueZone is where a US venue's times are when they name no zone.
+var venueZone = newYork()
+
+func newYork() *time.Location {
+	if z, err := time.LoadLocation("America/New_York"); err == nil {
+		return z
+	}
+	return time.UTC // a machine without zones: better than no execution at all
+}
+
+var errNoSide = errors.New("neither BOT nor SLD")
+
+// fill is an execution in our words. Its time is zero when it cannot be read:
+// an execution counts, whatever its clock says.
+func fill(m wire.ExecDetails) (order.Fill, error) {
+	bad := func(err error) (order.Fill, error) {
+		return order.Fill{}, fmt.Errorf("ibkr: execution %.60q of order %d: %w", m.ExecID, m.OrderID, err)
+	}
+	c, err := m.Contract.Market()
+	if err != nil {
+		return bad(err)
+	}
+	var side order.Side
+	switch strings.ToUpper(m.Side) {
+	case "BOT":
+		side = order.Buy
+	case "SLD":
+		side = order.Sell
+	default:
+		return bad(fmt.Errorf("side %.20q: %w", m.Side, errNoSide))
+	}
+	at, err := wire.ParseTime(m.Time, venueZone)
+	if err != nil {
+		at = time.Time{}
+	}
+	return order.Fill{
+		ExecID: m.ExecID, Ref: m.OrderRef, OrderID: m.OrderID, PermID: m.PermID, ClientID: m.ClientID,
+		Account: m.Account, Symbol: c.Symbol, Side: side, Qty: m.Shares, Price: m.Price,
+		Exchange: m.Exchange, At: at, Currency: c.Currency,
+	}, nil
+}
+
+func commissionReport(m wire.CommissionReport) (r broker.CommissionReport, ok bool) {
+	if m.Commission == nil {
+		return r, false
+	}
+	return broker.CommissionReport{
+		ExecID: m.ExecID, Commission: *m.Commission, Currency: m.Currency, RealizedPNL: m.RealizedPNL,
+	}, true
+}

@@ -1,0 +1,225 @@
+package ibkr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/ibkr/wire"
+)
+
+// request is one question that waits for its answer.
+type request struct {
+	name string
+	// take gets every message that belongs to the request, on the reader's
+	// goroutine and with the session locked. It returns true with the last one.
+	take func(m wire.Message) (last bool, err error)
+	done chan struct{} // closed when the answer is complete, or err is set
+	over bool
+	err  error
+}
+
+// finish ends the request at once; the session is locked.
+func (r *request) finish(err error) {
+	if r.over {
+		return
+	}
+	r.over, r.err = true, err
+	close(r.done)
+}
+
+// newID returns the id for one more request.
+func (s *Session) newID() int { return int(s.lastReq.Add(1)) }
+
+// ours reports whether id was given out for a request; orders have others.
+func (s *Session) ours(id int64) bool { return id >= s.firstReq && id <= s.lastReq.Load() }
+
+// ask sends a question and waits until take has seen the whole answer. Each
+// question has its own deadline; what it got by then does not count.
+func (s *Session) ask(ctx context.Context, key int, name string, msg wire.Message, take func(wire.Message) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+	defer cancel()
+	frame, err := wire.AppendMessage(nil, msg, s.v)
+	if err != nil {
+		return &broker.Error{Op: name, Kind: broker.ErrRequest, Err: err, Advice: "report this: the request cannot be written"}
+	}
+	r := &request{name: name, take: take, done: make(chan struct{})}
+	s.mu.Lock()
+	if s.err != nil {
+		err := s.err
+		s.mu.Unlock()
+		return &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: err, Advice: "ask again on the next session"}
+	}
+	s.requests[key] = r
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		if s.requests[key] == r {
+			delete(s.requests, key)
+		}
+		s.mu.Unlock()
+	}()
+	if err := s.send(ctx, dataLast, frame); err != nil {
+		return &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: err, Advice: "ask again"}
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+	}
+	return &broker.Error{
+		Op: name, Kind: broker.ErrNoAnswer, Err: fmt.Errorf("within %v: %w", s.cfg.RequestTimeout, ctx.Err()),
+		Advice: "ask again; when it stays silent, look for a dialog that the gateway shows, or for read-only mode",
+	}
+}
+
+// turn waits for the caller's turn at what has no request id, and returns how
+// to end it.
+func (s *Session) turn(ctx context.Context, turn int, name string) (end func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+	defer cancel()
+	select {
+	case s.turns[turn] <- struct{}{}:
+		return func() { <-s.turns[turn] }, nil
+	case <-s.gone:
+		err = s.ended()
+	case <-ctx.Done():
+		err = fmt.Errorf("another one is under way: %w", ctx.Err())
+	}
+	return nil, &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: err, Advice: "ask again"}
+}
+
+// askList is ask for a list whose end names no request. An answer that came
+// too late must not pass for the end of the next one, which would be a part
+// that reads as the whole: as many ends as are owed are skipped first. Take
+// gets the parts, restart drops them.
+func (s *Session) askList(ctx context.Context, turn int, name string, msg wire.Message, take func(wire.Message) (end bool, err error), restart func()) error {
+	done, err := s.turn(ctx, turn, name)
+	if err != nil {
+		return err
+	}
+	defer done()
+	err = s.ask(ctx, turnKey(turn), name, msg, func(m wire.Message) (bool, error) {
+		end, err := take(m)
+		if err != nil || !end || s.owed[turn] == 0 {
+			return end, err
+		}
+		s.owed[turn]--
+		restart()
+		return false, nil
+	})
+	if errors.Is(err, broker.ErrNoAnswer) && !errors.Is(err, broker.ErrNotWritten) {
+		s.mu.Lock()
+		s.owed[turn]++
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// answer gives a message to the request with that key; false when nobody
+// waits for it.
+func (s *Session) answer(key int, m wire.Message) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.requests[key]
+	if r == nil || r.over {
+		return false
+	}
+	last, err := r.take(m)
+	if err != nil {
+		err = &broker.Error{Op: r.name, Kind: broker.ErrRequest, Err: err, Advice: "ask again; if it stays, report it with the session's recording"}
+	}
+	if last || err != nil {
+		s.answerLater(key, r, err)
+	}
+	return true
+}
+
+// answerLater ends a request when what this read brought is published; the
+// session is locked.
+func (s *Session) answerLater(key int, r *request, err error) {
+	r.over, r.err = true, err
+	s.answered = append(s.answered, r)
+	delete(s.requests, key)
+}
+
+// reject fails the request with that key by the venue's error.
+func (s *Session) reject(key int, m wire.ErrMsg) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.requests[key]
+	if r == nil || r.over {
+		return false
+	}
+	s.answerLater(key, r, &broker.Error{
+		Op: r.name, Kind: broker.ErrRequest, Code: m.Code, Err: errors.New(m.Text), Advice: adviceFor(m.Code),
+	})
+	return true
+}
+
+func adviceFor(n int) string {
+	switch n {
+	case 100:
+		return "something else sends on this gateway, too: wait"
+	case 162, 366:
+		return "wait 15 seconds before asking for the same bars again"
+	case 200:
+		return "check symbol, exchange and currency"
+	case 321:
+		return "untick Read-Only API in the gateway's API settings, or name the account"
+	case 354, 10186, 10168:
+		return "subscribe to this market's data, or enable delayed data in the gateway"
+	}
+	return "look the code up in the venue's list of codes"
+}
+
+// errWriteStuck means that the gateway does not read what we send.
+var errWriteStuck = errors.New("the gateway does not read")
+
+// writeTimeout bounds one write: a gateway that reads takes microseconds.
+const writeTimeout = 5 * time.Second
+
+// send waits for room in the window and writes one frame. The error tells
+// what is known: it satisfies [broker.ErrNotWritten] when no byte went out,
+// [broker.ErrOutcomeUnknown] when some did. A failed write ends the session,
+// because the rest of its frame is missing in the stream.
+func (s *Session) send(ctx context.Context, prio priority, frame []byte) error {
+	if err := s.ended(); err != nil {
+		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
+	}
+	if err := s.pace.take(ctx, prio); err != nil {
+		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
+	}
+	s.out.Lock()
+	defer s.out.Unlock()
+	if err := s.ended(); err != nil { // while we waited
+		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
+	}
+	// The caller's context bounds the wait for room, not the write: half an
+	// order helps nobody.
+	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		s.fail(err)
+		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
+	}
+	n, err := s.conn.Write(frame)
+	if err == nil {
+		return nil
+	}
+	var late interface{ Timeout() bool }
+	if errors.As(err, &late) && late.Timeout() {
+		err = fmt.Errorf("%w: %d of %d bytes in %v: %w", errWriteStuck, n, len(frame), writeTimeout, err)
+	}
+	s.fail(err)
+	if n == 0 {
+		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
+	}
+	return fmt.Errorf("%w: %w", broker.ErrOutcomeUnknown, err)
+}
+
+// fail ends the session for a fault of the socket; the reader closes it.
+func (s *Session) fail(err error) {
+	s.finish(s.lossOf(err))
+	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // the reader must notice; a closed socket does by itself
+}

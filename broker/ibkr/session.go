@@ -1,0 +1,312 @@
+package ibkr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/market"
+)
+
+// Session is one live connection with a gateway; [Adapter.Open] makes it.
+type Session struct {
+	cfg   Config
+	log   *slog.Logger
+	facts broker.Facts
+	conn  net.Conn
+	in    *stream // the reader's
+	v     wire.Version
+
+	pace pacer
+	out  sync.Mutex // held over one write: frames never mix
+
+	wake chan struct{} // capacity 1: something is pending
+	room chan struct{} // capacity 1: what was pending is fetched
+	gone chan struct{} // closed when the session has ended, err is set
+	done chan struct{} // closed when the reader has gone and the socket is closed
+
+	mu       sync.Mutex // guards what follows
+	err      error      // why it ended
+	closing  bool
+	pending  backlog
+	requests map[int]*request
+	owed     [numTurns]int         // ends of answers that came too late, or may still come
+	bySymbol map[market.Symbol]int // the request of its market data
+	cancels  recent                // order ids for which a cancel was written
+	timeAt   time.Time             // when the time was asked last, wall time
+	clock    market.Clock          // written by the reader, which reads it without the lock
+
+	firstReq int64 // fixed before the reader starts
+	lastReq  atomic.Int64
+	millis   atomic.Bool             // ask for the time in milliseconds
+	turns    [numTurns]chan struct{} // capacity 1: one at a time of what has no request id
+	subs     atomic.Pointer[map[int]*subscription]
+
+	// Of the reader alone.
+	readAt   time.Time // of the newest read, wall time
+	batch    broker.Batch
+	answered []*request // by the present read
+	badSeen  int        // frames that did not decode
+}
+
+var (
+	_ broker.Session        = (*Session)(nil)
+	_ broker.Trader         = (*Session)(nil)
+	_ broker.MarketData     = (*Session)(nil)
+	_ broker.HistorySource  = (*Session)(nil)
+	_ broker.AccountSource  = (*Session)(nil)
+	_ broker.ContractSource = (*Session)(nil)
+)
+
+// What has no request id on the wire is asked one at a time, and waits for its
+// answer under these keys, which no request id ever is.
+const (
+	turnTime = iota
+	turnPositions
+	turnOpenOrders
+	numTurns
+)
+
+func turnKey(turn int) int { return -100 - turn }
+
+func newSession(cfg Config, log *slog.Logger, conn net.Conn) *Session {
+	s := &Session{
+		cfg: cfg, log: log, conn: conn, in: newStream(conn),
+		wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		gone: make(chan struct{}), done: make(chan struct{}),
+		requests: map[int]*request{}, bySymbol: map[market.Symbol]int{},
+		clock: market.NewClock(time.Time{}, time.Now(), cfg.Speed),
+	}
+	for i := range s.turns {
+		s.turns[i] = make(chan struct{}, 1)
+	}
+	s.subs.Store(&map[int]*subscription{})
+	return s
+}
+
+// begin takes over after the handshake: facts never change from here on.
+func (s *Session) begin(facts broker.Facts) {
+	s.facts = facts
+	// Orders and requests share the ids of error messages. Orders count up
+	// from the gateway's number, so requests keep far away from it.
+	s.firstReq = 1 << 30
+	if facts.NextOrderID >= 1<<29 {
+		s.firstReq = 1
+	}
+	s.lastReq.Store(s.firstReq - 1)
+	s.millis.Store(s.v >= 197) // protocol sheet, section 2
+	go s.read()
+}
+
+// Facts returns what the handshake established.
+func (s *Session) Facts() broker.Facts {
+	f := s.facts
+	f.Accounts = append([]string(nil), f.Accounts...)
+	return f
+}
+
+// Events returns all that is pending; see [broker.Session]. The error comes
+// when the reader has gone, so after the last report.
+func (s *Session) Events(ctx context.Context) (broker.Batch, error) {
+	for {
+		over := false
+		select {
+		case <-s.done:
+			over = true // looked at first: what is pending now is the rest
+		default:
+		}
+		s.mu.Lock()
+		b, some := s.pending.take()
+		err := s.err
+		s.mu.Unlock()
+		if some {
+			select {
+			case s.room <- struct{}{}:
+			default:
+			}
+			return b, nil
+		}
+		if over {
+			return broker.Batch{}, err
+		}
+		select {
+		case <-s.wake:
+		case <-s.done:
+		case <-ctx.Done():
+			return broker.Batch{}, ctx.Err()
+		}
+	}
+}
+
+// Close ends the session well. It returns when the reader has gone and the
+// socket is closed, at most 2 s later, or with ctx's error when that comes
+// first; the closing then goes on by itself.
+func (s *Session) Close(ctx context.Context) error {
+	s.mu.Lock()
+	first := !s.closing
+	s.closing = true
+	s.mu.Unlock()
+	s.finish(broker.ErrClosed)
+	if first {
+		left := mostClosing
+		if deadline, ok := ctx.Deadline(); ok {
+			left = time.Until(deadline)
+		}
+		s.shut(left)
+	}
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("ibkr: close %s: %w", s.facts.Gateway, ctx.Err())
+	}
+}
+
+// shut ends our side of the connection. The reader reads on to the gateway's
+// end, so that reports that cross the closing are not lost; see closeWell for
+// the bound.
+func (s *Session) shut(left time.Duration) {
+	left = min(max(left, leastClosing), mostClosing)
+	half, ok := s.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || s.conn.SetReadDeadline(time.Now().Add(left)) != nil {
+		_ = s.conn.Close() // nobody can do anything about it
+	}
+}
+
+// finish sets the reason of the end, the first one wins, and fails all who
+// wait for an answer.
+func (s *Session) finish(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return
+	}
+	s.err = err
+	for key, r := range s.requests {
+		r.finish(&broker.Error{
+			Op: r.name, Kind: broker.ErrNoAnswer, Err: err,
+			Advice: "ask again on the next session",
+		})
+		delete(s.requests, key)
+	}
+	close(s.gone)
+}
+
+// ended returns why the session is over, nil when it is not.
+func (s *Session) ended() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// read is the reader goroutine. Begin starts it; it ends with the socket.
+func (s *Session) read() {
+	defer close(s.done)
+	err := s.readAll()
+	s.finish(s.lossOf(err))
+	s.mu.Lock()
+	closing := s.closing
+	s.mu.Unlock()
+	if closing || errors.Is(err, io.EOF) {
+		_ = s.conn.Close() // read to the end already, or for as long as we may
+		return
+	}
+	closeWell(s.conn, mostClosing)
+}
+
+func (s *Session) readAll() error {
+	for {
+		for {
+			payload, err := s.in.next()
+			if err != nil {
+				s.publish()
+				return err
+			}
+			if payload == nil {
+				break
+			}
+			s.dispatch(payload)
+		}
+		s.publish()
+		s.awaitRoom()
+		if _, err := s.in.fill(); err != nil {
+			return err
+		}
+		s.readAt = time.Now()
+	}
+}
+
+// lossOf words the end of the socket.
+func (s *Session) lossOf(err error) error {
+	e := &broker.Error{
+		Op: "session with " + s.facts.Gateway, Kind: broker.ErrGatewayDown, Facts: s.facts, Err: err,
+		Advice: "wait: a new session is opened; if it lasts, look at the gateway's window or log",
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		e.Err = errors.New("the gateway closed the connection")
+		e.Advice = "wait: gateways close when they restart or log out; if it lasts, log in to the gateway"
+	case errors.Is(err, errGarbage):
+		e.Advice = "wait: the connection is made anew; if it comes again, something between us and the gateway garbles it"
+	}
+	return e
+}
+
+// publish hands on what the present read brought, and then answers those who
+// asked: whoever gets an answer can be sure that what came before it is
+// pending in Events.
+func (s *Session) publish() {
+	b := &s.batch
+	if len(b.Ticks) > 0 || len(b.Events) > 0 || b.TickFrames != 0 || b.ReportFrames != 0 {
+		b.Received = s.readAt
+		s.mu.Lock()
+		s.pending.add(b)
+		s.mu.Unlock()
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+		*b = broker.Batch{Ticks: b.Ticks[:0], Events: b.Events[:0]}
+	}
+	for _, r := range s.answered {
+		close(r.done)
+	}
+	s.answered = s.answered[:0]
+}
+
+// awaitRoom holds the reader while too much is pending: the gateway's bytes
+// then wait in the socket, and the gateway notices.
+func (s *Session) awaitRoom() {
+	s.mu.Lock()
+	full := s.pending.full()
+	s.mu.Unlock()
+	if !full {
+		return
+	}
+	const text = "the reader stopped: 65536 trades or reports are pending and nobody fetches them"
+	s.log.Warn("session_reader_stopped", "gateway", s.facts.Gateway, "limit", maxPending)
+	s.batch.Events = append(s.batch.Events, broker.Notice{Kind: broker.NoticeWarning, Text: text})
+	s.publish()
+	for {
+		s.mu.Lock()
+		full = s.pending.full() && !s.closing
+		s.mu.Unlock()
+		if !full {
+			break
+		}
+		select {
+		case <-s.room:
+		case <-s.gone: // closing, or a write failed: read on to the end
+			return
+		}
+	}
+	s.log.Info("session_reader_resumed", "gateway", s.facts.Gateway)
+}
