@@ -164,13 +164,7 @@ func (m *HistoricalData) read(r *reader) {
 		m.Start = r.str("start")
 		m.End = r.str("end")
 	}
-	n := r.count("barCount", barFields)
-	if n == 0 {
-		return
-	}
-	m.Bars = make([]Bar, n)
-	for i := range m.Bars {
-		b := &m.Bars[i]
+	m.Bars = items(r, r.count("barCount", barFields), func(b *Bar) {
 		b.Date = r.str("bar.date")
 		b.Open = r.price("bar.open")
 		b.High = r.price("bar.high")
@@ -180,7 +174,7 @@ func (m *HistoricalData) read(r *reader) {
 		b.WAP = r.nearPrice("bar.wap")
 		b.Trades = r.int("bar.barCount")
 		b.dropMinusOne()
-	}
+	})
 }
 
 // dropMinusOne makes nil of the -1 that bars without trades carry.
@@ -275,12 +269,9 @@ func (m *HistoricalSchedule) read(r *reader) {
 	m.Start = r.str("start")
 	m.End = r.str("end")
 	m.TimeZone = r.str("timeZone")
-	n := r.count("sessionCount", 3)
-	if n == 0 {
-		return
-	}
-	m.Sessions = make([]ScheduleSession, n)
-	for i := range m.Sessions {
-		m.Sessions[i] = ScheduleSession{r.str("session.start"), r.str("session.end"), r.str("session.refDate")}
-	}
+	m.Sessions = items(r, r.count("sessionCount", 3), func(s *ScheduleSession) {
+		s.Start = r.str("session.start")
+		s.End = r.str("session.end")
+		s.RefDate = r.str("session.refDate")
+	})
 }

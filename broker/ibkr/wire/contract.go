@@ -295,24 +295,19 @@ func (m *ContractData) appendFund(w *writer) {
 	w.str("fundAssetType", f.AssetType)
 }
 
-func (w *writer) pairs(list []TagValue) {
-	w.int(len(list))
-	for _, p := range list {
+func (w *writer) pairs(pairs []TagValue) {
+	w.int(len(pairs))
+	for _, p := range pairs {
 		w.str("tag", p.Tag)
 		w.str("value", p.Value)
 	}
 }
 
 func (r *reader) pairs(field string) []TagValue {
-	n := r.count(field, 2)
-	if n == 0 {
-		return nil
-	}
-	list := make([]TagValue, n)
-	for i := range list {
-		list[i] = TagValue{r.str(field + ".tag"), r.str(field + ".value")}
-	}
-	return list
+	return items(r, r.count(field, 2), func(p *TagValue) {
+		p.Tag = r.str(field)
+		p.Value = r.str(field)
+	})
 }
 
 func (m *ContractData) read(r *reader) {

@@ -18,7 +18,7 @@
 // # Design
 //
 // A frame (frame.go) is a length and a payload. A payload is fields, each
-// ended by a NUL (field.go), the first one being the message's id. The layout
+// ended by a NUL (field.go, writer.go), the first one being the message's id. The layout
 // depends on the version agreed on (version.go). One table a direction leads
 // from the id to the decoder (table.go); each message has its struct, its
 // decoder (read) and its encoder (Append) side by side in the file of its
