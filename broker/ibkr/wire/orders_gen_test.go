@@ -12,9 +12,11 @@ import (
 	"robotrader/broker/market"
 )
 
-// layoutVersions are the versions at which a message of the order family
-// changes, and the first and last of those that we speak.
-var layoutVersions = []Version{176, 177, 178, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 197, 198, 199, 200}
+// layoutVersions are all the versions that we speak: most change a layout.
+var layoutVersions = []Version{
+	176, 177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188,
+	189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200,
+}
 
 // draw fills a message with random values, every exported field of it, so that
 // a field that is forgotten in a layout cannot stay unnoticed.
@@ -47,6 +49,10 @@ func fill(t *rapid.T, v reflect.Value, name string, client bool) {
 		v.SetInt(int64(rapid.IntRange(-1<<31+1, 1<<31-2).Draw(t, name)))
 	case reflect.Int64: // identifiers; permId needs more than 32 bits
 		v.SetInt(rapid.Int64().Draw(t, name))
+	case reflect.Float64:
+		v.SetFloat(rapid.Float64Range(-1e300, 1e300).Draw(t, name))
+	case reflect.Uint8: // a byte of a text that is kept as it came
+		v.SetUint(uint64(rapid.ByteRange(1, 255).Draw(t, name)))
 	case reflect.Pointer:
 		if rapid.Bool().Draw(t, name+" set") {
 			v.Set(reflect.New(v.Type().Elem()))

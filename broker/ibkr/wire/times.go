@@ -105,14 +105,24 @@ func digits(s string) bool {
 	return s != ""
 }
 
-// loadZone returns the zone that a venue calls name, or known when that is it.
+// ParseZone returns the zone that a venue calls name, with the rules of
+// [ParseTime]; it is known itself when that is the one, which costs no look-up.
+// The error names the zone and wraps [ErrTimeZone].
+func ParseZone(name string, known *time.Location) (*time.Location, error) {
+	zone, err := loadZone(name, known)
+	if err != nil {
+		return nil, fmt.Errorf("wire: zone %.60q: %w", name, err)
+	}
+	return zone, nil
+}
+
 func loadZone(name string, known *time.Location) (*time.Location, error) {
 	iana := zoneName(name)
 	if known != nil && known.String() == iana {
 		return known, nil
 	}
 	// "Local" would be this machine's zone, which the venue cannot mean.
-	if len(iana) > 64 || iana == "Local" {
+	if iana == "" || len(iana) > 64 || iana == "Local" {
 		return nil, ErrTimeZone
 	}
 	zone, err := time.LoadLocation(iana)

@@ -65,6 +65,21 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
+func TestParseZone(t *testing.T) {
+	known, err := ParseZone("US/Eastern", nil)
+	if err != nil || known.String() != "America/New_York" {
+		t.Fatalf("US/Eastern: %v, %v", known, err)
+	}
+	if again, err := ParseZone("EST", known); err != nil || again != known {
+		t.Errorf("EST: %v, %v", again, err)
+	}
+	for _, name := range []string{"", "Local", "Mars/Olympus", strings.Repeat("x", 1000)} {
+		if z, err := ParseZone(name, known); !errors.Is(err, ErrTimeZone) || len(err.Error()) > 150 {
+			t.Errorf("%.20q: %v, %v", name, z, err)
+		}
+	}
+}
+
 func FuzzParseTime(f *testing.F) {
 	for _, s := range []string{"20260413 15:27:04 US/Eastern", "20250225-15:15:00", "20260402", "1775425766", "20260413  15:27:04"} {
 		f.Add(s)

@@ -120,8 +120,9 @@ func (w *walk) intOr(field string, p **int, unset string) {
 	}
 }
 
-// checkSet refuses the number that was just written when it reads as unset,
-// such as 2147483647: it would come out as another order.
+// checkSet refuses the integer that was just written when it reads as unset,
+// as 2147483647 does: it would come out as another order. Decimals of that
+// value are told apart by the writer.
 func (w *walk) checkSet(field string) {
 	b := w.w.b[:len(w.w.b)-1]
 	b = b[bytes.LastIndexByte(b, 0)+1:]
@@ -141,7 +142,6 @@ func (w *walk) priceOr(field string, p **market.Price, unset string) {
 		w.w.str(field, unset)
 	case w.r == nil:
 		w.w.price(**p)
-		w.checkSet(field)
 	case w.r.client:
 		*p = w.r.optPrice(field)
 	default:
@@ -183,7 +183,6 @@ func (w *walk) qtyOr(field string, p **market.Qty, unset string) {
 		w.w.str(field, unset)
 	default:
 		w.w.qty(**p)
-		w.checkSet(field)
 	}
 }
 
@@ -209,7 +208,6 @@ func (w *walk) moneyOr(field string, p **market.Money, unset string) {
 		w.w.str(field, unset)
 	case w.r == nil:
 		w.w.money(**p)
-		w.checkSet(field)
 	case w.r.client:
 		*p = w.r.optMoney(field)
 	default:
