@@ -16,6 +16,13 @@ import (
 // maxLine bounds a line's length; the longest honest one has about 120 bytes.
 const maxLine = 1024
 
+// What a line may hold at most: beyond it a number is taken for a mistake, and
+// sums of a day still fit a quantity.
+var (
+	maxPrice     = market.MustPrice("10000000")  // dollars
+	maxDayVolume = market.Shares(50_000_000_000) // of one New York day
+)
+
 // parser reads one file line by line.
 type parser struct {
 	c      *CSV
@@ -23,15 +30,16 @@ type parser struct {
 	line   int      // counted from 1, the header
 	fields [8][]byte
 	venue  map[string]uint16
-	prev   int64 // the time of the line before
-	day    int64 // the end of the newest day of c.days
+	prev   int64      // the time of the line before
+	day    int64      // the end of the newest day of c.days
+	volume market.Qty // of that day so far
 }
 
 // read fills c from r.
 func (c *CSV) read(r io.Reader) error {
 	p := parser{c: c, venue: make(map[string]uint16), prev: math.MinInt64, day: math.MinInt64}
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 0, 64<<10), maxLine)
+	sc := bufio.NewScanner(bufio.NewReaderSize(r, 64<<10))
+	sc.Buffer(make([]byte, 0, maxLine), maxLine)
 	for sc.Scan() {
 		p.line++
 		text := bytes.TrimSuffix(sc.Bytes(), []byte("\r"))
@@ -114,14 +122,20 @@ func (p *parser) time() (int64, error) {
 	return t.UnixNano(), nil
 }
 
-// present notes the day of a time as one that the file has.
-func (p *parser) present(at int64) {
-	if at < p.day {
-		return
+// present notes the day of a time as one that the file has, and adds to its
+// volume, which column told.
+func (p *parser) present(at int64, volume market.Qty, column int) error {
+	if at >= p.day {
+		day := clockAt(time.Unix(0, at).In(p.c.zone), 0, p.c.zone)
+		p.c.days = append(p.c.days, day)
+		p.day = clockAt(day.AddDate(0, 0, 1), 0, p.c.zone).UnixNano()
+		p.volume = market.Qty{}
 	}
-	day := clockAt(time.Unix(0, at).In(p.c.zone), 0, p.c.zone)
-	p.c.days = append(p.c.days, day)
-	p.day = clockAt(day.AddDate(0, 0, 1), 0, p.c.zone).UnixNano()
+	if maxDayVolume.Sub(p.volume).Less(volume) {
+		return p.bad(column, fmt.Sprintf("makes a day of more than %v shares: is the column right?", maxDayVolume))
+	}
+	p.volume = p.volume.Add(volume)
+	return nil
 }
 
 // price reads a column as a price above 0.
@@ -132,6 +146,9 @@ func (p *parser) price(column int) (market.Price, error) {
 	}
 	if v.Sign() <= 0 {
 		return v, p.bad(column, "want a price above 0")
+	}
+	if maxPrice.Less(v) {
+		return v, p.bad(column, fmt.Sprintf("want a price of at most %v", maxPrice))
 	}
 	return v, nil
 }
@@ -177,9 +194,8 @@ func (p *parser) bar() error {
 		return err
 	}
 	p.prev = start
-	p.present(start)
 	p.c.bars = append(p.c.bars, b)
-	return nil
+	return p.present(start, b.volume, 5)
 }
 
 // prices reads columns 1 to 5, open to volume.
@@ -222,9 +238,8 @@ func (p *parser) daily() error {
 		return err
 	}
 	p.prev = b.start
-	p.present(b.start)
 	p.c.bars = append(p.c.bars, b)
-	return nil
+	return p.present(b.start, b.volume, 5)
 }
 
 func (p *parser) trade() error {
@@ -256,9 +271,8 @@ func (p *parser) trade() error {
 		return p.bad(4, "want 0 or 1")
 	}
 	p.prev = at
-	p.present(at)
 	p.c.trades = append(p.c.trades, t)
-	return nil
+	return p.present(at, t.size, 2)
 }
 
 // maxVenues bounds the exchanges of a file; there are about twenty.
