@@ -18,11 +18,11 @@
 // # Design
 //
 // A frame (frame.go) is a length and a payload. A payload is fields, each
-// ended by a NUL (field.go, writer.go), the first one being the message's id. The layout
-// depends on the version agreed on (version.go). One table a direction leads
-// from the id to the decoder (table.go); each message has its struct, its
-// decoder (read) and its encoder (Append) side by side in the file of its
-// family. An id that we do not know is an [Unknown], not an error: a newer
+// ended by a NUL (field.go reads them, writer.go writes them), the first one
+// being the message's id. The layout depends on the version agreed on
+// (version.go). One table a direction leads from the id to the decoder
+// (table.go); each message has its struct, its decoder (read) and its encoder
+// (Append) side by side in the file of its family. An id that we do not know is an [Unknown], not an error: a newer
 // gateway may say more than we understand. Fields after the last one that we
 // know are ignored for the same reason; the strict decoders are for tests.
 //

@@ -278,12 +278,12 @@ func TestFrameValues(t *testing.T) {
 				Exchange: "NASDAQ", Currency: "USD", LocalSymbol: "AMZN", TradingClass: "NMS",
 			},
 		}},
-		{200, "7|8|1|A|STK||0|?||NYSE|USD|A|A|-0.5|187.250000001|1.7976931348623157E308|NaN|1E-3||DU9|", PortfolioValue{
+		{200, "7|8|1|A|STK||0|?||NYSE|USD|A|A|-0.5|187.250000001|1.7976931348623157E308|NaN|1E-3|-0.00000000000000004|DU9|", PortfolioValue{
 			Contract: Contract{
 				ConID: 1, Symbol: "A", SecType: "STK", Strike: price("0"),
 				PrimaryExchange: "NYSE", Currency: "USD", LocalSymbol: "A", TradingClass: "A",
 			},
-			Position: minusHalf, MarketPrice: price("187.25"), UnrealizedPNL: market.MustMoney("0.001").Ptr(), Account: "DU9",
+			Position: minusHalf, MarketPrice: price("187.25"), UnrealizedPNL: market.MustMoney("0.001").Ptr(), RealizedPNL: &market.Money{}, Account: "DU9",
 		}},
 		{200, "90|3|-1|d|1|2|4|0.5|1.5|100|", HistoricalDataUpdate{3, Bar{
 			"d", market.MustPrice("1"), market.MustPrice("4"), market.MustPrice("0.5"), market.MustPrice("2"), &hundred, price("1.5"), -1,
