@@ -43,7 +43,7 @@ func (c Config) Validate() error {
 	if c.MinWait < time.Second {
 		bad("min_wait %v is below 1s, within which a gateway may not have freed the client id", c.MinWait)
 	}
-	if c.MaxWait < c.MinWait || c.MaxWait > time.Hour {
+	if c.MaxWait < max(c.MinWait, time.Second) || c.MaxWait > time.Hour {
 		bad("max_wait %v is not between min_wait %v and 1h", c.MaxWait, c.MinWait)
 	}
 	if c.OpenTimeout < time.Second || c.OpenTimeout > 10*time.Minute {

@@ -1,0 +1,563 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"robotrader/broker"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeSession ends when end is closed, or by Close.
+type fakeSession struct {
+	facts  broker.Facts
+	end    chan struct{}
+	once   sync.Once
+	closed time.Time
+	slow   time.Duration // of Close
+	gone   *time.Time    // when the last session was closed, shared by the adapter
+	open   *int
+}
+
+func (f *fakeSession) Facts() broker.Facts { return f.facts }
+
+func (f *fakeSession) Events(ctx context.Context) (broker.Batch, error) {
+	select {
+	case <-f.end:
+		return broker.Batch{}, broker.ErrClosed
+	case <-ctx.Done():
+		return broker.Batch{}, ctx.Err()
+	}
+}
+
+func (f *fakeSession) Time(context.Context) (time.Time, error) { return time.Now(), nil }
+
+func (f *fakeSession) Close(context.Context) error {
+	time.Sleep(f.slow) // in a bubble
+	f.once.Do(func() { close(f.end) })
+	*f.gone = time.Now()
+	*f.open--
+	return nil
+}
+
+// fakeAdapter plays one result a call, the last one for ever.
+type fakeAdapter struct {
+	t     *testing.T
+	plays []func(ctx context.Context, on func(broker.Rung)) (*fakeSession, error)
+	calls []time.Time
+	last  *fakeSession
+	gone  time.Time
+	open  int
+}
+
+func (a *fakeAdapter) Name() string { return "fake" }
+
+func (a *fakeAdapter) Open(ctx context.Context, _ broker.OpenConfig, on func(broker.Rung)) (broker.Session, error) {
+	if a.open != 0 {
+		a.t.Error("two sessions at once")
+	}
+	if rested := time.Since(a.gone); len(a.calls) > 0 && rested < time.Second {
+		a.t.Errorf("opened %v after the last close, want at least 1s", rested)
+	}
+	play := a.plays[min(len(a.calls), len(a.plays)-1)]
+	a.calls = append(a.calls, time.Now())
+	s, err := play(ctx, on)
+	if err != nil {
+		a.gone = time.Now()
+		return nil, err
+	}
+	s.gone, s.open = &a.gone, &a.open
+	a.open++
+	a.last = s
+	return s, nil
+}
+
+func good(_ context.Context, on func(broker.Rung)) (*fakeSession, error) {
+	for _, name := range broker.Rungs()[:5] {
+		on(broker.Rung{Name: name, OK: true})
+	}
+	return &fakeSession{
+		facts: broker.Facts{Gateway: "g:1", Accounts: []string{"DU1"}, Account: "DU1", NextOrderID: 1},
+		end:   make(chan struct{}),
+	}, nil
+}
+
+func fails(e broker.Error) func(context.Context, func(broker.Rung)) (*fakeSession, error) {
+	return func(_ context.Context, on func(broker.Rung)) (*fakeSession, error) {
+		if e.Rung != broker.RungTCP {
+			on(broker.Rung{Name: broker.RungTCP, OK: true})
+			e.Rungs = []broker.Rung{{Name: broker.RungTCP, OK: true}, {Name: e.Rung}}
+		}
+		return nil, &e
+	}
+}
+
+var (
+	down   = fails(broker.Error{Op: "open g:1", Kind: broker.ErrGatewayDown, Rung: broker.RungTCP, Advice: "start the gateway"})
+	wedge  = fails(broker.Error{Op: "open g:1", Kind: broker.ErrGatewayDown, Rung: broker.RungVersion, Wedged: true, Advice: "look"})
+	refuse = fails(broker.Error{Op: "open g:1", Kind: broker.ErrRefused, Rung: broker.RungManagedAccounts, Advice: "say --live"})
+)
+
+type rig struct {
+	*Supervisor
+	a     *fakeAdapter
+	mu    sync.Mutex
+	links []broker.Link
+}
+
+func (r *rig) states() []broker.LinkState {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []broker.LinkState
+	for _, l := range r.links {
+		if n := len(list); n == 0 || list[n-1] != l.State {
+			list = append(list, l.State)
+		}
+	}
+	return list
+}
+
+func newRig(t *testing.T, steps []broker.Step, plays ...func(context.Context, func(broker.Rung)) (*fakeSession, error)) *rig {
+	r := &rig{a: &fakeAdapter{t: t, plays: plays}}
+	r.Supervisor = New(DefaultConfig(), Parts{
+		Adapter: r.a, Steps: steps,
+		Serve: func(ctx context.Context, s broker.Session) error {
+			for {
+				if _, err := s.Events(ctx); err != nil {
+					return err
+				}
+			}
+		},
+		Publish: func(l broker.Link) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if l.Cause == "" || l.Advice == "" || l.Since.IsZero() {
+				t.Errorf("state %v without since, cause or advice: %+v", l.State, l)
+			}
+			r.links = append(r.links, l)
+		},
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	return r
+}
+
+func (r *rig) stop(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+	defer cancel()
+	if err := r.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.Link().State; s != broker.Stopped {
+		t.Fatalf("state after Stop is %v", s)
+	}
+	if r.a.open != 0 {
+		t.Fatalf("%d sessions open after Stop", r.a.open)
+	}
+}
+
+func (r *rig) await(t *testing.T) <-chan struct{} {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	lost, err := r.AwaitReady(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lost
+}
+
+func want(t *testing.T, what string, got, want []broker.LinkState) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Fatalf("%s: states %v, want %v", what, got, want)
+	}
+}
+
+func TestClimbsToReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var order []string
+		step := func(name, note string) broker.Step {
+			return broker.Step{Name: name, Deadline: time.Second, Run: func(context.Context, broker.Session) (string, error) {
+				order = append(order, name)
+				time.Sleep(10 * time.Millisecond)
+				return note, nil
+			}}
+		}
+		r := newRig(t, []broker.Step{step("clock", ""), step("data", "closed")}, good)
+		r.Start()
+		r.Start() // twice is once
+		lost := r.await(t)
+		l := r.Link()
+		if !slices.Equal(order, []string{"clock", "data"}) || len(l.Rungs) != 7 || l.Rungs[6].Note != "closed" || l.Rungs[6].AtMS != 20 {
+			t.Fatalf("steps %v, rungs %+v", order, l.Rungs)
+		}
+		want(t, "ready", r.states(), []broker.LinkState{broker.Connecting, broker.Handshaking, broker.Recovering, broker.Ready})
+		r.stop(t)
+		<-lost
+	})
+}
+
+func TestLostInReadyReconnectsAfterTheIDRested(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil, good)
+		r.Start()
+		lost := r.await(t)
+		first := r.a.last
+		first.slow = 2500 * time.Millisecond // closing outlasts the whole wait
+		time.Sleep(2 * time.Minute)
+		ended := time.Now()
+		first.once.Do(func() { close(first.end) })
+		<-lost
+		if d := time.Since(ended); d != 0 {
+			t.Errorf("lost was told %v after the end, want at once", d)
+		}
+		synctest.Wait()
+		if s := r.Link().State; s != broker.Waiting {
+			t.Errorf("state %v while the session closes, want waiting", s)
+		}
+		r.await(t)
+		if d := r.a.calls[1].Sub(ended); d < 3500*time.Millisecond || d > 4*time.Second {
+			t.Errorf("second open %v after the end, want 1s after a close of 2.5s", d)
+		}
+		if a := r.Link().Attempt; a != 1 {
+			t.Errorf("attempt %d after a ready, want 1", a)
+		}
+		r.stop(t)
+	})
+}
+
+func TestWaitsGrowWithJitterAndStartOverOnlyAfterALongReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil, down)
+		r.Start()
+		time.Sleep(10 * time.Minute)
+		calls := r.a.calls
+		if len(calls) < 12 {
+			t.Fatalf("%d attempts in 10 minutes", len(calls))
+		}
+		limit := time.Second
+		varied := false
+		for i := 1; i < len(calls); i++ {
+			limit = min(2*limit, time.Minute)
+			gap := calls[i].Sub(calls[i-1])
+			if gap < time.Second || gap > limit {
+				t.Errorf("wait %d is %v, want 1s to %v", i, gap, limit)
+			}
+			varied = varied || gap != limit && gap != time.Second
+		}
+		if !varied {
+			t.Error("no jitter")
+		}
+		l := r.Link()
+		if l.State != broker.Waiting || l.NextRetry == nil || l.Advice != "start the gateway" || l.Attempt != len(calls) || l.Rung != broker.RungTCP {
+			t.Errorf("link %+v", l)
+		}
+		if r.fails < 5 {
+			t.Errorf("%d failures counted", r.fails)
+		}
+		r.stop(t)
+	})
+}
+
+func TestAFlappingLinkIsNotHammered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		flap := func(ctx context.Context, on func(broker.Rung)) (*fakeSession, error) {
+			s, err := good(ctx, on)
+			close(s.end) // ready, and lost at once
+			s.once.Do(func() {})
+			return s, err
+		}
+		r := newRig(t, nil, flap)
+		r.Start()
+		time.Sleep(30 * time.Minute)
+		if n := len(r.a.calls); n > 120 { // mean wait 30 s
+			t.Errorf("%d attempts in 30 minutes", n)
+		}
+		r.stop(t)
+	})
+}
+
+func TestFiveWedgedAttemptsNeedARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil, wedge, wedge, down, wedge, wedge, wedge, wedge, wedge)
+		r.Start()
+		for range 600 {
+			if r.Link().State == broker.NeedsRestart {
+				break
+			}
+			time.Sleep(time.Second)
+		}
+		if n := len(r.a.calls); n != 8 {
+			t.Fatalf("needs_restart after %d attempts, want 8: another failure breaks the row", n)
+		}
+		time.Sleep(3*time.Hour + time.Minute)
+		var gaps []time.Duration
+		for i := 8; i < len(r.a.calls); i++ {
+			gaps = append(gaps, r.a.calls[i].Sub(r.a.calls[i-1]))
+		}
+		if !slices.Equal(gaps, []time.Duration{5 * time.Minute, 15 * time.Minute, time.Hour, time.Hour}) {
+			t.Errorf("waits %v", gaps)
+		}
+		before := len(r.a.calls)
+		r.Reconnect()
+		time.Sleep(2 * time.Second)
+		if len(r.a.calls) != before+1 {
+			t.Error("a person's reconnect did not cut the wait short")
+		}
+		r.stop(t)
+	})
+}
+
+func TestRefusedBeforeReadyIsToldAndEndsWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil, refuse, good)
+		waited := make(chan error, 1)
+		go func() {
+			_, err := r.AwaitReady(t.Context())
+			waited <- err
+		}()
+		r.Start()
+		if err := <-r.FirstRefusal(); !errors.Is(err, broker.ErrRefused) {
+			t.Fatalf("first refusal %v", err)
+		}
+		if err := <-waited; !errors.Is(err, broker.ErrRefused) {
+			t.Fatalf("await ready: %v", err)
+		}
+		time.Sleep(24 * time.Hour)
+		if n := len(r.a.calls); n != 1 {
+			t.Fatalf("%d attempts of a refused link", n)
+		}
+		if l := r.Link(); l.State != broker.Refused || l.NextRetry != nil {
+			t.Fatalf("link %+v", l)
+		}
+		r.Reconnect()
+		synctest.Wait()
+		r.await(t)
+		r.stop(t)
+	})
+}
+
+func TestRefusedAfterReadyIsAStateOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil, good, refuse)
+		r.Start()
+		lost := r.await(t)
+		r.a.last.once.Do(func() { close(r.a.last.end) })
+		<-lost
+		time.Sleep(time.Minute)
+		if s := r.Link().State; s != broker.Refused {
+			t.Fatalf("state %v", s)
+		}
+		select {
+		case err := <-r.FirstRefusal():
+			t.Fatalf("told as the first: %v", err)
+		default:
+		}
+		r.stop(t)
+	})
+}
+
+func TestAStepThatFailsClosesTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := broker.Step{Name: "account", Deadline: 3 * time.Second, Run: func(ctx context.Context, _ broker.Session) (string, error) {
+			<-ctx.Done()
+			return "", ctx.Err()
+		}}
+		r := newRig(t, []broker.Step{hang}, good)
+		r.Start()
+		time.Sleep(3500 * time.Millisecond)
+		l := r.Link()
+		if l.State != broker.Waiting || l.Rung != "account" || l.Rungs[len(l.Rungs)-1].OK {
+			t.Fatalf("link %+v", l)
+		}
+		if got := l.Cause; got != "climb: gateway down at rung account: rung account took longer than 3s" {
+			t.Errorf("cause %q", got)
+		}
+		r.stop(t)
+	})
+}
+
+func TestASessionLostUnderAStepIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r *rig
+		step := broker.Step{Name: "clock", Deadline: time.Minute, Run: func(ctx context.Context, _ broker.Session) (string, error) {
+			r.a.last.once.Do(func() { close(r.a.last.end) })
+			<-ctx.Done()
+			return "", ctx.Err()
+		}}
+		r = newRig(t, []broker.Step{step}, good, down)
+		r.Start()
+		synctest.Wait()
+		if l := r.Link(); l.State != broker.Waiting || l.Cause != broker.ErrClosed.Error() {
+			t.Fatalf("state %v, cause %q", l.State, l.Cause)
+		}
+		r.stop(t)
+	})
+}
+
+// An adapter that breaks the port's promise must not open the gate.
+func TestNeverReadyWithoutBothIDs(t *testing.T) {
+	for name, facts := range map[string]broker.Facts{
+		"managed_accounts": {NextOrderID: 1},
+		"next_valid_id":    {Accounts: []string{"DU1"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, nil, func(context.Context, func(broker.Rung)) (*fakeSession, error) {
+				return &fakeSession{facts: facts, end: make(chan struct{})}, nil
+			})
+			r.Start()
+			time.Sleep(time.Minute)
+			if slices.Contains(r.states(), broker.Ready) || r.Link().Cause == "" {
+				t.Errorf("%s: states %v", name, r.states())
+			}
+			r.stop(t)
+		})
+	}
+}
+
+func TestDegradeAndRecover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil, good)
+		r.Degrade("nobody", "nothing") // no session: says nothing
+		r.Start()
+		lost := r.await(t)
+		r.Degrade("no data", "wait")
+		if l := r.Link(); l.State != broker.Degraded || l.Cause != "no data" {
+			t.Fatalf("link %+v", l)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := r.AwaitReady(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("await ready while degraded: %v", err)
+		}
+		select {
+		case <-lost:
+			t.Error("a degraded session is told as lost")
+		default:
+		}
+		r.Recover()
+		r.Recover()
+		r.await(t)
+		r.stop(t)
+	})
+}
+
+func TestDegradedBeforeReadyNeverOpensTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r *rig
+		step := broker.Step{Name: "data", Deadline: time.Second, Run: func(context.Context, broker.Session) (string, error) {
+			r.Degrade("no data", "wait")
+			return "", nil
+		}}
+		r = newRig(t, []broker.Step{step}, good)
+		r.Start()
+		synctest.Wait()
+		if s := r.states(); slices.Contains(s, broker.Ready) || s[len(s)-1] != broker.Degraded {
+			t.Fatalf("states %v", s)
+		}
+		r.Recover()
+		r.await(t)
+		r.stop(t)
+	})
+}
+
+func TestReconnectMakesANewSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil, good)
+		r.Start()
+		lost := r.await(t)
+		r.Reconnect()
+		<-lost
+		r.await(t)
+		if len(r.a.calls) != 2 {
+			t.Fatalf("%d sessions", len(r.a.calls))
+		}
+		r.stop(t)
+	})
+}
+
+// Whatever happens, it can be stopped, and stays stopped.
+func TestStopFromAnywhere(t *testing.T) {
+	hangOpen := func(ctx context.Context, on func(broker.Rung)) (*fakeSession, error) {
+		on(broker.Rung{Name: broker.RungTCP, OK: true})
+		<-ctx.Done()
+		return nil, &broker.Error{Op: "open", Kind: broker.ErrGatewayDown, Rung: broker.RungVersion, Err: ctx.Err()}
+	}
+	hangStep := []broker.Step{{Name: "clock", Deadline: time.Hour, Run: func(ctx context.Context, _ broker.Session) (string, error) {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}}}
+	for name, tt := range map[string]struct {
+		state broker.LinkState
+		play  func(context.Context, func(broker.Rung)) (*fakeSession, error)
+		steps []broker.Step
+	}{
+		"handshaking":   {broker.Handshaking, hangOpen, nil},
+		"recovering":    {broker.Recovering, good, hangStep},
+		"ready":         {broker.Ready, good, nil},
+		"waiting":       {broker.Waiting, down, nil},
+		"needs_restart": {broker.NeedsRestart, wedge, nil},
+		"refused":       {broker.Refused, refuse, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, tt.steps, tt.play)
+				if tt.state == broker.NeedsRestart {
+					r.cfg.WedgedLimit = 1
+				}
+				r.Start()
+				synctest.Wait()
+				if s := r.Link().State; s != tt.state {
+					t.Fatalf("state %v, want %v", s, tt.state)
+				}
+				began := time.Now()
+				r.stop(t)
+				if d := time.Since(began); d > 5*time.Second {
+					t.Errorf("stop took %v", d)
+				}
+				if _, err := r.AwaitReady(t.Context()); !errors.Is(err, broker.ErrRefused) {
+					t.Errorf("await ready after stop: %v", err)
+				}
+				r.Reconnect()
+				time.Sleep(time.Hour)
+				if s := r.Link().State; s != broker.Stopped {
+					t.Errorf("state %v an hour after stop", s)
+				}
+				r.stop(t) // twice
+			})
+		})
+	}
+}
+
+func TestStopBeforeStart(t *testing.T) {
+	r := newRig(t, nil, good)
+	r.stop(t)
+	r.Start()
+	if len(r.a.calls) != 0 {
+		t.Error("a stopped supervisor connects")
+	}
+}
+
+func TestConfigValidate(t *testing.T) {
+	if err := DefaultConfig().Validate(); err != nil {
+		t.Fatal(err)
+	}
+	err := Config{}.Validate()
+	if err == nil {
+		t.Fatal("the zero config is valid")
+	}
+	if n := len(err.(interface{ Unwrap() []error }).Unwrap()); n != 5 {
+		t.Errorf("%d faults told, want all 5: %v", n, err)
+	}
+}
