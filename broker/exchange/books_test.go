@@ -70,6 +70,19 @@ func TestBooks(t *testing.T) {
 	}
 }
 
+// A part of a position takes its part of the cost, to the sixteenth decimal.
+func TestCostOfAPartIsNotRoundedToCents(t *testing.T) {
+	x := newExchange(t, nil)
+	for _, s := range []struct{ price, order string }{{"10", "BUY 1 MKT"}, {"10.01", "BUY 2 MKT"}, {"11", "SELL 1 MKT"}} {
+		x.Apply(noon, quote(s.price, s.price))
+		x.Place(noon, want(s.order))
+	}
+	a := x.accounts["DU7654321"]
+	if got := fmt.Sprint(a.positions["AAPL"].cost, a.realised); got != "20.0133333333333333 0.9933333333333333" {
+		t.Errorf("cost and profit %s", got)
+	}
+}
+
 func TestPositionsTellMarkAndAverage(t *testing.T) {
 	x := newExchange(t, nil, "IBM", "AAPL")
 	for _, s := range []market.Symbol{"IBM", "AAPL"} {

@@ -240,6 +240,11 @@ func TestHistoryInTheMiddle(t *testing.T) {
 			t.Errorf("%v before %v: got %q, want %q", tt.span, tt.end, got, tt.want)
 		}
 	}
+	// A request that begins inside a bar of the file has its later trades.
+	bars, err := c.History("AAPL", at.Add(120*time.Second), 50*time.Second, 15*time.Second, false)
+	if err != nil || len(bars) != 3 || bars[0].Close != market.MustPrice("9") {
+		t.Errorf("from inside a bar: %+v, %v", bars, err)
+	}
 	if _, err := c.History("IBM", at, time.Hour, time.Minute, false); !errors.Is(err, ErrNoSymbol) {
 		t.Error(err)
 	}

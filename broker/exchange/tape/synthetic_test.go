@@ -119,6 +119,19 @@ func TestSyntheticLooksLikeAMarket(t *testing.T) {
 	}
 }
 
+func TestSyntheticPathHasNoGaps(t *testing.T) {
+	n := synthetic(t, "AAPL", 1, start).noise
+	var a, b [knots + 1]int64
+	for m := range int64(2000) {
+		m -= 1000 // across the epoch
+		n.minutePath(m, &a)
+		n.minutePath(m+1, &b)
+		if a[knots] != b[0] {
+			t.Fatalf("minute %d ends at %d, the next begins at %d", m, a[knots], b[0])
+		}
+	}
+}
+
 func TestSyntheticVolatilityClusters(t *testing.T) {
 	n := synthetic(t, "AAPL", 1, start).noise
 	const minutes = 20_000
