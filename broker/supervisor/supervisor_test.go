@@ -20,13 +20,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeSession ends when end is closed, or by Close.
 type fakeSession struct {
-	facts  broker.Facts
-	end    chan struct{}
-	once   sync.Once
-	closed time.Time
-	slow   time.Duration // of Close
-	gone   *time.Time    // when the last session was closed, shared by the adapter
-	open   *int
+	facts broker.Facts
+	end   chan struct{}
+	once  sync.Once
+	slow  time.Duration // of Close
+	gone  *time.Time    // when the last session was closed, shared by the adapter
+	open  *int
 }
 
 func (f *fakeSession) Facts() broker.Facts { return f.facts }
