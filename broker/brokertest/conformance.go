@@ -215,7 +215,8 @@ func cancelledRequests(t *testing.T, a broker.Adapter, d Driver) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for name, err := range requests(ctx, s, d.Symbol()) {
-		if err == nil {
+		// These two are only written: there is no answer to wait for.
+		if err == nil && name != "WatchAccount" && name != "Subscribe" {
 			t.Errorf("%s with a cancelled context: no error", name)
 		}
 	}
