@@ -7,11 +7,6 @@ import (
 	"robotrader/broker/order"
 )
 
-// noRequest are the ids with which a message belongs to no request: errors
-// before START_API and some later ones come with the greatest 32-bit integer.
-// Protocol sheet, section 1.6.
-func noRequest(id int64) bool { return id == -1 || id == 2147483647 }
-
 // code is one row of the venue's codes.
 type code struct {
 	kind    broker.NoticeKind
