@@ -184,6 +184,16 @@ func (k *Book) Rebase(p order.Position, cash *market.Money) {
 	}
 }
 
+// LearnCash sets the cash when it was unknown so far, and reports whether it
+// was.
+func (k *Book) LearnCash(m market.Money) bool {
+	if k.cash != nil {
+		return false
+	}
+	k.cash = &m
+	return true
+}
+
 // Position returns what is held of a symbol; known is false without a
 // baseline of positions.
 func (k *Book) Position(s market.Symbol) (q market.Qty, known bool) {
