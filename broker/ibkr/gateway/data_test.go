@@ -153,6 +153,7 @@ func TestHistoryErrors(t *testing.T) {
 		"duration":     {func(m *wire.ReqHistoricalData) { m.Duration = "1 fortnight" }, codeValidation},
 		"no unit":      {func(m *wire.ReqHistoricalData) { m.Duration = "5" }, codeValidation},
 		"too long":     {func(m *wire.ReqHistoricalData) { m.Duration = "999999 Y" }, codeValidation},
+		"too many":     {func(m *wire.ReqHistoricalData) { m.Duration = "1 Y" }, codeValidation},
 		"what":         {func(m *wire.ReqHistoricalData) { m.WhatToShow = "MIDPOINT" }, codeValidation},
 		"keepUpToDate": {func(m *wire.ReqHistoricalData) { m.KeepUpToDate = true }, codeValidation},
 		"end":          {func(m *wire.ReqHistoricalData) { m.EndDateTime = "tomorrow" }, codeValidation},

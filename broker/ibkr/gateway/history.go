@@ -20,6 +20,11 @@ const timeText = "20060102 15:04:05 "
 
 const day = 24 * time.Hour
 
+// maxBars bounds one answer: its frame stays below 16 MiB, and the market does
+// not stand still while it is made. A real gateway bounds durations by width,
+// too.
+const maxBars = 100_000
+
 // barSizes are the venue's names of bar widths, section 4.3.
 var barSizes = map[string]time.Duration{
 	"1 secs": time.Second, "1 sec": time.Second, "5 secs": 5 * time.Second, "10 secs": 10 * time.Second,
@@ -63,6 +68,9 @@ func (s *Server) historyAsk(m wire.ReqHistoricalData) (a historyAsk, err error) 
 	}
 	if a.span, err = parseSpan(m.Duration); err != nil {
 		return a, err
+	}
+	if n := a.span / a.width; n > maxBars {
+		return bad("%s of %s are %d bars, at most %d: ask for a shorter duration", m.Duration, m.BarSize, n, maxBars)
 	}
 	if m.WhatToShow != "TRADES" {
 		return bad("what to show %.20q: the simulated gateway has TRADES only", m.WhatToShow)
