@@ -1,0 +1,169 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"robotrader/broker/desk"
+	"robotrader/broker/ibkr"
+	"robotrader/broker/sim"
+	"robotrader/broker/supervisor"
+	"robotrader/runner"
+	"robotrader/runner/risk"
+	"robotrader/services/bus"
+	"robotrader/websocket/server"
+)
+
+// Config is the configuration of the whole program.
+type Config struct {
+	// Symbols are what is traded; arguments of the command line replace them.
+	Symbols []string `koanf:"symbols"`
+	// RunFor is wall time until an orderly stop. Default 0: no such stop.
+	RunFor time.Duration `koanf:"run_for"`
+	// Check asks for the pre-flight checks only. Not built yet.
+	Check bool `koanf:"check"`
+
+	Broker     Broker            `koanf:"broker"`
+	Supervisor supervisor.Config `koanf:"supervisor"`
+	Desk       desk.Config       `koanf:"desk"`
+	Runner     runner.Config     `koanf:"runner"`
+	Risk       risk.Config       `koanf:"risk"`
+	Websocket  Websocket         `koanf:"websocket"`
+	Data       Data              `koanf:"data"`
+	Bus        bus.Config        `koanf:"bus"`
+	Sim        sim.Config        `koanf:"sim"`
+	Log        Log               `koanf:"log"`
+}
+
+// Broker says which broker and which account.
+type Broker struct {
+	// Name selects the adapter: "sim" or "ibkr". Default "sim".
+	Name string `koanf:"name"`
+	// Account is the one to trade. Default "": the only one there is.
+	Account string `koanf:"account"`
+	// Live permits an account whose id does not begin with D. Default false.
+	Live bool `koanf:"live"`
+	// ReadOnly refuses every order. Default false.
+	ReadOnly bool        `koanf:"read_only"`
+	IBKR     ibkr.Config `koanf:"ibkr"`
+}
+
+// Websocket is the server's configuration and what it will need beyond
+// loopback, which is not built yet.
+type Websocket struct {
+	Listen      string   `koanf:"listen"`
+	Headless    bool     `koanf:"headless"`
+	Hosts       []string `koanf:"hosts"`
+	TLSCert     string   `koanf:"tls_cert"`
+	TLSKey      string   `koanf:"tls_key"`
+	BehindProxy string   `koanf:"behind_proxy"`
+}
+
+// Server returns the part that the server takes.
+func (w Websocket) Server() server.Config {
+	return server.Config{Listen: w.Listen, Headless: w.Headless, Hosts: w.Hosts}
+}
+
+// Data says where files go.
+type Data struct {
+	// Dir is the data folder, made at the first start. Default "./data".
+	Dir string `koanf:"dir"`
+}
+
+// Log says how the log is written.
+type Log struct {
+	// Format is "text" or "json". Default "text".
+	Format string `koanf:"format"`
+	// Level is "debug", "info", "warn" or "error". Default "info".
+	Level string `koanf:"level"`
+}
+
+// DefaultConfig returns every part's defaults.
+func DefaultConfig() Config {
+	web := server.DefaultConfig()
+	return Config{
+		Broker:     Broker{Name: "sim", IBKR: ibkr.DefaultConfig()},
+		Supervisor: supervisor.DefaultConfig(),
+		Desk:       desk.DefaultConfig(),
+		Runner:     runner.DefaultConfig(),
+		Risk:       risk.DefaultConfig(),
+		Websocket:  Websocket{Listen: web.Listen, Headless: web.Headless, Hosts: web.Hosts},
+		Data:       Data{Dir: "./data"},
+		Bus:        bus.DefaultConfig(),
+		Sim:        sim.DefaultConfig(),
+		Log:        Log{Format: "text", Level: "info"},
+	}
+}
+
+// Validate returns all that is wrong with the configuration, joined.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
+	part := func(section string, err error) {
+		for _, e := range flatten(err) {
+			text := e.Error()
+			if strings.HasPrefix(text, section) {
+				errs = append(errs, e)
+				continue
+			}
+			errs = append(errs, fmt.Errorf("%s: %w", section, e))
+		}
+	}
+	if c.RunFor < 0 {
+		bad("run_for: %v is negative; leave it out to run forever", c.RunFor)
+	}
+	if c.Broker.Name != "sim" && c.Broker.Name != "ibkr" {
+		bad("broker.name: %.40q is neither sim nor ibkr", c.Broker.Name)
+	}
+	if c.Broker.Name == "sim" && c.Broker.Live {
+		bad("broker.live: the simulated gateway has no live account; use --broker ibkr with --live")
+	}
+	if c.Data.Dir == "" {
+		bad("data.dir: empty; name a folder, such as ./data")
+	}
+	if c.Broker.Name == "ibkr" && len(c.Sim.Data) > 0 {
+		bad("sim.data: a replay needs the simulated gateway; leave out --broker ibkr")
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		bad("log.format: %.40q is neither text nor json", c.Log.Format)
+	}
+	switch c.Log.Level {
+	case "debug", "info", "warn", "error":
+	default:
+		bad("log.level: %.40q is none of debug, info, warn, error", c.Log.Level)
+	}
+	part("broker.ibkr", c.Broker.IBKR.Validate())
+	part("supervisor", c.Supervisor.Validate())
+	part("desk", c.Desk.Validate())
+	part("runner", c.Runner.Validate())
+	part("risk", c.Risk.Validate())
+	part("websocket", c.Websocket.Server().Validate())
+	part("bus", c.Bus.Validate())
+	simulated := c.Sim
+	simulated.ClientID = sim.DefaultConfig().ClientID // judged as broker.ibkr's
+	part("sim", simulated.Validate())
+	errs = append(errs, c.notBuilt()...)
+	return errors.Join(errs...)
+}
+
+// notBuilt refuses what is understood, but waits for its turn to be built:
+// doing nothing in silence would be worse.
+func (c Config) notBuilt() []error {
+	var errs []error
+	for _, f := range []struct {
+		on  bool
+		key string
+	}{
+		{c.Check, "check"},
+		{c.Websocket.TLSCert != "", "websocket.tls_cert"},
+		{c.Websocket.TLSKey != "", "websocket.tls_key"},
+		{c.Websocket.BehindProxy != "", "websocket.behind_proxy"},
+	} {
+		if f.on {
+			errs = append(errs, fmt.Errorf("%s: %w; leave it out", f.key, server.ErrNotBuilt))
+		}
+	}
+	return errs
+}
