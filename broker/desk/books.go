@@ -23,7 +23,8 @@ const (
 
 // books are the desk's orders, fills and positions. They are of the turn.
 type books struct {
-	zone *time.Location
+	zone    *time.Location
+	account string // of the newest session, empty before the first
 
 	byRef   map[string]*entry
 	byID    map[orderKey]*entry
@@ -245,9 +246,9 @@ func (b *books) holding(s market.Symbol) *market.Qty {
 	return b.positions[s].Qty.Ptr()
 }
 
-// move takes an execution into its position; changed is false as long as
-// positions are unknown.
-func (b *books) move(f order.Fill) (p order.Position, changed bool) {
+// move takes an execution of a contract into its position; changed is false as
+// long as positions are unknown.
+func (b *books) move(f order.Fill, conID int64) (p order.Position, changed bool) {
 	if t, ok := b.told[f.Symbol]; ok {
 		t.at = time.Now()
 		b.told[f.Symbol] = t
@@ -257,7 +258,7 @@ func (b *books) move(f order.Fill) (p order.Position, changed bool) {
 	}
 	p, ok := b.positions[f.Symbol]
 	if !ok {
-		p = order.Position{Account: f.Account, Symbol: f.Symbol, AvgCost: &market.Price{}}
+		p = order.Position{Account: f.Account, Symbol: f.Symbol, ConID: conID, AvgCost: &market.Price{}}
 	}
 	delta := f.Side.Signed(f.Qty)
 	after := p.Qty.Add(delta)
@@ -292,6 +293,7 @@ func (b *books) begin() map[*entry]bool {
 
 // state copies the books into the desk's state.
 func (b *books) state(s *event.Desk) {
+	s.Account = b.account
 	s.Orders = []order.Order{}
 	for _, e := range b.ended {
 		s.Orders = append(s.Orders, e.Order)

@@ -173,7 +173,7 @@ func (d *Desk) pastBars(ctx context.Context, q event.HistoryQuery) ([]market.Bar
 	if !ok {
 		return nil, errors.New("this adapter has no history")
 	}
-	details := d.details(q.Symbol)
+	details := d.floor.details(q.Symbol)
 	if details == nil {
 		return nil, errors.New("the symbol is not wanted, or the venue told nothing about it")
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"robotrader/broker"
-	"robotrader/broker/market"
 	"robotrader/services/bus"
 	"robotrader/services/event"
 )
@@ -290,7 +289,3 @@ func (d *Desk) troubled(change func(*trouble)) {
 		(*l).Recover()
 	}
 }
-
-// details returns what the venue told about a wanted symbol's contract, nil
-// when it did not.
-func (d *Desk) details(s market.Symbol) *market.Details { return d.floor.details(s) }

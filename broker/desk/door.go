@@ -70,7 +70,7 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent) event.Order
 func (d *Desk) sense(h *held, in order.Intent) broker.View {
 	v := broker.View{
 		Link: d.linkState(), Mode: d.mode.Load().Mode, ReadOnly: d.cfg.ReadOnly,
-		Details: d.details(in.Symbol), Position: d.books.holding(in.Symbol), Open: d.books.open(in.Symbol),
+		Details: d.floor.details(in.Symbol), Position: d.books.holding(in.Symbol), Open: d.books.open(in.Symbol),
 	}
 	if h != nil {
 		v.Account = h.facts.Account

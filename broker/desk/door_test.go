@@ -29,6 +29,8 @@ func in(t *testing.T, fn func(t *testing.T, r *rig), change ...func(*rig, *Confi
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := ready(t, change...)
+		synctest.Wait()
+		r.take()
 		fn(t, r)
 		r.stop(t)
 	})

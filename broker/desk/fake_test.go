@@ -214,6 +214,12 @@ func (s *fakeSession) Close(context.Context) error {
 
 func (s *fakeSession) Time(context.Context) (time.Time, error) { return s.at, s.failing("time") }
 
+func (s *fakeSession) fails(what string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail[what] = err
+}
+
 func (s *fakeSession) failing(what string) error {
 	if s.between != nil {
 		s.between(what)

@@ -240,9 +240,16 @@ func (d *Desk) foldExecution(h *held, f order.Fill) {
 	if e != nil {
 		d.filled(e, f)
 	}
-	if p, ok := d.books.move(f); ok {
+	if p, ok := d.books.move(f, d.conID(f.Symbol)); ok {
 		d.out.position(p)
 	}
+}
+
+func (d *Desk) conID(s market.Symbol) int64 {
+	if details := d.floor.details(s); details != nil {
+		return details.Contract.ConID
+	}
+	return 0
 }
 
 // filled adds an execution to its order.
@@ -337,10 +344,7 @@ func (d *Desk) settle(wall time.Time) {
 		t := d.books.told[sym]
 		p, ok := d.books.positions[sym]
 		if !ok {
-			p = order.Position{Symbol: sym}
-			if h := d.held.Load(); h != nil {
-				p.Account = h.facts.Account
-			}
+			p = order.Position{Account: d.books.account, Symbol: sym, ConID: d.conID(sym)}
 		}
 		differs := p.Qty != t.qty
 		if differs && wall.Sub(t.at) < settleAfter {

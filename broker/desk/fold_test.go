@@ -237,6 +237,7 @@ func TestAPositionThatTheVenueTells(t *testing.T) {
 func TestProgressFollowsTheReports(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
 		r.ask(buy("a"))
+		synctest.Wait()
 		r.take()
 		r.session.batches <- broker.Batch{
 			Ticks:  []market.Tick{{Symbol: "AAPL", Kind: market.TickTrade, Known: true, At: day}},
@@ -329,7 +330,7 @@ func TestPositionsAreTheSumOfExecutions(t *testing.T) {
 				first = f.Side
 			}
 			grew = grew && f.Side == first
-			p, ok := b.move(f)
+			p, ok := b.move(f, 1)
 			if !ok || p.Qty != sum {
 				t.Fatalf("position %v, sum %v", p.Qty, sum)
 			}

@@ -78,6 +78,7 @@ func (d *Desk) stepAccount(ctx context.Context, s broker.Session) (string, error
 		return "", err
 	}
 	defer d.give()
+	d.books.account = s.Facts().Account
 	d.foldValues(&held{facts: s.Facts()}, values)
 	return "", nil
 }
@@ -178,7 +179,7 @@ func (d *Desk) reconcile(h *held, r recovery, before map[*entry]bool) string {
 	}
 	for _, f := range meanwhile {
 		if !slices.ContainsFunc(r.fills, func(r broker.ExecutionReport) bool { return r.Fill.ExecID == f.ExecID }) {
-			d.books.move(f) // it came after the answer
+			d.books.move(f, d.conID(f.Symbol)) // it came after the answer
 		}
 	}
 	for _, sym := range slices.Sorted(maps.Keys(d.books.positions)) {

@@ -328,12 +328,12 @@ func TestTheGatewayLosesTheVenue(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
 		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Code: 1100, Text: "connectivity lost"})
 		wantCalls(t, r, "degrade connectivity lost")
-		r.session.fail["open orders"] = broker.ErrNoAnswer
+		r.session.fails("open orders", broker.ErrNoAnswer)
 		r.session.fills = []broker.ExecutionReport{executed(77, "", "e1", "5")}
 		r.send(broker.Notice{Kind: broker.NoticeDataLost, Code: 1101, Text: "data lost"})
 		time.Sleep(time.Second)
 		wantCalls(t, r) // as long as the truth is not known, it stays degraded
-		delete(r.session.fail, "open orders")
+		r.session.fails("open orders", nil)
 		time.Sleep(choreRetry)
 		wantCalls(t, r, "fill", "subscribe AAPL", "recover")
 		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Text: "again"}, broker.Notice{Kind: broker.NoticeLinkUp})
