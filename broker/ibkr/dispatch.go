@@ -146,7 +146,7 @@ func (s *Session) notice(m wire.ErrMsg) {
 			n.Symbol = sub.symbol
 			if row.ends {
 				s.drop(int(id), sub.symbol)
-				n.Kind = broker.NoticeDataDown
+				n.Kind = broker.NoticeRequest
 			}
 			break
 		}
@@ -162,7 +162,19 @@ func (s *Session) notice(m wire.ErrMsg) {
 		s.mu.Unlock()
 		n.OrderID = id
 	}
+	if n.Kind == broker.NoticeDataLost {
+		s.dropAll()
+	}
 	s.event(n)
+}
+
+// dropAll forgets all subscriptions, because the venue did (1101): subscribing
+// again then makes new ones.
+func (s *Session) dropAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.bySymbol)
+	s.subs.Store(&map[int]*subscription{})
 }
 
 // tellTime takes an answer to a time request: it moves the market's clock, and

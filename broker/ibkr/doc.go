@@ -22,7 +22,8 @@
 //
 // Writes go out on the caller's goroutine, so that an order costs no hop. A
 // sliding window lets at most 45 messages out in any one second; when it is
-// full, cancels go before orders before everything else.
+// full, cancels go before orders before everything else. Only the built-in
+// gateway in lock-step, where wall time means nothing, is not paced.
 //
 // Codes of the venue are told apart in one table, codes.go. A code that is not
 // in it is a warning, and never ends an order.

@@ -372,8 +372,8 @@ func TestNotices(t *testing.T) {
 		"read-only cancel":       {msg(55, 321), broker.Notice{Kind: broker.NoticeNoCancel, OrderID: 55}},
 		"read-only, no id":       {msg(-1, 321), broker.Notice{Kind: broker.NoticeWarning}},
 		"delayed follows":        {msg(sub, 10167), broker.Notice{Kind: broker.NoticeWarning, Symbol: "AAPL"}},
-		"not subscribed":         {msg(sub, 354), broker.Notice{Kind: broker.NoticeDataDown, Symbol: "AAPL"}},
-		"no such contract":       {msg(sub, 200), broker.Notice{Kind: broker.NoticeDataDown, Symbol: "AAPL"}},
+		"not subscribed":         {msg(sub, 354), broker.Notice{Kind: broker.NoticeRequest, Symbol: "AAPL"}},
+		"no such contract":       {msg(sub, 200), broker.Notice{Kind: broker.NoticeRequest, Symbol: "AAPL"}},
 		"a request that is gone": {msg(sub+1, 162), broker.Notice{Kind: broker.NoticeInfo}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -393,6 +393,35 @@ func TestNotices(t *testing.T) {
 				got := events(t, s, 1)
 				if diff := cmp.Diff([]broker.Event{tt.want}, got); diff != "" {
 					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+// After 1101, and after a refusal, the venue has no subscription any more:
+// subscribing again must make one.
+func TestSubscribingAgainAfterALoss(t *testing.T) {
+	for name, loss := range map[string]wire.ErrMsg{
+		"1101":    {RequestID: -1, Code: 1101, Text: "data lost"},
+		"refused": {RequestID: 1 << 30, Code: 101, Text: "no lines"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			again := false
+			live(t, func(p *peer) {
+				p.next()
+				p.send(loss)
+				m, ok := p.next().(wire.ReqMktData)
+				again = ok && m.ReqID != 1<<30
+			}, func(t *testing.T, s *Session) {
+				for range 2 {
+					if err := s.Subscribe(t.Context(), market.USStock("AAPL")); err != nil {
+						t.Fatal(err)
+					}
+					synctest.Wait()
+				}
+				if !again {
+					t.Error("no new subscription")
 				}
 			})
 		})

@@ -71,11 +71,17 @@ func (s *Supervisor) signalWords(edit func(*broker.Link)) {
 	s.apply(edit)
 }
 
-func (s *Supervisor) announce() {
+// answered drops a person's request to reconnect that came before: what was
+// just done is the answer to it.
+func (s *Supervisor) answered() {
 	select {
-	case <-s.kick: // asked for before this attempt: it is the answer
+	case <-s.kick:
 	default:
 	}
+}
+
+func (s *Supervisor) announce() {
+	s.answered()
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	s.mu.Lock()
@@ -129,6 +135,7 @@ func (s *Supervisor) hold(ctx context.Context, sess broker.Session, began time.T
 	s.tell(began, err)
 	if err == nil {
 		since := time.Now()
+		s.answered()
 		select {
 		case <-live.Done():
 			err = context.Cause(live)

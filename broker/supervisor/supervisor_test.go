@@ -486,6 +486,27 @@ func TestReconnectMakesANewSession(t *testing.T) {
 	})
 }
 
+func TestReconnectDuringAnAttemptChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		step := broker.Step{Name: "clock", Deadline: time.Minute, Run: func(context.Context, broker.Session) (string, error) {
+			time.Sleep(10 * time.Second)
+			return "", nil
+		}}
+		r := newRig(t, []broker.Step{step}, good)
+		r.Start()
+		time.Sleep(5 * time.Second)
+		r.Reconnect()
+		lost := r.await(t)
+		time.Sleep(time.Minute)
+		select {
+		case <-lost:
+			t.Error("the new session was closed for a request that it answered")
+		default:
+		}
+		r.stop(t)
+	})
+}
+
 // Whatever happens, it can be stopped, and stays stopped.
 func TestStopFromAnywhere(t *testing.T) {
 	hangOpen := func(ctx context.Context, on func(broker.Rung)) (*fakeSession, error) {
