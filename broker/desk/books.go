@@ -88,6 +88,10 @@ func newBooks(zone *time.Location) *books {
 // load takes in what the journal remembers.
 func (b *books) load(past broker.Books) {
 	for _, o := range past.Orders {
+		if o.State == order.Intended { // that life ended around the write: nobody knows
+			o.State, _ = o.State.Next(order.Silent)
+			o.Note = "the program ended before it noted whether this was sent"
+		}
 		b.add(o)
 	}
 	for _, f := range past.Fills {

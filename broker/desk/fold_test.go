@@ -370,3 +370,73 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestWhateverIsReported folds any reports in any order, duplicates and
+// nonsense among them, and holds the books against plain sums over the
+// executions that can be real.
+func TestWhateverIsReported(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tr := &trace{}
+		out := &recorder{trace: tr}
+		d := newDesk(DefaultConfig(), nil, &memJournal{trace: tr, intents: map[string]broker.IntentRecord{}}, out, quiet)
+		h := &held{facts: broker.Facts{Account: "DU1", ClientID: 1}, chores: make(chan chore, 1)}
+		d.books.positions = map[market.Symbol]order.Position{}
+		refs := []string{"", "a", "b"}
+		for id := range 3 {
+			d.books.add(order.Order{
+				Ref: refs[id], OrderID: int64(id), ClientID: 1, Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(10),
+				State: order.State(rapid.IntRange(0, int(order.Dropped)).Draw(t, "state")),
+			})
+		}
+		execs := map[string]order.Fill{}
+		for range rapid.IntRange(1, 30).Draw(t, "events") {
+			id := rapid.Int64Range(0, 3).Draw(t, "id")
+			ref := rapid.SampledFrom(refs).Draw(t, "ref")
+			sig := order.Signal(rapid.IntRange(0, int(order.Silent)).Draw(t, "signal"))
+			var e broker.Event
+			switch rapid.IntRange(0, 5).Draw(t, "kind") {
+			case 0:
+				e = described(id, ref, sig)
+			case 1:
+				e = status(id, sig)
+			case 2, 3:
+				x := executed(id, ref, rapid.SampledFrom([]string{"", "1", "2", "3"}).Draw(t, "exec"), rapid.SampledFrom([]string{"0", "1", "7", "90000000000"}).Draw(t, "qty"))
+				if _, ok := execs[x.Fill.ExecID]; !ok && x.Fill.ExecID != "" && x.Fill.Qty.Sign() > 0 && x.Fill.Qty.Less(market.Shares(1000)) {
+					execs[x.Fill.ExecID] = x.Fill
+				}
+				e = x
+			case 4:
+				e = cost(rapid.SampledFrom([]string{"1", "9"}).Draw(t, "exec"))
+			default:
+				kind := broker.NoticeKind(rapid.IntRange(0, int(broker.NoticeSession)+1).Draw(t, "notice"))
+				e = broker.Notice{Kind: kind, OrderID: id, Text: "x"}
+			}
+			d.fold(h, []broker.Event{e})
+		}
+		var all, mine market.Qty
+		for _, f := range execs {
+			all = all.Add(f.Qty)
+		}
+		for _, list := range d.books.byRef {
+			mine = mine.Add(list.Filled)
+		}
+		if p := d.books.positions["AAPL"]; p.Qty != all || len(d.books.fills) != len(execs) {
+			t.Fatalf("position %v of executions of %v", p.Qty, all)
+		}
+		if all.Less(mine) {
+			t.Fatalf("orders have %v filled of executions of %v", mine, all)
+		}
+		for _, e := range d.books.byRef {
+			inLive := false
+			for _, l := range d.books.live["AAPL"] {
+				inLive = inLive || l == e
+			}
+			if e.State.Final() == inLive || e.atEnd != e.State.Final() {
+				t.Fatalf("order %s is %v, among the live: %v", e.Ref, e.State, inLive)
+			}
+			if e.State == order.Filled && e.AvgPrice == nil && e.Filled.Sign() > 0 {
+				t.Fatalf("order %s filled %v at no price", e.Ref, e.Filled)
+			}
+		}
+	})
+}

@@ -227,11 +227,7 @@ func (d *Desk) unlisted(h *held, e *entry) int {
 		// A simulated gateway is the whole venue and forgets nothing in its
 		// life: this order died with an earlier one, or on its way there.
 		e.Note = "the simulated gateway knows nothing of it any more"
-		sig := order.CancelDone
-		if e.State == order.Intended {
-			sig = order.NotWritten
-		}
-		d.step(e, sig)
+		d.step(e, order.CancelDone)
 		return 0
 	case e.State != order.Unknown:
 		e.Note = "the broker lists it neither as open nor as executed"

@@ -28,17 +28,18 @@ func TestRecovery(t *testing.T) {
 				Orders: []order.Order{
 					past("working", 11, order.Working), past("filled-away", 12, order.Sent), past("gone", 13, order.Working),
 					past("never-written", 14, order.Intended), past("old", 10, order.Filled),
+					past("written-and-died", 15, order.Intended), past("filled-and-died", 16, order.Intended),
 				},
 				Fills: []order.Fill{executed(10, "old", "e0", "10").Fill},
 				Sent:  []broker.SentRecord{{At: day.Add(-10 * time.Second), Notional: market.MustMoney("500")}},
 			}
 			s := r.session
-			s.open = []broker.OrderReport{described(11, "working", order.WorkingNow)}
-			s.fills = []broker.ExecutionReport{executed(10, "old", "e0", "10"), executed(12, "filled-away", "e1", "10")}
+			s.open = []broker.OrderReport{described(11, "working", order.WorkingNow), described(15, "written-and-died", order.WorkingNow)}
+			s.fills = []broker.ExecutionReport{executed(10, "old", "e0", "10"), executed(12, "filled-away", "e1", "10"), executed(16, "filled-and-died", "e2", "10")}
 			s.costs = []broker.CommissionReport{cost("e0"), cost("e1")}
 			s.held = []order.Position{{Account: "DU1", Symbol: "AAPL", Qty: market.Shares(20), AvgCost: market.MustPrice("187").Ptr()}}
 		})
-		if s := r.desk.State(context.Background()); s.Positions != nil || len(s.Orders) != 5 || len(s.Fills) != 1 {
+		if s := r.desk.State(context.Background()); s.Positions != nil || len(s.Orders) != 7 || len(s.Fills) != 1 {
 			t.Errorf("before the first session: %d orders, positions %v", len(s.Orders), s.Positions)
 		}
 		r.serve()
@@ -46,29 +47,33 @@ func TestRecovery(t *testing.T) {
 			t.Fatal(err)
 		}
 		note, err := r.desk.recover(context.Background(), r.session)
-		if err != nil || note != "1 working, 2 unknown to the broker, 1 positions" {
+		if err != nil || note != "2 working, 2 unknown to the broker, 1 positions" {
 			t.Errorf("note %q, %v", note, err)
 		}
 		for ref, want := range map[string]order.State{
 			"working": order.Working, "filled-away": order.Filled, "gone": order.Unknown,
 			"never-written": order.Unknown, "old": order.Filled,
+			"written-and-died": order.Working, "filled-and-died": order.Filled,
 		} {
 			if o := r.order(ref); o.State != want {
 				t.Errorf("order %s is %v, want %v", ref, o.State, want)
 			}
 		}
+		if len(r.out.notices) > 0 {
+			t.Errorf("notices %+v", r.out.notices)
+		}
 		s := r.desk.State(context.Background())
 		if len(s.Positions) != 1 || s.Positions[0].Qty != market.Shares(20) {
 			t.Errorf("positions %+v: the executions are in the venue's answer already", s.Positions)
 		}
-		if len(s.Fills) != 2 || s.Fills[0].Commission == nil {
+		if len(s.Fills) != 3 || s.Fills[0].Commission == nil {
 			t.Errorf("fills %+v", s.Fills)
 		}
 		r.climb(t)
 		if reply := r.ask(buy("next")); reply.OrderID != 151 { // the journal's mark is 150
 			t.Errorf("number %d", reply.OrderID)
 		}
-		if v := r.views[0]; len(v.Sent) != 1 || v.SentNotional != market.MustMoney("500") || len(v.Open) != 3 {
+		if v := r.views[0]; len(v.Sent) != 1 || v.SentNotional != market.MustMoney("500") || len(v.Open) != 4 {
 			t.Errorf("view: sent %v, notional %v, open %d", v.Sent, v.SentNotional, len(v.Open))
 		}
 		r.stop(t)
