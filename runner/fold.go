@@ -39,8 +39,10 @@ func (r *Runner) foldReport(data any) {
 			h.orders.Order(d)
 		}
 	case event.AccountValues:
-		if m := cashOf(d.Values); m != nil && r.book != nil && r.book.LearnCash(*m) {
-			r.changed = true
+		r.foldValues(d.Values)
+	case order.Position:
+		if h := r.host(d.Symbol); h != nil {
+			h.toldQty, h.toldAt = &d.Qty, time.Now()
 		}
 	case Gap:
 		r.log.Warn("runner_gap", slog.String("subject", d.Subject))

@@ -40,6 +40,8 @@ type host struct {
 	past      bool   // the call is about the past
 	asked     []order.Intent
 	lateTold  bool
+	toldQty   *market.Qty // the position as the desk last told it, nil = not since the books were compared
+	toldAt    time.Time   // wall time
 }
 
 var _ strategy.Context = (*host)(nil)
@@ -153,6 +155,17 @@ func (h *host) fill(f order.Fill) {
 	h.ask()
 }
 
+// driftAfter is how long the desk's position may differ from the executions
+// before the desk's state is read again: both come within a moment.
+const driftAfter = 5 * time.Second
+
+// drifted reports whether the position differs from the desk's for too long,
+// as after a trade that was made elsewhere.
+func (h *host) drifted() bool {
+	ours, known := h.Position()
+	return known && h.toldQty != nil && *h.toldQty != ours && time.Since(h.toldAt) >= driftAfter
+}
+
 // ask sends what the strategy asked for, one after the other.
 func (h *host) ask() {
 	for len(h.asked) > 0 {
@@ -191,12 +204,17 @@ func (h *host) Expected() (market.Qty, bool) {
 	return q.Add(h.orders.Pending()), known
 }
 
-// Equity implements [strategy.Context].
+// Equity implements [strategy.Context]. When the account holds something whose
+// price does not come here, the broker's own figure stands in.
 func (h *host) Equity() (market.Money, bool) {
 	if h.r.book == nil {
 		return market.Money{}, false
 	}
-	return h.r.book.Equity()
+	m, known := h.r.book.Equity()
+	if !known && h.r.worth != nil {
+		return *h.r.worth, true
+	}
+	return m, known
 }
 
 // Outstanding implements [strategy.Context].

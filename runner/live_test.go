@@ -55,6 +55,12 @@ func (x *rig) tell(e any) {
 	synctest.Wait()
 }
 
+// sleep lets fake time pass, and all that it sets off happen.
+func (x *rig) sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // trade tells a trade, after after the day's start.
 func (x *rig) trade(after time.Duration, price string) {
 	x.v.mu.Lock()
@@ -78,11 +84,11 @@ func TestLiveBars(t *testing.T) {
 		x.trade(60*time.Second, "102") // closes the first
 		x.trade(59*time.Second, "50")  // late: belongs to a closed bar
 		x.want("closed by a later trade", x.out.closes(), []string{"13:30 101"})
-		time.Sleep(61 * time.Second) // the clock stands at 14:32:01: trades may be on their way
+		x.sleep(61 * time.Second) // the clock stands at 14:32:01: trades may be on their way
 		x.want("grace", x.out.closes(), []string{"13:30 101"})
-		time.Sleep(2 * time.Second)
+		x.sleep(2 * time.Second)
 		x.want("closed by the clock", x.out.closes(), []string{"13:30 101", "13:31 102"})
-		time.Sleep(10 * time.Minute)
+		x.sleep(10 * time.Minute)
 		x.trade(13*time.Minute, "103")
 		x.trade(14*time.Minute, "104")
 		x.want("minutes without a trade", x.out.closes(), []string{"13:30 101", "13:31 102", "13:43 103"})
@@ -97,7 +103,7 @@ func TestFormingBarsAndPortfolioAreRateLimited(t *testing.T) {
 	live(t, everytick.Kind(), nil, func(x *rig) {
 		for i := range 1000 { // 10 s
 			x.trade(time.Duration(i)*10*time.Millisecond, fmt.Sprintf("100.%02d", i%100))
-			time.Sleep(10 * time.Millisecond)
+			x.sleep(10 * time.Millisecond)
 		}
 		x.want("orders", len(x.v.intents), 1000)
 		if n := x.out.forming; n < 20 || n > 42 {
@@ -121,7 +127,7 @@ func TestGateStaysShut(t *testing.T) {
 		x.g.mu.Lock()
 		x.g.err = nil
 		x.g.mu.Unlock()
-		time.Sleep(2 * time.Second)
+		x.sleep(2 * time.Second)
 		x.trade(2*time.Second, "100")
 		x.want("orders after", len(x.v.intents), 1)
 	})
@@ -171,6 +177,37 @@ func TestPositionDiffers(t *testing.T) {
 	})
 }
 
+// A trade that was made elsewhere shows in the desk's position only.
+func TestDrift(t *testing.T) {
+	live(t, (&script{}).kind(), nil, func(x *rig) {
+		x.v.mu.Lock()
+		x.v.desk.Positions = []order.Position{{Symbol: "AAPL", Qty: market.Shares(4)}}
+		x.v.mu.Unlock()
+		x.tell(order.Position{Symbol: "AAPL", Qty: market.Shares(4)})
+		x.sleep(4 * time.Second)
+		x.want("too early", x.out.noticed("position_differs"), 0)
+		x.sleep(20 * time.Second)
+		x.want("notices", x.out.noticed("position_differs"), 1)
+		x.want("position", x.out.ask().Portfolio.Positions[0].Qty.String(), "4")
+	})
+}
+
+// What is held beside the traded symbol has no price here: the broker's own
+// figure stands in for sizing, and the portfolio shows that it does not know.
+func TestEquityOfOtherHoldings(t *testing.T) {
+	var equity market.Money
+	s := &script{onTick: func(c strategy.Context, _ market.Tick) { equity, _ = c.Equity() }}
+	holds := func(v *venue, _ *gatekeeper) {
+		v.desk.Positions = []order.Position{{Symbol: "IBM", Qty: market.Shares(4)}}
+		v.desk.Values = append(v.desk.Values, broker.AccountValue{Key: "NetLiquidation", Value: "1000800", Currency: "USD"})
+	}
+	live(t, s.kind(), holds, func(x *rig) {
+		x.trade(time.Second, "100")
+		x.want("equity", equity.String(), "1000800")
+		x.want("shown", x.out.ask().Portfolio.Equity == nil, true)
+	})
+}
+
 // A gap on the bus is read up from the desk's state.
 func TestGapOnTheBus(t *testing.T) {
 	live(t, (&script{}).kind(), nil, func(x *rig) {
@@ -179,7 +216,7 @@ func TestGapOnTheBus(t *testing.T) {
 		x.v.desk.Positions = []order.Position{{Symbol: "AAPL", Qty: market.Shares(3), AvgCost: px("10").Ptr()}}
 		x.v.mu.Unlock()
 		x.tell(Gap{Subject: "trader.main.desk.fill"})
-		time.Sleep(time.Second)
+		x.sleep(time.Second)
 		p := x.out.ask().Portfolio
 		x.want("position", p.Positions[0].Qty.String(), "3")
 		x.want("cash", p.Cash.String(), "999970")
@@ -222,13 +259,13 @@ func TestWarmUp(t *testing.T) {
 
 func TestHistoryFails(t *testing.T) {
 	live(t, smacross.Kind(), func(v *venue, _ *gatekeeper) { v.barsErr = errNo }, func(x *rig) {
-		time.Sleep(time.Second)
+		x.sleep(time.Second)
 		x.want("asked", x.v.histories, historyTries)
 		x.want("notices", x.out.noticed("history_failed"), 1)
 		x.want("state", x.out.state().State, running)
 		x.trade(1*time.Second, "100")
 		x.trade(61*time.Second, "100")
-		time.Sleep(time.Second)
+		x.sleep(time.Second)
 		x.want("detail", x.out.state().Detail, "1 of 21 bars")
 	})
 }
@@ -252,7 +289,7 @@ func TestBarsOverAnOutage(t *testing.T) {
 		x.trade(10*time.Second, "200")
 		x.trade(70*time.Second, "201") // 13:31 is forming
 		x.g.lose()
-		time.Sleep(4 * time.Minute)
+		x.sleep(4 * time.Minute)
 		x.v.mu.Lock()
 		x.v.bars = pastBars(day.Add(-time.Minute), 8)
 		x.v.desk.Market = day.Add(5*time.Minute + 20*time.Second)
@@ -276,7 +313,7 @@ func TestRefusalsAndSilence(t *testing.T) {
 		x.trade(1*time.Second, "100")
 		x.trade(2*time.Second, "100")
 		x.want("outstanding after refusals", x.r.hosts[0].Outstanding(), 0)
-		time.Sleep(2 * time.Second)
+		x.sleep(2 * time.Second)
 		x.want("detail", x.out.state().Detail, "refused by session: closed")
 
 		x.v.answer = func(order.Intent) (event.OrderReply, error) { return event.OrderReply{}, bus.ErrNobody }
@@ -324,9 +361,9 @@ func TestBlockedStrategyIsNamed(t *testing.T) {
 	s := &script{onTick: func(strategy.Context, market.Tick) { time.Sleep(5 * time.Second) }}
 	live(t, s.kind(), nil, func(x *rig) {
 		x.v.tell(trade("AAPL", day, "100", 0))
-		time.Sleep(3 * time.Second)
+		x.sleep(3 * time.Second)
 		x.want("notices", x.out.noticed("strategy_blocks"), 1)
-		time.Sleep(10 * time.Second)
+		x.sleep(10 * time.Second)
 		x.want("notices", x.out.noticed("strategy_blocks"), 1)
 	})
 }
@@ -356,14 +393,14 @@ func TestUnknownBaseline(t *testing.T) {
 		x.v.desk.Positions = []order.Position{}
 		x.v.mu.Unlock()
 		x.tell(Gap{})
-		time.Sleep(time.Second)
+		x.sleep(time.Second)
 		x.trade(2*time.Second, "100")
 		x.tell(event.AccountValues{Values: []broker.AccountValue{
 			{Key: "TotalCashValue", Value: "1", Currency: "EUR"}, {Key: "TotalCashValue", Value: "77.5", Currency: "BASE"},
 		}})
 		x.trade(3*time.Second, "100")
 		x.want("known", known, []bool{false, false, true, false, true, true})
-		time.Sleep(time.Second)
+		x.sleep(time.Second)
 		x.want("cash", x.out.ask().Portfolio.Cash.String(), "77.5")
 	})
 }

@@ -171,7 +171,7 @@ func TestRunIDs(t *testing.T) {
 	}
 }
 
-// What does not come is named, and the replay does not go on as if it had.
+// What does not come is named; the books are read anew and the replay goes on.
 func TestInstantIncomplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v, g := newVenue(), newGate()
@@ -180,6 +180,7 @@ func TestInstantIncomplete(t *testing.T) {
 		g.open()
 		r, out := begin(t, v, g, liar{v}, everytick.Kind())
 		time.Sleep(15 * time.Second)
+		synctest.Wait()
 		if out.noticed("instant_incomplete") != 1 {
 			t.Errorf("notices: %+v", out.notices)
 		}

@@ -50,6 +50,7 @@ type Runner struct {
 	changed bool            // the portfolio is not what the board shows
 	stale   bool            // the desk's state has to be read again
 	counts  event.Counts    // of the session, as far as folded
+	worth   *market.Money   // the account's net liquidation value, as the broker last told it
 	written uint64          // order messages of the session, by the desk's answers
 	early   []Heard         // ticks that came before the first instant of a session
 }
@@ -243,6 +244,9 @@ func (r *Runner) beat(ctx context.Context) {
 		return
 	}
 	defer r.mu.Unlock()
+	for _, h := range r.hosts {
+		r.stale = r.stale || h.drifted()
+	}
 	if r.stale {
 		if err := r.reread(ctx); err != nil {
 			r.log.Warn("runner_reread_failed", slog.Any("error", err))

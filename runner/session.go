@@ -96,6 +96,7 @@ func (r *Runner) reread(ctx context.Context) error {
 // as what may have been missed later.
 func (r *Runner) fold0(desk event.Desk) {
 	r.changed = true
+	r.foldValues(desk.Values)
 	if r.book == nil || !r.positionsKnown() {
 		r.baseline(desk)
 	} else {
@@ -107,6 +108,7 @@ func (r *Runner) fold0(desk event.Desk) {
 	complete := len(desk.Orders) < deskLists
 	for _, h := range r.hosts {
 		h.orders.Resync(desk.Orders, complete)
+		h.toldQty = nil
 	}
 }
 
@@ -116,7 +118,7 @@ func (r *Runner) positionsKnown() bool {
 }
 
 func (r *Runner) baseline(desk event.Desk) {
-	b := portfolio.Baseline{Cash: cashOf(desk.Values), Positions: desk.Positions}
+	b := portfolio.Baseline{Cash: valueOf(desk.Values, totalCash), Positions: desk.Positions}
 	for _, f := range desk.Fills {
 		b.Counted = append(b.Counted, f.ExecID)
 	}
@@ -152,7 +154,7 @@ func (r *Runner) compare(desk event.Desk) {
 		if ours == p.Qty {
 			continue
 		}
-		r.book.Rebase(p, cashOf(desk.Values))
+		r.book.Rebase(p, valueOf(desk.Values, totalCash))
 		r.notice(event.NoticeText{
 			Level: "error", Name: "position_differs", Symbol: s,
 			Text: fmt.Sprintf("by its executions the position is %v, by the broker %v; the broker's is taken", ours, p.Qty),
@@ -160,22 +162,40 @@ func (r *Runner) compare(desk event.Desk) {
 	}
 }
 
-// cashOf finds the account's cash in US dollars, or in its base currency.
-func cashOf(values []broker.AccountValue) *market.Money {
-	var cash *market.Money
+// The account's values that the runner reads.
+const (
+	totalCash      = "TotalCashValue"
+	netLiquidation = "NetLiquidation"
+)
+
+// valueOf finds one of the account's values in US dollars, or in its base
+// currency; nil is unknown.
+func valueOf(values []broker.AccountValue, key string) *market.Money {
+	var found *market.Money
 	for _, v := range values {
-		if v.Key != "TotalCashValue" || v.Currency != "USD" && v.Currency != "BASE" && v.Currency != "" {
+		if v.Key != key || v.Currency != "USD" && v.Currency != "BASE" && v.Currency != "" {
 			continue
 		}
 		m, err := market.ParseMoney(v.Value)
 		if err != nil {
 			continue
 		}
-		if cash == nil || v.Currency == "USD" {
-			cash = &m
+		if found == nil || v.Currency == "USD" {
+			found = &m
 		}
 	}
-	return cash
+	return found
+}
+
+// foldValues takes in the account's values. Cash is learnt once: from then on
+// the executions move it.
+func (r *Runner) foldValues(values []broker.AccountValue) {
+	if m := valueOf(values, netLiquidation); m != nil {
+		r.worth = m
+	}
+	if m := valueOf(values, totalCash); m != nil && r.book != nil && r.book.LearnCash(*m) {
+		r.changed = true
+	}
 }
 
 const (
