@@ -1,0 +1,211 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// settle gives the intents that a crash left behind their rows in orders: the
+// recorder had not come to them.
+func (j *Journal) settle(ctx context.Context) error {
+	tx, err := j.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it says so, and before it the first error counts
+	var last sql.NullInt64
+	const since = "seq > (SELECT CAST(value AS INTEGER) FROM meta WHERE key='settled')"
+	if err := tx.QueryRowContext(ctx, "SELECT max(seq) FROM intents WHERE "+since).Scan(&last); err != nil {
+		return err
+	}
+	if !last.Valid {
+		return nil
+	}
+	for _, text := range []string{
+		// Each event's seq is found again by its place behind the newest one.
+		`CREATE TEMP TABLE left_behind AS
+			SELECT row_number() OVER (ORDER BY seq) + (SELECT coalesce(max(seq), 0) FROM order_events) AS event,
+				client_id || '/' || order_id || '/' || id AS key, account, client_id, order_id, wall, made
+			FROM intents WHERE made IS NOT NULL AND ` + since + `
+				AND client_id || '/' || order_id || '/' || id NOT IN (SELECT key FROM orders)`,
+		`INSERT INTO order_events (seq, wall, state, data) SELECT event, wall, 'intended', made FROM left_behind`,
+		`INSERT INTO orders (key, account, client_id, order_id, final, last)
+			SELECT key, account, client_id, order_id, 0, event FROM left_behind ORDER BY event`,
+		`DROP TABLE left_behind`,
+		`UPDATE meta SET value=(SELECT max(seq) FROM intents) WHERE key='settled'`,
+	} {
+		if _, err := tx.ExecContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// HighWater returns the highest order id stored for the account and client id,
+// 0 when there is none. An empty account means all accounts.
+func (j *Journal) HighWater(ctx context.Context, account string, clientID int) (int64, error) {
+	if err := j.acquire(ctx); err != nil {
+		return 0, j.ended("highest order number", err)
+	}
+	defer func() { j.lock <- struct{}{} }()
+	var top int64
+	err := j.write.QueryRowContext(j.ctx, `SELECT coalesce(max(order_id), 0) FROM orders
+		WHERE (? = '' OR account = ?) AND client_id = ?`, account, account, clientID).Scan(&top)
+	return max(top, j.marks.get(account, clientID)), failed(j.path, "highest order number", err)
+}
+
+// Load returns what is needed to go on after a restart: every order that has
+// not ended, and at most limit ended ones, fills and sent orders, the newest.
+// An empty account means all accounts. It tells what is written; after
+// [Journal.Sync] that is all.
+func (j *Journal) Load(ctx context.Context, account string, limit int) (b broker.Books, err error) {
+	if err := j.acquire(ctx); err != nil {
+		return b, j.ended("load", err)
+	}
+	defer func() { j.lock <- struct{}{} }()
+	var errs [4]error
+	b.Orders, errs[0] = j.loadOrders(account, limit)
+	b.Fills, errs[1] = loadFills(j.ctx, j.write, account, limit)
+	b.Sent, errs[2] = j.loadSent(account, limit)
+	b.Mode, errs[3] = j.loadMode()
+	if err := errors.Join(errs[:]...); err != nil {
+		return broker.Books{}, failed(j.path, "load", err)
+	}
+	return b, nil
+}
+
+// querier is what *sql.DB and *sql.Conn have in common.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// collect reads all rows with one function a row.
+func collect[T any](ctx context.Context, q querier, row func(scan func(...any) error) (T, error), text string, args ...any) (list []T, err error) {
+	rows, err := q.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		v, err := row(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
+func scanOrder(scan func(...any) error) (o order.Order, err error) {
+	var data string
+	if err := scan(&data); err != nil {
+		return o, err
+	}
+	if err := json.Unmarshal([]byte(data), &o); err != nil {
+		return o, fmt.Errorf("%w: order %.200q: %w", ErrCorrupt, data, err)
+	}
+	return o, nil
+}
+
+func (j *Journal) loadOrders(account string, limit int) ([]order.Order, error) {
+	return collect(j.ctx, j.write, scanOrder, `SELECT e.data FROM orders o JOIN order_events e ON e.seq = o.last
+		WHERE (?1 = '' OR o.account = ?1) AND (o.final = 0 OR o.seq IN (
+			SELECT seq FROM orders WHERE final = 1 AND (?1 = '' OR account = ?1) ORDER BY seq DESC LIMIT ?2))
+		ORDER BY o.seq`, account, limit)
+}
+
+// fillColumns are what scanFill reads.
+const fillColumns = `x.exec_id, x.at, x.account, x.symbol, x.side, x.qty, x.price, x.exchange, x.ref, x.order_id,
+	x.perm_id, x.client_id, c.commission, c.currency, c.realized_pnl
+	FROM executions x LEFT JOIN commissions c ON c.exec_id = x.exec_id`
+
+func scanFill(scan func(...any) error) (f order.Fill, err error) {
+	var at sql.NullInt64
+	var symbol, side, qty, price string
+	var commission, currency, pnl sql.NullString
+	if err := scan(&f.ExecID, &at, &f.Account, &symbol, &side, &qty, &price, &f.Exchange, &f.Ref, &f.OrderID,
+		&f.PermID, &f.ClientID, &commission, &currency, &pnl); err != nil {
+		return f, err
+	}
+	f.At, f.Symbol, f.Side, f.Currency = unstamp(at), market.Symbol(symbol), order.Side(side), currency.String
+	var errs [4]error
+	f.Qty, errs[0] = market.ParseQty(qty)
+	f.Price, errs[1] = market.ParsePrice(price)
+	f.Commission, errs[2] = parseAmount(commission)
+	f.RealizedPNL, errs[3] = parseAmount(pnl)
+	if err := errors.Join(errs[:]...); err != nil {
+		return f, fmt.Errorf("%w: execution %.60q: %w", ErrCorrupt, f.ExecID, err)
+	}
+	return f, nil
+}
+
+func parseAmount(s sql.NullString) (*market.Money, error) {
+	if !s.Valid {
+		return nil, nil
+	}
+	m, err := market.ParseMoney(s.String)
+	if err != nil {
+		return nil, err
+	}
+	return &m, nil
+}
+
+// loadFills returns the newest executions, oldest first; a limit below 0 means
+// all.
+func loadFills(ctx context.Context, q querier, account string, limit int) ([]order.Fill, error) {
+	fills, err := collect(ctx, q, scanFill, "SELECT "+fillColumns+
+		" WHERE ?1 = '' OR x.account = ?1 ORDER BY x.seq DESC LIMIT ?2", account, limit)
+	slices.Reverse(fills)
+	return fills, err
+}
+
+func (j *Journal) loadSent(account string, limit int) ([]broker.SentRecord, error) {
+	sent, err := collect(j.ctx, j.write, func(scan func(...any) error) (s broker.SentRecord, err error) {
+		var intent, decision string
+		if err := scan(&intent, &decision); err != nil {
+			return s, err
+		}
+		var in order.Intent
+		var d order.Decision
+		if err := errors.Join(json.Unmarshal([]byte(intent), &in), json.Unmarshal([]byte(decision), &d)); err != nil {
+			return s, fmt.Errorf("%w: intent %.200q: %w", ErrCorrupt, intent, err)
+		}
+		return broker.SentRecord{At: in.At, Notional: notional(in, d)}, nil
+	}, `SELECT intent, decision FROM intents WHERE allowed = 1 AND made IS NOT NULL AND (?1 = '' OR account = ?1)
+		ORDER BY seq DESC LIMIT ?2`, account, limit)
+	slices.Reverse(sent)
+	return sent, err
+}
+
+// notional is what the gate saw as the order's notional, or what its limit
+// makes it, or 0.
+func notional(in order.Intent, d order.Decision) market.Money {
+	if m, err := market.ParseMoney(d.Saw["notional"]); err == nil {
+		return m.Abs()
+	}
+	if in.Limit != nil {
+		return in.Limit.Mul(in.Qty).Abs()
+	}
+	return market.Money{}
+}
+
+func (j *Journal) loadMode() (*broker.ModeRecord, error) {
+	modes, err := collect(j.ctx, j.write, func(scan func(...any) error) (m broker.ModeRecord, err error) {
+		var since sql.NullInt64
+		err = scan(&m.Mode, &m.Reason, &since)
+		m.Since = unstamp(since)
+		return m, err
+	}, "SELECT mode, reason, since FROM modes ORDER BY seq DESC LIMIT 1")
+	if err != nil || len(modes) == 0 {
+		return nil, err
+	}
+	return &modes[0], nil
+}

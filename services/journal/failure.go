@@ -1,0 +1,67 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+
+	"modernc.org/sqlite"
+)
+
+// The kinds of error on which code branches.
+var (
+	// ErrClosed means that the journal is closed.
+	ErrClosed = errors.New("journal: closed")
+	// ErrLocked means that another program holds the file's lock; later may do.
+	ErrLocked = errors.New("locked by another program")
+	// ErrFull means that the disk is full.
+	ErrFull = errors.New("disk full")
+	// ErrReadOnly means that the file, its folder or its disk cannot be written.
+	ErrReadOnly = errors.New("not writable")
+	// ErrCorrupt means that the file is damaged, or no journal at all.
+	ErrCorrupt = errors.New("damaged")
+)
+
+// SQLite's primary result codes, https://sqlite.org/rescode.html.
+const (
+	codeBusy       = 5
+	codeLocked     = 6
+	codeReadOnly   = 8
+	codeIO         = 10
+	codeCorrupt    = 11
+	codeFull       = 13
+	codeCantOpen   = 14
+	codeConstraint = 19
+	codeNotADB     = 26
+)
+
+// primary returns the primary result code of an error, 0 when it has none.
+func primary(err error) int {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+// failed names the file, what was tried, and the mend.
+func failed(path, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var kind error
+	mend := ""
+	switch primary(err) {
+	case codeBusy, codeLocked:
+		kind, mend = ErrLocked, "close the program that has it open for writing"
+	case codeFull:
+		kind, mend = ErrFull, "free some space, then start again"
+	case codeReadOnly, codeCantOpen:
+		kind, mend = ErrReadOnly, "check owner and permissions of the file and its folder, and that the disk is mounted for writing"
+	case codeCorrupt, codeNotADB:
+		kind, mend = ErrCorrupt, "move it away and keep it, then start again or restore a backup; the broker tells the open orders again"
+	case codeIO:
+		kind, mend = errors.New("disk error"), "check the disk and the system's log, then start again"
+	default:
+		return fmt.Errorf("journal %s: %s: %w", path, op, err)
+	}
+	return fmt.Errorf("journal %s: %s: %w: %w; %s", path, op, kind, err, mend)
+}

@@ -1,0 +1,203 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"robotrader/broker"
+)
+
+// maxQueue bounds the records that wait: at 45 messages a second with ten
+// reports each it is more than two minutes of a disk that stands still.
+const maxQueue = 65536
+
+// item is one thing for the recorder. An empty one is a place that was
+// reserved and not used yet.
+type item struct {
+	rec     broker.Record
+	settles int64                // seq of the intent whose order rec holds, or 0
+	refused *broker.IntentRecord // with args
+	args    []any
+	link    *broker.Link
+	synced  chan struct{} // closed when all before it is durable
+}
+
+// queue holds what the recorder has yet to write. Places are reserved before
+// they are filled, so that an intent that is durable never waits for one.
+type queue struct {
+	kick chan struct{} // there is something to do
+
+	mu       sync.Mutex // guards what follows
+	items    []item
+	reserved int
+	writing  int           // items that the recorder took and has not written
+	room     chan struct{} // closed when places become free, nil when nobody waits
+	refusals map[string]broker.IntentRecord
+	urgent   bool // somebody waits for a Sync
+	closed   bool
+	err      error
+}
+
+func newQueue() *queue {
+	return &queue{kick: make(chan struct{}, 1), refusals: map[string]broker.IntentRecord{}}
+}
+
+// reserve takes a place, waiting for one until ctx ends.
+func (q *queue) reserve(ctx context.Context) error {
+	for {
+		q.mu.Lock()
+		switch {
+		case q.err != nil:
+			defer q.mu.Unlock()
+			return q.err
+		case q.closed:
+			q.mu.Unlock()
+			return ErrClosed
+		case len(q.items)+q.writing+q.reserved < maxQueue:
+			q.reserved++
+			q.mu.Unlock()
+			return nil
+		}
+		if q.room == nil {
+			q.room = make(chan struct{})
+		}
+		room := q.room
+		q.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return fmt.Errorf("the disk is behind by %d records: %w", maxQueue, context.Cause(ctx))
+		}
+	}
+}
+
+// release gives a reserved place back.
+func (q *queue) release() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.reserved--
+	q.free()
+	q.wake() // the recorder's end may wait for this place
+}
+
+// fill puts items into the queue, the first into a reserved place.
+func (q *queue) fill(items ...item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.reserved--
+	for _, it := range items {
+		if it.refused != nil {
+			q.refusals[it.refused.Intent.ID] = *it.refused
+		}
+		q.urgent = q.urgent || it.synced != nil
+	}
+	q.items = append(q.items, items...)
+	q.wake()
+}
+
+// take returns at most n items, and whether the queue is closed. What it
+// returns counts as waiting until wrote is called.
+func (q *queue) take(n int) (items []item, closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n = min(n, len(q.items))
+	items = q.items[:n:n]
+	q.items = q.items[n:]
+	q.writing = n
+	if len(q.items) == 0 {
+		q.items, q.urgent = nil, false
+	}
+	return items, q.closed
+}
+
+// wrote tells that the first n of what was taken are written, and puts the
+// rest back.
+func (q *queue) wrote(items []item, n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.writing = 0
+	for _, it := range items[:n] {
+		if it.refused != nil {
+			delete(q.refusals, it.refused.Intent.ID)
+		}
+	}
+	if n < len(items) {
+		q.items = append(items[n:len(items):len(items)], q.items...)
+		q.urgent = true
+		q.wake()
+	}
+	q.free()
+}
+
+func (q *queue) free() {
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+}
+
+func (q *queue) wake() {
+	select {
+	case q.kick <- struct{}{}:
+	default:
+	}
+}
+
+func (q *queue) hasty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.urgent || q.closed || len(q.items) >= group
+}
+
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items) + q.writing
+}
+
+func (q *queue) refused(id string) (broker.IntentRecord, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r, ok := q.refusals[id]
+	return r, ok
+}
+
+// fail ends the journal's promise.
+func (q *queue) fail(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil {
+		q.err = err
+	}
+	q.free()
+	q.wake()
+}
+
+// broken returns why the journal does not take anything any more, or nil.
+func (q *queue) broken() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil && q.closed {
+		return ErrClosed
+	}
+	return q.err
+}
+
+// close lets nothing in any more; first is false when it was closed already.
+func (q *queue) close() (first bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	first = !q.closed
+	q.closed = true
+	q.free()
+	q.wake()
+	return first
+}
+
+// idle reports whether nothing waits and nobody has a place reserved.
+func (q *queue) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items) == 0 && q.reserved == 0
+}

@@ -1,0 +1,367 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+const (
+	group = 256 // records of one transaction at most
+	// gather is how long the recorder lets records come together. It begins
+	// after the order went out, so nobody waits for it.
+	gather = 2 * time.Millisecond
+	// again is when a write is tried again that a foreign lock prevented.
+	again = 50 * time.Millisecond
+	// logSize is how long the log may grow before a checkpoint, bytes.
+	logSize = 4 << 20
+
+	keepValues = 200_000
+	keepLinks  = 50_000
+	// pruneEvery is how many rows may come before old ones are looked for.
+	pruneEvery = 1000
+)
+
+// Record queues records, in order. The recorder writes them within moments, in
+// groups. When the queue is full Record waits until ctx ends; nothing is
+// dropped silently. An error means that the journal cannot keep its promise
+// any more, also for records queued before.
+func (j *Journal) Record(ctx context.Context, rs ...broker.Record) error {
+	if len(rs) == 0 {
+		return nil
+	}
+	items := make([]item, 0, len(rs))
+	for _, r := range rs {
+		if r.Order != nil {
+			j.marks.note(r.Order.Account, r.Order.ClientID, r.Order.OrderID)
+		}
+		items = append(items, item{rec: r})
+	}
+	if err := j.queue.reserve(ctx); err != nil {
+		return j.ended("record", err)
+	}
+	j.queue.fill(items...)
+	return nil
+}
+
+// RecordLink queues a state of the link for its timeline, like Record.
+func (j *Journal) RecordLink(ctx context.Context, l broker.Link) error {
+	if err := j.queue.reserve(ctx); err != nil {
+		return j.ended("record the link", err)
+	}
+	j.queue.fill(item{link: &l})
+	return nil
+}
+
+// Sync returns when all that was recorded before it is durable.
+func (j *Journal) Sync(ctx context.Context) error {
+	if err := j.queue.reserve(ctx); err != nil {
+		return j.ended("sync", err)
+	}
+	synced := make(chan struct{})
+	j.queue.fill(item{synced: synced})
+	select {
+	case <-synced:
+		return nil
+	case <-j.done:
+		select {
+		case <-synced:
+			return nil
+		default:
+		}
+		if err := j.queue.broken(); err != nil {
+			return j.ended("sync", err)
+		}
+		return j.ended("sync", ErrClosed)
+	case <-ctx.Done():
+		return j.ended("sync", context.Cause(ctx))
+	}
+}
+
+// recorder writes the queue until the journal is closed or fails.
+func (j *Journal) recorder() {
+	defer close(j.done)
+	w := &writer{j: j, stmts: map[string]*sql.Stmt{}, values: map[[3]string]string{}}
+	defer w.close()
+	timer := time.NewTimer(0)
+	<-timer.C
+	for {
+		if !j.queue.hasty() {
+			<-j.queue.kick
+			if !j.queue.hasty() {
+				timer.Reset(gather)
+				<-timer.C
+			}
+		}
+		items, closed := j.queue.take(group)
+		if len(items) == 0 && closed && j.queue.idle() {
+			return
+		}
+		if len(items) == 0 {
+			if closed {
+				<-j.queue.kick // somebody has a place reserved and will fill or release it
+			}
+			continue
+		}
+		n, err := w.write(items)
+		j.queue.wrote(items, n)
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrLocked) && !closed:
+			timer.Reset(again)
+			<-timer.C
+		default:
+			j.queue.fail(err)
+			return
+		}
+	}
+}
+
+// writer is the recorder's state. It belongs to the recorder's goroutine.
+type writer struct {
+	j       *Journal
+	stmts   map[string]*sql.Stmt
+	values  map[[3]string]string // account, key, currency → newest value
+	rows    int                  // of bounded tables since the last pruning
+	settled int64                // newest intent of this group whose order is written, 0 = none
+}
+
+func (w *writer) close() {
+	for _, s := range w.stmts {
+		_ = s.Close()
+	}
+}
+
+// write writes items in one transaction and makes them durable. It returns how
+// many it wrote: fewer when an intent waited for the lock.
+func (w *writer) write(items []item) (n int, err error) {
+	j := w.j
+	<-j.lock
+	n, err = w.commit(items)
+	flushes := j.flushes.Load()
+	j.lock <- struct{}{}
+	if err != nil {
+		clear(w.values) // what was rolled back is not there
+		return 0, failed(j.path, "record", err)
+	}
+	if j.waiting.Load() > 0 { // its flush is ours, too; do not stand in its way
+		<-j.lock
+		j.lock <- struct{}{}
+	}
+	if j.flushes.Load() == flushes {
+		if err := j.log.Sync(); err != nil {
+			return n, fmt.Errorf("journal %s: flush: %w; check the disk and the system's log, then start again", j.path, err)
+		}
+	}
+	return n, w.tidy(items[:n])
+}
+
+// commit writes one group without a flush. The caller has the lock.
+func (w *writer) commit(items []item) (n int, err error) {
+	if err := w.run("PRAGMA synchronous=NORMAL"); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, w.run("PRAGMA synchronous=FULL")) }()
+	if err := w.run("BEGIN IMMEDIATE"); err != nil {
+		return 0, err
+	}
+	for _, it := range items {
+		if err := w.item(it); err != nil {
+			return 0, errors.Join(err, w.run("ROLLBACK"))
+		}
+		if n++; w.j.waiting.Load() > 0 {
+			break
+		}
+	}
+	if w.settled > 0 {
+		if err := w.exec("UPDATE meta SET value=? WHERE key='settled'", w.settled); err != nil {
+			return 0, errors.Join(err, w.run("ROLLBACK"))
+		}
+		w.settled = 0
+	}
+	if err := w.run("COMMIT"); err != nil {
+		return 0, errors.Join(err, w.run("ROLLBACK"))
+	}
+	return n, nil
+}
+
+// tidy does what follows a durable group: it tells who waited, and now and
+// then prunes and moves the log into the file.
+func (w *writer) tidy(items []item) error {
+	for _, it := range items {
+		if it.synced != nil {
+			close(it.synced)
+		}
+	}
+	info, err := w.j.log.Stat()
+	if err != nil || info.Size() < logSize {
+		return nil
+	}
+	// What a checkpoint cannot do now, because of readers, the next one does.
+	_, err = w.j.check.ExecContext(w.j.ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+	if err = failed(w.j.path, "checkpoint", err); errors.Is(err, ErrLocked) {
+		return nil
+	}
+	return err
+}
+
+// run executes what is no statement to keep.
+func (w *writer) run(text string) error {
+	_, err := w.j.write.ExecContext(w.j.ctx, text)
+	return err
+}
+
+// exec executes a statement that is prepared once.
+func (w *writer) exec(text string, args ...any) error {
+	s := w.stmts[text]
+	if s == nil {
+		var err error
+		if s, err = w.j.write.PrepareContext(w.j.ctx, text); err != nil {
+			return err
+		}
+		w.stmts[text] = s
+	}
+	_, err := s.ExecContext(w.j.ctx, args...)
+	return err
+}
+
+func (w *writer) item(it item) error {
+	if it.settles > 0 {
+		w.settled = it.settles
+	}
+	if it.refused != nil {
+		return w.exec(`INSERT INTO intents (id, wall, account, client_id, order_id, allowed, intent, decision, made)
+			VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO NOTHING`, it.args...)
+	}
+	if it.link != nil {
+		return w.link(*it.link)
+	}
+	r := it.rec
+	switch {
+	case r.Order != nil:
+		return w.order(r, *r.Order)
+	case r.Fill != nil:
+		return w.fill(r, *r.Fill)
+	case r.Commission != nil:
+		return w.commission(r.Wall, *r.Commission)
+	case r.Values != nil:
+		return w.account(r)
+	case r.Mode != nil:
+		return w.exec("INSERT INTO modes (wall, market, mode, reason, since) VALUES (?,?,?,?,?)",
+			r.Wall.UnixNano(), stamp(r.Market), string(r.Mode.Mode), r.Mode.Reason, stamp(r.Mode.Since))
+	}
+	return nil
+}
+
+// orderKey identifies an order for its life. Ours have number and reference
+// from the beginning; one made elsewhere may have only the venue's number.
+// findIntent builds the same.
+func orderKey(o order.Order) string {
+	if o.OrderID != 0 {
+		return fmt.Sprintf("%d/%d/%s", o.ClientID, o.OrderID, o.Ref)
+	}
+	return fmt.Sprintf("perm/%d/%s", o.PermID, o.Ref)
+}
+
+func (w *writer) order(r broker.Record, o order.Order) error {
+	data, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	if err := w.exec("INSERT INTO order_events (wall, market, state, data) VALUES (?,?,?,?)",
+		r.Wall.UnixNano(), stamp(r.Market), o.State.String(), string(data)); err != nil {
+		return err
+	}
+	return w.exec(`INSERT INTO orders (key, account, client_id, order_id, final, last)
+		VALUES (?,?,?,?,?,last_insert_rowid())
+		ON CONFLICT(key) DO UPDATE SET final=excluded.final, last=excluded.last`,
+		orderKey(o), o.Account, o.ClientID, o.OrderID, o.State.Final())
+}
+
+// fill stores an execution. A second one with its id adds only what the first
+// did not know.
+func (w *writer) fill(r broker.Record, f order.Fill) error {
+	err := w.exec(`INSERT INTO executions
+		(exec_id, wall, at, account, symbol, side, qty, price, exchange, ref, order_id, perm_id, client_id)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+		ON CONFLICT(exec_id) DO UPDATE SET
+			at = coalesce(at, excluded.at),
+			exchange = iif(exchange='', excluded.exchange, exchange),
+			ref = iif(ref='', excluded.ref, ref),
+			order_id = iif(order_id=0, excluded.order_id, order_id),
+			perm_id = iif(perm_id=0, excluded.perm_id, perm_id)`,
+		f.ExecID, r.Wall.UnixNano(), stamp(f.At), f.Account, string(f.Symbol), string(f.Side), f.Qty.String(), f.Price.String(),
+		f.Exchange, f.Ref, f.OrderID, f.PermID, f.ClientID)
+	if err != nil || f.Commission == nil {
+		return err
+	}
+	return w.commission(r.Wall, broker.CommissionReport{
+		ExecID: f.ExecID, Commission: *f.Commission, Currency: f.Currency, RealizedPNL: f.RealizedPNL,
+	})
+}
+
+func (w *writer) commission(wall time.Time, c broker.CommissionReport) error {
+	return w.exec(`INSERT INTO commissions (exec_id, wall, commission, currency, realized_pnl) VALUES (?,?,?,?,?)
+		ON CONFLICT(exec_id) DO UPDATE SET realized_pnl = coalesce(realized_pnl, excluded.realized_pnl),
+			currency = iif(currency='', excluded.currency, currency)`,
+		c.ExecID, wall.UnixNano(), c.Commission.String(), c.Currency, amount(c.RealizedPNL))
+}
+
+// amount is an amount as the file holds it, NULL when it is unknown.
+func amount(m *market.Money) any {
+	if m == nil {
+		return nil
+	}
+	return m.String()
+}
+
+// account stores the values that differ from what was stored last.
+func (w *writer) account(r broker.Record) error {
+	for _, v := range r.Values {
+		k := [3]string{v.Account, v.Key, v.Currency}
+		if old, ok := w.values[k]; ok && old == v.Value {
+			continue
+		}
+		if err := w.exec("INSERT INTO account_values (wall, market, account, key, currency, value) VALUES (?,?,?,?,?,?)",
+			r.Wall.UnixNano(), stamp(r.Market), v.Account, v.Key, v.Currency, v.Value); err != nil {
+			return err
+		}
+		if len(w.values) >= 4096 { // a venue tells about 150 a currency; this only bounds memory
+			clear(w.values)
+		}
+		w.values[k] = v.Value
+		w.rows++
+	}
+	return w.prune()
+}
+
+func (w *writer) link(l broker.Link) error {
+	data, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	if err := w.exec("INSERT INTO links (since, state, rung, cause, advice, attempt, adapter, data) VALUES (?,?,?,?,?,?,?,?)",
+		stamp(l.Since), l.State.String(), l.Rung, l.Cause, l.Advice, l.Attempt, l.Adapter, string(data)); err != nil {
+		return err
+	}
+	w.rows++
+	return w.prune()
+}
+
+// prune keeps the bounded tables near their bounds.
+func (w *writer) prune() error {
+	if w.rows < pruneEvery {
+		return nil
+	}
+	w.rows = 0
+	return errors.Join(
+		w.exec("DELETE FROM account_values WHERE seq <= (SELECT max(seq) FROM account_values) - ?", keepValues),
+		w.exec("DELETE FROM links WHERE seq <= (SELECT max(seq) FROM links) - ?", keepLinks))
+}
