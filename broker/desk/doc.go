@@ -37,4 +37,14 @@
 // are asked before and after the positions and the answer counts only when
 // both agree, so none is counted twice or missed. A position that the venue
 // tells later and that still differs after two seconds is taken over and told.
+//
+// What an earlier life left behind is called unknown when the broker lists it
+// neither as open nor as executed, and stays shown and counted as live: only a
+// broker may resolve it. A simulated gateway is the whole venue, so what it
+// does not list has ended, and the rates of an earlier run of its market do
+// not count.
+//
+// Memory is bounded: the live orders, the newest 500 to 1,000 ended ones and
+// as many fills, 65,536 execution ids and as many answers. What is older is in
+// the journal, which also tells a repeated intent id that memory has forgotten.
 package desk

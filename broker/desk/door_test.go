@@ -412,3 +412,16 @@ func (noOutlet) data(event.DataState)        {}
 func (noOutlet) mode(event.ModeChange)       {}
 func (noOutlet) notice(event.NoticeText)     {}
 func (noOutlet) progress(event.Counts)       {}
+
+func BenchmarkTicks(b *testing.B) {
+	d := newDesk(DefaultConfig(), nil, noJournal{}, noOutlet{}, quiet)
+	d.floor.want([]market.Symbol{"AAPL"})
+	d.floor.set(day, 1, false)
+	tick := market.Tick{Symbol: "AAPL", Kind: market.TickTrade, Known: true, Price: market.MustPrice("187.25"), Size: market.Shares(1), At: day}
+	read := broker.Batch{Ticks: []market.Tick{tick, tick, tick, tick}}
+	var buf tickBuffer
+	b.ReportAllocs()
+	for b.Loop() {
+		d.takeTicks(&buf, read)
+	}
+}
