@@ -159,7 +159,7 @@ func (h *handshake) noVersion(err error) *broker.Error {
 		advice = "check that this is the API port of IB Gateway or TWS"
 	case errors.Is(err, errGarbage):
 		advice = "something else listens there: check that this is the API port of IB Gateway or TWS"
-	case errors.Is(err, io.EOF):
+	case hungUp(err):
 		err = errors.New("the gateway closed before its version reply")
 	}
 	return h.failed(broker.RungVersion, err, advice)
@@ -303,7 +303,7 @@ func (h *handshake) closed(rung string, err error) *broker.Error {
 	switch {
 	case h.fatal:
 		advice = adviceClientID(h.cfg.ClientID)
-	case errors.Is(err, io.EOF):
+	case hungUp(err):
 		err = errors.New("the gateway closed the connection")
 	}
 	if h.told != "" && !h.fatal {
@@ -358,6 +358,9 @@ func (h *handshake) failed(rung string, err error, advice string) *broker.Error 
 		Advice: advice, Rungs: rungs, Facts: h.facts, Err: err,
 	}
 }
+
+// hungUp reports whether the other side closed, in a socket's words or a pipe's.
+func hungUp(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) }
 
 func isTimeout(err error) bool {
 	var t interface{ Timeout() bool }

@@ -135,7 +135,6 @@ func (s *Supervisor) hold(ctx context.Context, sess broker.Session, began time.T
 	s.tell(began, err)
 	if err == nil {
 		since := time.Now()
-		s.answered()
 		select {
 		case <-live.Done():
 			err = context.Cause(live)
@@ -175,6 +174,7 @@ func (s *Supervisor) climb(live context.Context, sess broker.Session, began time
 	if live.Err() != nil {
 		return context.Cause(live)
 	}
+	s.answered() // before ready is told: what is asked from then on is meant
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	s.mu.Lock()
