@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -259,11 +261,8 @@ func (v *venue) Next(context.Context) (broker.Instant, error) {
 	}
 	now := v.tape[v.next]
 	v.next++
-	for _, s := range []market.Symbol{"AAPL", "MSFT"} {
-		text, ok := now.prices[s]
-		if !ok {
-			continue
-		}
+	for _, s := range slices.Sorted(maps.Keys(now.prices)) {
+		text := now.prices[s]
 		v.last[s] = px(text)
 		v.counts.Ticks++
 		v.say(trade(s, now.at, text, v.counts.Ticks))

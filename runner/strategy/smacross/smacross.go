@@ -137,7 +137,9 @@ func (x *cross) act(c strategy.Context, b market.Bar, crossed bool) {
 }
 
 func (x *cross) enter(c strategy.Context, b market.Bar) {
-	if in, known := c.Hours().Contains(c.Now()); known && !in {
+	// Hours that have all passed count as closed, too; only a venue that told
+	// none leaves the question to the gate.
+	if in, _ := c.Hours().Contains(c.Now()); !in && len(c.Hours()) > 0 {
 		c.Say("a cross outside the regular session; left alone")
 		return
 	}

@@ -115,6 +115,7 @@ func TestEntryConditions(t *testing.T) {
 		{"warming", small, func(c *strategytest.Context) { c.Past = true }, ""},
 		{"hours unknown", small, func(c *strategytest.Context) { c.Session = nil }, "BUY 49"}, // the gate decides
 		{"before the session", small, func(c *strategytest.Context) { c.Session[0].Open = open.Add(time.Hour) }, ""},
+		{"after the last session", small, func(c *strategytest.Context) { c.Session[0].Close = open.Add(time.Minute) }, ""},
 		{"5 minutes before the end", small, func(c *strategytest.Context) { c.Session[0].Close = open.Add(10 * time.Minute) }, ""},
 		{"5:01 before the end", small, func(c *strategytest.Context) { c.Session[0].Close = open.Add(10*time.Minute + time.Second) }, "BUY 49"},
 		{
