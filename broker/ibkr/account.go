@@ -68,7 +68,8 @@ func (s *Session) Time(ctx context.Context) (time.Time, error) {
 	return at, err
 }
 
-// Positions asks for all positions of the account. The gateway goes on telling
+// Positions asks for all stock positions of the account; others are left out,
+// with a notice. The gateway goes on telling
 // their changes, which come as events.
 func (s *Session) Positions(ctx context.Context) ([]order.Position, error) {
 	list := []order.Position{}
@@ -81,6 +82,10 @@ func (s *Session) Positions(ctx context.Context) ([]order.Position, error) {
 			return false, nil
 		}
 		got, err := position(p.Account, p.Contract, p.Position, p.AvgCost)
+		if errors.Is(err, errNotStock) {
+			s.event(broker.Notice{Kind: broker.NoticeWarning, Text: "left out: " + err.Error()})
+			return false, nil
+		}
 		if err != nil {
 			return false, err // a list with a hole is no answer
 		}
@@ -108,6 +113,9 @@ func (s *Session) OpenOrders(ctx context.Context) ([]broker.OrderReport, error) 
 			return true, nil // the end
 		}
 		r, err := orderReport(o)
+		if errors.Is(err, errNotStock) {
+			return false, nil // route tells of it
+		}
 		if err != nil {
 			return false, err
 		}
@@ -249,12 +257,23 @@ func (s *Session) WatchAccount(ctx context.Context) error {
 	return nil
 }
 
-// position is the venue's word on a position in ours. The symbol of what is
-// not a stock is kept as far as it is one.
+// position is the venue's word on a position in ours.
 func position(account string, c wire.Contract, qty market.Qty, cost *market.Price) (order.Position, error) {
-	m, err := c.Market()
+	m, err := stock(c)
 	if err != nil {
 		return order.Position{}, fmt.Errorf("ibkr: position in %s: %w", account, err)
 	}
 	return order.Position{Account: account, Symbol: m.Symbol, ConID: c.ConID, Qty: qty, AvgCost: cost}, nil
+}
+
+// errNotStock means a contract that this program does not trade.
+var errNotStock = errors.New("not a stock")
+
+// stock returns the contract of a stock. An option on AAPL has the symbol
+// AAPL, too, and must not pass for shares.
+func stock(c wire.Contract) (market.Contract, error) {
+	if c.SecType != "STK" {
+		return market.Contract{}, fmt.Errorf("%.20q of %.20q (contract %d): %w", c.SecType, c.Symbol, c.ConID, errNotStock)
+	}
+	return c.Market()
 }

@@ -1,6 +1,7 @@
 package ibkr
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -60,51 +61,16 @@ func (s *Session) route(m wire.Message) error {
 	switch m := m.(type) {
 	case wire.ErrMsg:
 		s.notice(m)
-	case wire.OpenOrder:
-		r, err := orderReport(m)
-		if err != nil {
-			return err
-		}
-		s.event(r)
-		s.answer(turnKey(turnOpenOrders), m)
+	case wire.OpenOrder, wire.OrderStatus, wire.ExecDetails, wire.CommissionReport:
+		return s.report(m)
+	case wire.Position, wire.PortfolioValue, wire.AccountValue, wire.AccountSummary:
+		return s.holding(m)
 	case wire.OpenOrderEnd:
-		s.answer(turnKey(turnOpenOrders), m)
-	case wire.OrderStatus:
-		s.event(statusReport(m))
-	case wire.ExecDetails:
-		return s.execution(m)
+		s.listEnd(turnOpenOrders, m)
+	case wire.PositionEnd:
+		s.listEnd(turnPositions, m)
 	case wire.ExecDetailsEnd:
 		s.answer(m.ReqID, m)
-	case wire.CommissionReport:
-		r, ok := commissionReport(m)
-		if !ok {
-			return fmt.Errorf("ibkr: commission report of %.60q without an amount", m.ExecID)
-		}
-		s.event(r)
-		s.answerExecutions(m)
-	case wire.Position:
-		if s.answer(turnKey(turnPositions), m) {
-			return nil
-		}
-		p, err := position(m.Account, m.Contract, m.Position, m.AvgCost)
-		if err != nil {
-			return err
-		}
-		s.event(broker.PositionReport{Position: p})
-	case wire.PositionEnd:
-		s.answer(turnKey(turnPositions), m)
-	case wire.AccountValue:
-		s.event(broker.AccountValue{Account: m.Account, Key: m.Key, Value: m.Value, Currency: m.Currency})
-	case wire.PortfolioValue:
-		p, err := position(m.Account, m.Contract, m.Position, m.AverageCost)
-		if err != nil {
-			return err
-		}
-		s.event(broker.PositionReport{Position: p})
-	case wire.AccountSummary:
-		if !s.answer(m.ReqID, m) {
-			s.event(broker.AccountValue{Account: m.Account, Key: m.Tag, Value: m.Value, Currency: m.Currency})
-		}
 	case wire.AccountSummaryEnd:
 		s.answer(m.ReqID, m)
 	case wire.ContractData:
@@ -119,6 +85,62 @@ func (s *Session) route(m wire.Message) error {
 		s.tellTime(time.UnixMilli(m.Epoch), m)
 	default:
 		// Nothing here asks for the rest; a newer gateway may say more.
+	}
+	return nil
+}
+
+// report takes what the venue says about orders: always an event, so that
+// nothing is lost, and besides that a part of the answer to who asked.
+func (s *Session) report(m wire.Message) error {
+	switch m := m.(type) {
+	case wire.OpenOrder:
+		s.answer(turnKey(turnOpenOrders), m) // with its fault, if it has one
+		r, err := orderReport(m)
+		if err != nil {
+			return err
+		}
+		s.event(r)
+	case wire.OrderStatus:
+		s.event(statusReport(m))
+	case wire.ExecDetails:
+		return s.execution(m)
+	case wire.CommissionReport:
+		r, ok := commissionReport(m)
+		if !ok {
+			return fmt.Errorf("ibkr: commission report of %.60q without an amount", m.ExecID)
+		}
+		s.event(r)
+		s.answerExecutions(m)
+	}
+	return nil
+}
+
+// holding takes what the venue says about the account: to who asked, or else
+// an event.
+func (s *Session) holding(m wire.Message) error {
+	told := func(account string, c wire.Contract, qty market.Qty, cost *market.Price) error {
+		p, err := position(account, c, qty, cost)
+		if err == nil {
+			s.event(broker.PositionReport{Position: p})
+		}
+		if errors.Is(err, errNotStock) {
+			return nil // Positions told of it
+		}
+		return err
+	}
+	switch m := m.(type) {
+	case wire.Position:
+		if !s.answer(turnKey(turnPositions), m) {
+			return told(m.Account, m.Contract, m.Position, m.AvgCost)
+		}
+	case wire.PortfolioValue:
+		return told(m.Account, m.Contract, m.Position, m.AverageCost)
+	case wire.AccountValue:
+		s.event(broker.AccountValue{Account: m.Account, Key: m.Key, Value: m.Value, Currency: m.Currency})
+	case wire.AccountSummary:
+		if !s.answer(m.ReqID, m) {
+			s.event(broker.AccountValue{Account: m.Account, Key: m.Tag, Value: m.Value, Currency: m.Currency})
+		}
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func orderError(op string, err error) error {
 }
 
 func orderReport(m wire.OpenOrder) (broker.OrderReport, error) {
-	c, err := m.Contract.Market()
+	c, err := stock(m.Contract)
 	if err != nil {
 		return broker.OrderReport{}, fmt.Errorf("ibkr: open order %d: %w", m.OrderID, err)
 	}
@@ -130,7 +130,7 @@ func fill(m wire.ExecDetails) (order.Fill, error) {
 	bad := func(err error) (order.Fill, error) {
 		return order.Fill{}, fmt.Errorf("ibkr: execution %.60q of order %d: %w", m.ExecID, m.OrderID, err)
 	}
-	c, err := m.Contract.Market()
+	c, err := stock(m.Contract)
 	if err != nil {
 		return bad(err)
 	}

@@ -16,6 +16,9 @@ type request struct {
 	// take gets every message that belongs to the request, on the reader's
 	// goroutine and with the session locked. It returns true with the last one.
 	take func(m wire.Message) (last bool, err error)
+	// left is called, with the session locked, when the request is given up
+	// before its last message came. May be nil.
+	left func()
 	done chan struct{} // closed when the answer is complete, or err is set
 	over bool
 	err  error
@@ -39,13 +42,17 @@ func (s *Session) ours(id int64) bool { return id >= s.firstReq && id <= s.lastR
 // ask sends a question and waits until take has seen the whole answer. Each
 // question has its own deadline; what it got by then does not count.
 func (s *Session) ask(ctx context.Context, key int, name string, msg wire.Message, take func(wire.Message) (bool, error)) error {
+	return s.askLeaving(ctx, key, name, msg, take, nil)
+}
+
+func (s *Session) askLeaving(ctx context.Context, key int, name string, msg wire.Message, take func(wire.Message) (bool, error), left func()) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
 	frame, err := wire.AppendMessage(nil, msg, s.v)
 	if err != nil {
 		return &broker.Error{Op: name, Kind: broker.ErrRequest, Err: err, Advice: "report this: the request cannot be written"}
 	}
-	r := &request{name: name, take: take, done: make(chan struct{})}
+	r := &request{name: name, take: take, left: left, done: make(chan struct{})}
 	s.mu.Lock()
 	if s.err != nil {
 		err := s.err
@@ -69,10 +76,29 @@ func (s *Session) ask(ctx context.Context, key int, name string, msg wire.Messag
 		return r.err
 	case <-ctx.Done():
 	}
+	if !s.giveUp(key, r) { // it came at the last moment
+		<-r.done
+		return r.err
+	}
 	return &broker.Error{
 		Op: name, Kind: broker.ErrNoAnswer, Err: fmt.Errorf("within %v: %w", s.cfg.RequestTimeout, ctx.Err()),
 		Advice: "ask again; when it stays silent, look for a dialog that the gateway shows, or for read-only mode",
 	}
+}
+
+// giveUp ends a request that was sent and not answered; false when it was.
+func (s *Session) giveUp(key int, r *request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.over {
+		return false
+	}
+	r.over = true
+	delete(s.requests, key)
+	if r.left != nil {
+		r.left()
+	}
+	return true
 }
 
 // turn waits for the caller's turn at what has no request id, and returns how
@@ -91,17 +117,17 @@ func (s *Session) turn(ctx context.Context, turn int, name string) (end func(), 
 	return nil, &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: err, Advice: "ask again"}
 }
 
-// askList is ask for a list whose end names no request. An answer that came
-// too late must not pass for the end of the next one, which would be a part
-// that reads as the whole: as many ends as are owed are skipped first. Take
-// gets the parts, restart drops them.
+// askList is ask for a list whose end names no request. The end of an answer
+// that was given up must not pass for the end of the next one, which would be
+// a part that reads as the whole: as many ends as are owed are skipped first.
+// Take gets the parts, restart drops them.
 func (s *Session) askList(ctx context.Context, turn int, name string, msg wire.Message, take func(wire.Message) (end bool, err error), restart func()) error {
 	done, err := s.turn(ctx, turn, name)
 	if err != nil {
 		return err
 	}
 	defer done()
-	err = s.ask(ctx, turnKey(turn), name, msg, func(m wire.Message) (bool, error) {
+	return s.askLeaving(ctx, turnKey(turn), name, msg, func(m wire.Message) (bool, error) {
 		end, err := take(m)
 		if err != nil || !end || s.owed[turn] == 0 {
 			return end, err
@@ -109,13 +135,19 @@ func (s *Session) askList(ctx context.Context, turn int, name string, msg wire.M
 		s.owed[turn]--
 		restart()
 		return false, nil
-	})
-	if errors.Is(err, broker.ErrNoAnswer) && !errors.Is(err, broker.ErrNotWritten) {
-		s.mu.Lock()
-		s.owed[turn]++
-		s.mu.Unlock()
+	}, func() { s.owed[turn]++ })
+}
+
+// listEnd takes the end of a list that names no request.
+func (s *Session) listEnd(turn int, m wire.Message) {
+	if s.answer(turnKey(turn), m) {
+		return
 	}
-	return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owed[turn] > 0 { // it came after all, and nobody waits
+		s.owed[turn]--
+	}
 }
 
 // answer gives a message to the request with that key; false when nobody
@@ -129,6 +161,9 @@ func (s *Session) answer(key int, m wire.Message) bool {
 	}
 	last, err := r.take(m)
 	if err != nil {
+		if r.left != nil {
+			r.left() // the rest is still to come
+		}
 		err = &broker.Error{Op: r.name, Kind: broker.ErrRequest, Err: err, Advice: "ask again; if it stays, report it with the session's recording"}
 	}
 	if last || err != nil {

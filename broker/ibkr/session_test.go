@@ -289,25 +289,90 @@ func TestSilenceIsNoAnswerAndNeverEmpty(t *testing.T) {
 	})
 }
 
-// The late end of a list that was given up must not end the next one: a part
-// would read as the whole.
-func TestALateListIsNotTheNextOne(t *testing.T) {
-	aapl := wire.Position{Account: paper, Contract: wire.ContractOf(market.USStock("AAPL")), Position: market.Shares(5)}
-	ibm := aapl
-	ibm.Contract = wire.ContractOf(market.USStock("IBM"))
+// An option on AAPL carries the symbol AAPL. It must neither pass for shares,
+// nor keep the shares from being told; a stock that cannot be read must.
+func TestWhatIsNoStockIsLeftOut(t *testing.T) {
+	held := func(kind, symbol string) wire.Position {
+		c := wire.ContractOf(market.USStock("AAPL"))
+		c.SecType, c.Symbol = kind, symbol
+		return wire.Position{Account: paper, Contract: c, Position: market.Shares(5)}
+	}
 	live(t, func(p *peer) {
 		p.next()
-		p.next()                              // the first was given up by now
-		p.send(ibm, wire.PositionEnd{})       // its tail
-		p.send(aapl, ibm, wire.PositionEnd{}) // the second's own
+		p.send(held("OPT", "AAPL"), held("STK", "AAPL"), held("BOND", "912828C57"), wire.PositionEnd{}, held("OPT", "AAPL"))
+		p.next()
+		p.send(held("STK", "AAPL"), held("STK", "912828C57"), wire.PositionEnd{})
 	}, func(t *testing.T, s *Session) {
-		if _, err := s.Positions(t.Context()); !errors.Is(err, broker.ErrNoAnswer) {
-			t.Fatal(err)
+		ps, err := s.Positions(t.Context())
+		if err != nil || len(ps) != 1 || ps[0].Symbol != "AAPL" {
+			t.Errorf("positions %+v, %v", ps, err)
 		}
-		if ps, err := s.Positions(t.Context()); err != nil || len(ps) != 2 {
-			t.Errorf("positions %+v, %v, want both", ps, err)
+		for _, e := range events(t, s, 2) {
+			if n, ok := e.(broker.Notice); !ok || !strings.Contains(n.Text, "not a stock") {
+				t.Errorf("event %+v", e)
+			}
+		}
+		if ps, err = s.Positions(t.Context()); ps != nil || !errors.Is(err, broker.ErrRequest) {
+			t.Errorf("positions with a hole: %+v, %v", ps, err)
 		}
 	})
+}
+
+// The late end of a list that was given up must not end the next one, in
+// which case a part would read as the whole; and one that came while nobody
+// asked must not make the next one wait for ever.
+func TestALateListIsNotTheNextOne(t *testing.T) {
+	aapl := wire.Position{Account: paper, Contract: wire.ContractOf(market.USStock("AAPL")), Position: market.Shares(5)}
+	ibm, odd := aapl, aapl
+	ibm.Contract.Symbol, odd.Contract.Symbol = "IBM", "?"
+	for name, tt := range map[string]struct {
+		script func(*peer)
+		first  error
+	}{
+		"late, into the next": {func(p *peer) {
+			p.next()
+			p.next()                        // the first was given up by now
+			p.send(ibm, wire.PositionEnd{}) // its tail
+			p.send(aapl, ibm, wire.PositionEnd{})
+		}, broker.ErrNoAnswer},
+		"late, before the next": {func(p *peer) {
+			p.next()
+			time.Sleep(11 * time.Second)
+			p.send(ibm, wire.PositionEnd{})
+			p.next()
+			p.send(aapl, ibm, wire.PositionEnd{})
+		}, broker.ErrNoAnswer},
+		"cut by a fault, end into the next": {func(p *peer) {
+			p.next()
+			p.send(odd)
+			p.next()
+			p.send(ibm, wire.PositionEnd{}, aapl, ibm, wire.PositionEnd{})
+		}, broker.ErrRequest},
+		"cut by a fault, end at once": {func(p *peer) {
+			p.next()
+			p.send(odd, ibm, wire.PositionEnd{})
+			p.next()
+			p.send(aapl, ibm, wire.PositionEnd{})
+		}, broker.ErrRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			live(t, tt.script, func(t *testing.T, s *Session) {
+				if _, err := s.Positions(t.Context()); !errors.Is(err, tt.first) {
+					t.Fatal(err)
+				}
+				if tt.first == broker.ErrNoAnswer && strings.Contains(name, "before") {
+					time.Sleep(5 * time.Second)
+				}
+				synctest.Wait()
+				if ps, err := s.Positions(t.Context()); err != nil || len(ps) != 2 {
+					t.Errorf("positions %+v, %v, want both", ps, err)
+				}
+				if s.owed != [numTurns]int{} {
+					t.Errorf("ends owed: %v", s.owed)
+				}
+			})
+		})
+	}
 }
 
 func TestEndOfSessionFailsAllAtOnce(t *testing.T) {
