@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -35,6 +36,9 @@ func (r *Runner) open(ctx context.Context, lost <-chan struct{}) error {
 	desk, err := ask(ctx, r.cfg.AskTimeout, "the desk's state", r.parts.In.Desk)
 	if err != nil {
 		return err
+	}
+	if desk.Account == "" {
+		return errNoAccount
 	}
 	r.counts, r.written = desk.Counts, desk.Counts.Written
 	if desk.Market.After(r.at) {
@@ -70,6 +74,10 @@ func (r *Runner) open(ctx context.Context, lost <-chan struct{}) error {
 	return nil
 }
 
+// errNoAccount means that the desk answered without an account: it holds no
+// session, so what it does not list is unknown, not absent.
+var errNoAccount = errors.New("runner: the desk answers without an account")
+
 // ask waits for one answer with a deadline and a name.
 func ask[A any](ctx context.Context, d time.Duration, what string, fn func(context.Context) (A, error)) (A, error) {
 	ctx, cancel := context.WithTimeout(ctx, d)
@@ -86,6 +94,9 @@ func (r *Runner) reread(ctx context.Context) error {
 	desk, err := ask(ctx, r.cfg.AskTimeout, "the desk's state", r.parts.In.Desk)
 	if err != nil {
 		return err
+	}
+	if desk.Account == "" {
+		return errNoAccount
 	}
 	r.stale = false
 	r.fold0(desk)

@@ -30,6 +30,9 @@ type Config struct {
 	SilenceAfter time.Duration `koanf:"silence_after"`
 	// HistoryDeadline bounds one question for bars. Default 30 s.
 	HistoryDeadline time.Duration `koanf:"history_deadline"`
+	// OnStop says what an orderly stop does with orders that still work:
+	// "leave" or "cancel". Default "leave".
+	OnStop string `koanf:"on_stop"`
 	// Queue is how many batches of events may wait for the command loop before
 	// the session is read no further. Default 1024.
 	Queue int `koanf:"queue"`
@@ -45,6 +48,7 @@ func DefaultConfig() Config {
 		OrderDeadline:     5 * time.Second,
 		SilenceAfter:      5 * time.Second,
 		HistoryDeadline:   30 * time.Second,
+		OnStop:            LeaveWorking,
 		Queue:             1024,
 	}
 }
@@ -67,6 +71,9 @@ func (c Config) Validate() error {
 		if d.value < 100*time.Millisecond || d.value > 10*time.Minute {
 			errs = append(errs, fmt.Errorf("desk.%s: %v is not between 100ms and 10m", d.key, d.value))
 		}
+	}
+	if c.OnStop != LeaveWorking && c.OnStop != CancelWorking {
+		errs = append(errs, fmt.Errorf("desk.on_stop: %.40q is neither %s nor %s", c.OnStop, LeaveWorking, CancelWorking))
 	}
 	if c.Queue < 1 || c.Queue > 1<<20 {
 		errs = append(errs, fmt.Errorf("desk.queue: %d is not between 1 and %d", c.Queue, 1<<20))

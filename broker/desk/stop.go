@@ -1,0 +1,76 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+// What an orderly stop does with orders that still work.
+const (
+	LeaveWorking  = "leave"  // they work on at the broker; the next start finds them again
+	CancelWorking = "cancel" // each is asked to end, by the same door as any cancel
+)
+
+// lookAgain is how often an orderly stop looks whether its cancels are
+// answered.
+const lookAgain = 10 * time.Millisecond
+
+// WindDown does what Config.OnStop says with the orders of this client that
+// still work, and waits until the venue has answered. It is called when nobody
+// asks for new orders any more and the session still stands. The error names
+// the orders that had not ended when ctx did.
+func (d *Desk) WindDown(ctx context.Context) error {
+	if d.cfg.OnStop != CancelWorking || !d.started.Load() {
+		return nil
+	}
+	h := d.held.Load()
+	if h == nil {
+		return nil // there is nobody to ask; the orders are at the broker
+	}
+	working := d.working(ctx, h.facts.ClientID)
+	at := d.floor.now()
+	if at.IsZero() {
+		at = time.Now()
+	}
+	for _, o := range working {
+		reply := d.request(ctx, order.Intent{
+			ID: fmt.Sprintf("stop-%d-%s", o.OrderID, at.UTC().Format("060102T150405.000")), Action: order.Cancel,
+			Strategy: "desk", Target: o.Ref, Reason: "the trader stops", At: at,
+		})
+		if reply.Result != event.Written {
+			d.warn(event.NoticeText{Level: "warning", Name: "stop_not_cancelled", Ref: o.Ref, Text: reply.Reason})
+		}
+	}
+	look := time.NewTicker(lookAgain)
+	defer look.Stop()
+	for len(working) > 0 {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("desk: stop: %d orders still work, the first is %s: %w", len(working), working[0].Ref, ctx.Err())
+		case <-look.C:
+			working = d.working(ctx, h.facts.ClientID)
+		}
+	}
+	return nil
+}
+
+// working lists the live orders that this client made and can cancel.
+func (d *Desk) working(ctx context.Context, client int) []order.Order {
+	if err := d.take(ctx); err != nil {
+		return nil
+	}
+	defer d.give()
+	var list []order.Order
+	for _, entries := range d.books.live {
+		for _, e := range entries {
+			if e.ClientID == client && e.Ref != "" && e.OrderID != 0 && e.State.Live() {
+				list = append(list, e.Order)
+			}
+		}
+	}
+	return list
+}

@@ -1,0 +1,62 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"robotrader/broker/order"
+)
+
+func cancelling(_ *rig, c *Config) { c.OnStop = CancelWorking }
+
+func TestWindDownCancelsWhatWorksAndWaits(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		for _, id := range []string{"a", "b"} {
+			r.ask(buy(id))
+		}
+		r.send(described(151, "a", order.WorkingNow), described(152, "b", order.WorkingNow))
+		done := make(chan error, 1)
+		go func() { done <- r.desk.WindDown(context.Background()) }()
+		synctest.Wait()
+		if len(r.session.cancelled) != 2 {
+			t.Fatalf("cancels of %v went out, want both orders", r.session.cancelled)
+		}
+		r.send(status(151, order.CancelDone))
+		select {
+		case err := <-done:
+			t.Fatalf("wound down while an order works: %v", err)
+		default:
+		}
+		r.send(status(152, order.CancelDone))
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}, cancelling)
+}
+
+func TestWindDownNamesWhatStillWorks(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.ask(buy("a"))
+		r.send(described(151, "a", order.WorkingNow))
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := r.desk.WindDown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a venue that does not answer: %v", err)
+		}
+		r.send(status(151, order.CancelDone))
+	}, cancelling)
+}
+
+func TestWindDownLeavesOrdersByDefault(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.ask(buy("a"))
+		r.send(described(151, "a", order.WorkingNow))
+		if err := r.desk.WindDown(context.Background()); err != nil || len(r.session.cancelled) != 0 {
+			t.Errorf("%v, cancelled %v", err, r.session.cancelled)
+		}
+		r.send(status(151, order.CancelDone))
+	})
+}
