@@ -186,7 +186,7 @@ func TestHandshakeFailures(t *testing.T) {
 					t.Errorf("took %v, want %v", took, tt.after)
 				}
 				got := names(e.Rungs)
-				if want := broker.Rungs()[:len(got)]; kind == broker.ErrGatewayDown {
+				if want := broker.Rungs()[:len(got)]; errors.Is(kind, broker.ErrGatewayDown) {
 					want = slices.Clone(want)
 					want[len(want)-1] += "!"
 					if diff := cmp.Diff(want, got); diff != "" || got[len(got)-1] != tt.rung+"!" {

@@ -103,7 +103,7 @@ func (g *Group) end(id int, name string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.running, id)
-	if err != nil && !(errors.Is(err, context.Canceled) && g.ctx.Err() != nil) && g.err == nil {
+	if err != nil && (!errors.Is(err, context.Canceled) || g.ctx.Err() == nil) && g.err == nil {
 		if _, ok := errors.AsType[*Panic](err); !ok {
 			err = fmt.Errorf("task %s: %w", name, err)
 		}

@@ -33,7 +33,7 @@ func TestReadFrame(t *testing.T) {
 				}
 				buf = got
 			}
-			if _, err := ReadFrame(r, buf); err != io.EOF {
+			if _, err := ReadFrame(r, buf); !errors.Is(err, io.EOF) {
 				t.Fatalf("after the last frame: %v, want EOF", err)
 			}
 		})

@@ -127,7 +127,7 @@ func loadZone(name string, known *time.Location) (*time.Location, error) {
 	}
 	zone, err := time.LoadLocation(iana)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrTimeZone, err)
+		return nil, fmt.Errorf("%w: %w", ErrTimeZone, err)
 	}
 	return zone, nil
 }
