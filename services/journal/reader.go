@@ -22,13 +22,15 @@ type Reader struct {
 }
 
 // OpenReadOnly opens the journal in the file path for reading. It changes
-// nothing, but needs a folder that can be written when a trader has died and
-// left its log: SQLite keeps an index of the log beside it.
+// nothing that is stored. While it is open SQLite keeps a log and its index
+// beside the file, so the folder has to be writable; who closes last folds the
+// log into the file and removes both, which a strictly read-only connection
+// could not do.
 func OpenReadOnly(path string) (*Reader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("journal %s: open: %w; name the data folder of a trader that has run", path, err)
 	}
-	db, err := sql.Open("sqlite", dsn(path, "ro", "busy_timeout(2000)", "query_only(1)"))
+	db, err := sql.Open("sqlite", dsn(path, "rw", "busy_timeout(2000)", "query_only(1)"))
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: open: %w", path, err)
 	}

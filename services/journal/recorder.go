@@ -23,6 +23,7 @@ const (
 	// logSize is how long the log may grow before a checkpoint, bytes.
 	logSize = 4 << 20
 
+	keepFirst  = 1000 // account values from which the executions count
 	keepValues = 200_000
 	keepLinks  = 50_000
 	// pruneEvery is how many rows may come before old ones are looked for.
@@ -362,6 +363,6 @@ func (w *writer) prune() error {
 	}
 	w.rows = 0
 	return errors.Join(
-		w.exec("DELETE FROM account_values WHERE seq <= (SELECT max(seq) FROM account_values) - ?", keepValues),
+		w.exec("DELETE FROM account_values WHERE seq > ? AND seq <= (SELECT max(seq) FROM account_values) - ?", keepFirst, keepValues),
 		w.exec("DELETE FROM links WHERE seq <= (SELECT max(seq) FROM links) - ?", keepLinks))
 }

@@ -67,7 +67,7 @@ CREATE TABLE commissions ( -- may come before the execution
 	currency     TEXT NOT NULL,
 	realized_pnl TEXT
 ) WITHOUT ROWID;
-CREATE TABLE account_values ( -- changes only; the newest 200,000
+CREATE TABLE account_values ( -- changes only; the first 1,000 and the newest 200,000
 	seq      INTEGER PRIMARY KEY,
 	wall     INTEGER NOT NULL,
 	market   INTEGER,
