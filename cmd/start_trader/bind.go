@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"go.uber.org/fx"
+
+	"robotrader/broker"
+	"robotrader/broker/desk"
+	"robotrader/broker/sim"
+	"robotrader/broker/supervisor"
+	"robotrader/configs"
+	"robotrader/runner"
+	"robotrader/runner/risk"
+	"robotrader/runner/strategy"
+	"robotrader/services/bus"
+	"robotrader/services/event"
+	"robotrader/services/journal"
+	"robotrader/services/telemetry"
+	"robotrader/websocket/feed"
+	"robotrader/websocket/hub"
+	"robotrader/websocket/server"
+	"robotrader/websocket/web"
+)
+
+// bindings is the wiring diagram: which part serves which interface of
+// another. Families meet here and on the bus, and nowhere else.
+var bindings = fx.Provide(
+	func(g *risk.Gate) desk.Gate { return g },
+	func(j *journal.Journal) desk.Journal { return j },
+	func(s *supervisor.Supervisor) runner.Ready { return s },
+	func(h *hub.Hub) feed.Broadcaster { return h },
+	paceOf,
+	linkParts,
+	runnerParts,
+	serverParts,
+	fx.Annotate(selected, fx.ParamTags("", `group:"broker.adapters"`)),
+	connection("desk"), connection("link"), connection("runner"), connection("feed"), connection("sim"),
+)
+
+// connection provides one publisher's place on the bus, by its name. The bus
+// closes it.
+func connection(name string) any {
+	return fx.Annotate(
+		func(s *bus.Server) (*bus.Conn, error) { return s.Connect(name) },
+		fx.ResultTags(`name:"`+name+`"`),
+	)
+}
+
+// paceOf returns who moves market time in a lock-step replay, nil otherwise.
+func paceOf(cfg configs.Config, s *sim.Adapter) runner.Pace {
+	if lockstep(cfg) {
+		return s.Pacer()
+	}
+	return nil
+}
+
+type linkIn struct {
+	fx.In
+	Adapter broker.Adapter
+	Open    broker.OpenConfig
+	Config  configs.Config
+	Desk    *desk.Desk
+	Metrics *telemetry.Metrics
+	Journal *journal.Journal
+	Conn    *bus.Conn `name:"link"`
+	Log     *slog.Logger
+}
+
+// timelineWithin bounds the wait for a place in the journal's queue: the link
+// is not to wait for a disk.
+const timelineWithin = 100 * time.Millisecond
+
+// linkParts joins supervisor and desk: the desk serves the session and gives
+// the rungs after the handshake; every change of the link goes to the desk, the
+// metrics, the bus and the journal's timeline.
+func linkParts(in linkIn) supervisor.Parts {
+	return supervisor.Parts{
+		Adapter: in.Adapter,
+		Open:    in.Open,
+		Steps:   in.Desk.Steps(in.Config.Runner.Symbols),
+		Serve:   in.Desk.Serve,
+		Publish: func(l broker.Link) {
+			in.Desk.LinkChanged(l)
+			in.Metrics.Link(l)
+			if err := bus.Publish(in.Conn, event.Link, l); err != nil {
+				in.Log.Warn("link_not_published", "error", err)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), timelineWithin)
+			defer cancel()
+			if err := in.Journal.RecordLink(ctx, l); err != nil {
+				in.Log.Warn("link_not_recorded", "error", err)
+			}
+		},
+		Log: in.Log,
+	}
+}
+
+// windDownWithin bounds what the desk does about working orders at the end.
+const windDownWithin = 2 * time.Second
+
+// windDown tells the desk whom to tell about trouble with the link, and lets it
+// wind down between the runner's end and the link's.
+func windDown(d *desk.Desk, s *supervisor.Supervisor, life fx.Lifecycle, log *slog.Logger) {
+	d.SetLink(s)
+	life.Append(fx.StopHook(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, windDownWithin)
+		defer cancel()
+		if err := d.WindDown(ctx); err != nil {
+			log.Warn("orders_left_working", "error", err)
+		}
+	}))
+}
+
+type runnerIn struct {
+	fx.In
+	Ready runner.Ready
+	Pace  runner.Pace
+	Kinds []strategy.Kind `name:"strategies"`
+	Conn  *bus.Conn       `name:"runner"`
+	Log   *slog.Logger
+}
+
+func runnerParts(in runnerIn) runner.Parts {
+	over := runner.OverBus(in.Conn)
+	return runner.Parts{Ready: in.Ready, Pace: in.Pace, In: over, Out: over, Kinds: in.Kinds, Log: in.Log}
+}
+
+type serverIn struct {
+	fx.In
+	Feed       *feed.Feed
+	Hub        *hub.Hub
+	Supervisor *supervisor.Supervisor
+	Metrics    *telemetry.Metrics
+	Log        *slog.Logger
+}
+
+func serverParts(in serverIn) server.Parts {
+	pages, built := web.Pages()
+	if !built {
+		in.Log.Warn("dashboard_not_built", "mend", "run scripts/web.sh and build again")
+	}
+	return server.Parts{Feed: in.Feed, Hub: in.Hub, Link: in.Supervisor.Link, Metrics: in.Metrics.Handler(), Pages: pages}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"robotrader/configs"
+	"robotrader/services/bus"
+	"robotrader/services/journal"
+)
+
+// resources are what must be closed well, whatever becomes of the application.
+type resources struct {
+	folder  *folder
+	journal *journal.Journal
+	bus     *bus.Server
+}
+
+// closeWithin bounds the closing of each resource.
+const closeWithin = 3 * time.Second
+
+// open opens the data folder, the journal and the bus, or nothing.
+func open(cfg configs.Config, log *slog.Logger) (resources, error) {
+	var res resources
+	undo := func(err error) (resources, error) {
+		return resources{}, errors.Join(err, res.close())
+	}
+	var err error
+	if res.folder, err = openFolder(cfg.Data.Dir); err != nil {
+		return undo(err)
+	}
+	if res.journal, err = journal.Open(res.folder.path("journal.db")); err != nil {
+		return undo(err)
+	}
+	b := cfg.Bus
+	b.Log = log
+	if res.bus, err = bus.Start(b); err != nil {
+		return undo(fmt.Errorf("bus: %w", err))
+	}
+	return res, nil
+}
+
+// close closes what is open, the last first.
+func (r resources) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	var errs []error
+	if r.bus != nil {
+		errs = append(errs, r.bus.Stop(ctx))
+	}
+	if r.journal != nil {
+		errs = append(errs, r.journal.Close(ctx))
+	}
+	if r.folder != nil {
+		errs = append(errs, r.folder.close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"robotrader/websocket/feed"
+)
+
+// maxState bounds what is read of a trader's answer.
+const maxState = 16 << 20
+
+// where returns the address of the running trader: the flag's, or the one that
+// it wrote into its data folder.
+func where(c *cobra.Command) (string, error) {
+	if addr := flagText(c, "http"); addr != "" {
+		return addr, nil
+	}
+	dir := flagText(c, "data")
+	b, err := os.ReadFile(filepath.Join(dir, "trader.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("no trader runs with the data folder %s: start one, or name its folder with --data, or its address with --http", dir)
+	}
+	if err != nil {
+		return "", err
+	}
+	var a struct {
+		HTTP string `json:"http"`
+	}
+	if err := json.Unmarshal(b, &a); err != nil {
+		return "", fmt.Errorf("%s: %w", filepath.Join(dir, "trader.json"), err)
+	}
+	if a.HTTP == "" {
+		return "", fmt.Errorf("the trader of %s runs with --http off, so it cannot be asked", dir)
+	}
+	return a.HTTP, nil
+}
+
+// state asks the running trader for its snapshot, as it came and decoded.
+func state(c *cobra.Command) ([]byte, feed.Snapshot, error) {
+	var msg struct {
+		Data feed.Snapshot `json:"data"`
+	}
+	addr, err := where(c)
+	if err != nil {
+		return nil, msg.Data, err
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/api/state", nil)
+	if err != nil {
+		return nil, msg.Data, fmt.Errorf("%w: address %q: %w", errUsage, addr, err)
+	}
+	client := &http.Client{Timeout: 5 * time.Second}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, msg.Data, fmt.Errorf("no answer from the trader at %s: %w", addr, err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxState))
+	if err != nil {
+		return nil, msg.Data, err
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, msg.Data, fmt.Errorf("the trader at %s answers %s: %.200s", addr, res.Status, b)
+	}
+	if err := json.Unmarshal(b, &msg); err != nil {
+		return nil, msg.Data, fmt.Errorf("the trader at %s: answer not understood: %w", addr, err)
+	}
+	return b, msg.Data, nil
+}
+
+// asking makes a command that asks the running trader and prints the answer.
+func asking(use, short string, pick func(feed.Snapshot) any, table func(io.Writer, feed.Snapshot)) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, snap, err := state(c)
+			if err != nil {
+				return err
+			}
+			if flagOn(c, "json") {
+				e := json.NewEncoder(c.OutOrStdout())
+				e.SetIndent("", "  ")
+				return e.Encode(pick(snap))
+			}
+			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 4, 2, ' ', 0)
+			table(w, snap)
+			return w.Flush()
+		},
+	}
+	c.Flags().String("http", "", "address of the trader (default: what it wrote into its data folder)")
+	return c
+}
+
+// known returns a fact, or a dash for one that is not known.
+func known[T fmt.Stringer](p *T) string {
+	if p == nil {
+		return "-"
+	}
+	return (*p).String()
+}
+
+func statusCommand() *cobra.Command {
+	pick := func(s feed.Snapshot) any {
+		return map[string]any{"link": s.Link, "mode": s.Mode, "account": s.Account, "strategies": s.Strategies, "sim": s.Sim, "data": s.Data}
+	}
+	return asking("status", "Show the connection ladder, mode, account and strategies of a running trader", pick, printStatus)
+}
+
+func printStatus(w io.Writer, s feed.Snapshot) {
+	if s.Link == nil {
+		fmt.Fprintln(w, "link\tunknown: the trader has just started")
+		return
+	}
+	l := s.Link
+	fmt.Fprintf(w, "state\t%s for %s\n", l.State, time.Since(l.Since).Round(time.Second))
+	if l.Cause != "" {
+		fmt.Fprintf(w, "cause\t%s\nadvice\t%s\n", l.Cause, l.Advice)
+	}
+	if l.NextRetry != nil {
+		fmt.Fprintf(w, "next attempt\tin %s\n", time.Until(*l.NextRetry).Round(time.Second))
+	}
+	simulated := ""
+	if l.Facts.Simulated {
+		simulated = " (SIMULATED)"
+	}
+	fmt.Fprintf(w, "gateway\t%s%s, server version %d, account %s, client id %d\n", l.Facts.Gateway, simulated, l.Facts.ServerVersion, l.Facts.Account, l.Facts.ClientID)
+	for _, r := range l.Rungs {
+		mark := "ok"
+		if !r.OK {
+			mark = "FAILED"
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%.3f ms\t%s\n", r.Name, mark, r.AtMS, r.Note)
+	}
+	if s.Mode != nil {
+		fmt.Fprintf(w, "mode\t%s (%s)\n", s.Mode.Mode, s.Mode.Reason)
+	}
+	for _, st := range s.Strategies {
+		fmt.Fprintf(w, "strategy\t%s %s: %s %s\n", st.Name, st.Symbol, st.State, st.Detail)
+	}
+	if p := s.Account.Portfolio; p != nil {
+		fmt.Fprintf(w, "equity\t%s\tcash %s, realised %s, unrealised %s, commission %s\n", known(p.Equity), known(p.Cash), p.Realized, known(p.Unrealized), p.Commission)
+	}
+}
+
+func ordersCommand() *cobra.Command {
+	return asking("orders", "List the orders of a running trader", func(s feed.Snapshot) any { return s.Orders }, func(w io.Writer, s feed.Snapshot) {
+		fmt.Fprintln(w, "CREATED\tREF\tSYMBOL\tSIDE\tQTY\tTYPE\tLIMIT\tSTATE\tFILLED\tAVG")
+		for _, o := range s.Orders {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Created.Format(time.RFC3339), o.Ref, o.Symbol, o.Side, o.Qty, o.Type, known(o.Limit), o.State, o.Filled, known(o.AvgPrice))
+		}
+	})
+}
+
+func positionsCommand() *cobra.Command {
+	return asking("positions", "List the positions of a running trader", func(s feed.Snapshot) any { return s.Positions }, func(w io.Writer, s feed.Snapshot) {
+		if s.Positions == nil {
+			fmt.Fprintln(w, "unknown: the broker has not answered yet")
+			return
+		}
+		fmt.Fprintln(w, "ACCOUNT\tSYMBOL\tQTY\tAVG COST")
+		for _, p := range s.Positions {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Account, p.Symbol, p.Qty, known(p.AvgCost))
+		}
+	})
+}
