@@ -44,8 +44,11 @@ func ParseHours(s string, zone *time.Location) (Hours, error) {
 			if err := errors.Join(err1, err2); err != nil {
 				return nil, fmt.Errorf("market: hours %.60q: %w", day, ErrBadHours)
 			}
-			if !end.After(open) { // the old form: an overnight session ends on its date
-				open = open.AddDate(0, 0, -1)
+			if !end.After(open) {
+				if strings.Contains(part, ":") {
+					return nil, fmt.Errorf("market: hours %.60q: ends before it begins: %w", day, ErrBadHours)
+				}
+				open = open.AddDate(0, 0, -1) // the old form: an overnight session ends on its date
 			}
 			if len(hours) == maxSpans {
 				return nil, fmt.Errorf("market: more than %d spans: %w", maxSpans, ErrBadHours)
@@ -60,7 +63,11 @@ func parseHour(date, s string, zone *time.Location) (time.Time, error) {
 	if d, clock, ok := strings.Cut(s, ":"); ok {
 		date, s = d, clock
 	}
-	return time.ParseInLocation("20060102 1504", date+" "+s, zone)
+	at, err := time.ParseInLocation("20060102 1504", date+" "+s, zone)
+	if err == nil && at.Year() < 1970 {
+		err = ErrBadHours
+	}
+	return at, err
 }
 
 // Format writes h in the form that ParseHours reads, in the zone given.
