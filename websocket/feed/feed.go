@@ -2,13 +2,20 @@ package feed
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"robotrader/broker/market"
 )
+
+// ErrStopped means that the feed has ended: nothing is known any more.
+var ErrStopped = errors.New("feed: stopped")
 
 // Config tells how often and for whom.
 type Config struct {
@@ -33,19 +40,26 @@ type Feed struct {
 	log   *slog.Logger
 	epoch string
 
-	mail    chan func()
-	quit    chan struct{}
-	done    chan struct{}
-	started atomic.Bool
+	mail chan func()
+	quit chan struct{} // closed by Stop
+	done chan struct{} // closed when no function will run any more
+
+	mu      sync.Mutex // guards what follows
+	started bool
+	stopped bool
 
 	// What follows belongs to the goroutine.
-	snap  Snapshot
-	seq   uint64
-	dirty map[market.Symbol]bool // quotes that changed since they were told
-	last  []byte                 // the encoded snapshot, nil when out of date
+	snap   Snapshot
+	seq    uint64
+	owners [numOwners]owner
+
+	dirty  map[market.Symbol]struct{} // quotes that changed since they were told
+	flush  <-chan time.Time           // when they may be told, nil when none is dirty
+	quoted time.Time                  // when quotes were told last
 }
 
-// Broadcaster sends one message to every client; it never waits.
+// Broadcaster sends one message to every client; it never waits, and keeps the
+// message.
 type Broadcaster interface{ Broadcast(msg []byte) }
 
 // New returns a feed without any state; its epoch is the time of its making.
@@ -55,27 +69,33 @@ func New(cfg Config, out Broadcaster, log *slog.Logger) *Feed {
 		cfg: cfg, out: out, log: log,
 		epoch: now.Format("20060102T150405.000000000"),
 		mail:  make(chan func(), mailbox), quit: make(chan struct{}), done: make(chan struct{}),
-		snap: newSnapshot(cfg.Version, now), dirty: map[market.Symbol]bool{},
+		snap: newSnapshot(cfg.Version, now), dirty: map[market.Symbol]struct{}{},
 	}
 }
 
-// Start begins to fold and returns at once.
+// Start begins to fold and returns at once. A second call, and one after Stop,
+// does nothing.
 func (f *Feed) Start() {
-	if f.started.CompareAndSwap(false, true) {
-		go f.run()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.started || f.stopped {
+		return
 	}
+	f.started = true
+	go f.run()
 }
 
 // Stop ends the feed's goroutine, at most until ctx ends.
 func (f *Feed) Stop(ctx context.Context) error {
-	if !f.started.Load() {
-		return nil
-	}
-	select {
-	case <-f.quit:
-	default:
+	f.mu.Lock()
+	if !f.stopped {
+		f.stopped = true
 		close(f.quit)
+		if !f.started {
+			close(f.done)
+		}
 	}
+	f.mu.Unlock()
 	select {
 	case <-f.done:
 		return nil
@@ -86,15 +106,13 @@ func (f *Feed) Stop(ctx context.Context) error {
 
 func (f *Feed) run() {
 	defer close(f.done)
-	flush := time.NewTicker(time.Second / time.Duration(max(1, f.cfg.QuotesPerSecond)))
-	defer flush.Stop()
 	beat := time.NewTicker(time.Second)
 	defer beat.Stop()
 	for {
 		select {
 		case fn := <-f.mail:
 			fn()
-		case <-flush.C:
+		case <-f.flush:
 			f.tellQuotes()
 		case <-beat.C: // so that silence tells a client that the line is dead
 			f.tell("beat", nil)
@@ -113,54 +131,70 @@ func (f *Feed) do(fn func()) {
 	}
 }
 
+// envelope is the frame of every message to a client.
+type envelope struct {
+	Type  string    `json:"type"`
+	Epoch string    `json:"epoch"`
+	Seq   uint64    `json:"seq"`
+	At    time.Time `json:"at"`
+	Data  any       `json:"data"`
+}
+
 // tell numbers a delta and sends it.
 func (f *Feed) tell(kind string, data any) {
-	f.seq++
-	f.last = nil
-	msg, err := envelope{kind, f.epoch, f.seq, time.Now().UTC(), data}.encode()
+	msg, err := json.Marshal(envelope{kind, f.epoch, f.seq + 1, time.Now().UTC(), data})
 	if err != nil {
 		f.log.Error("feed_message_not_encoded", "type", kind, "error", err)
-		f.seq-- // nothing went out under this number
-		return
+		return // nothing goes out, so no number is used
 	}
+	f.seq++
 	f.out.Broadcast(msg)
 }
 
+// quoteChanged sees to it that the symbol's quote is told: at once when quotes
+// were not told for a while, and else when their interval is over.
+func (f *Feed) quoteChanged(sym market.Symbol) {
+	f.dirty[sym] = struct{}{}
+	if f.flush == nil {
+		every := time.Second / time.Duration(max(1, f.cfg.QuotesPerSecond))
+		f.flush = time.After(every - time.Since(f.quoted))
+	}
+}
+
 func (f *Feed) tellQuotes() {
-	for sym := range f.dirty {
-		delete(f.dirty, sym)
+	f.flush, f.quoted = nil, time.Now()
+	for _, sym := range slices.Sorted(maps.Keys(f.dirty)) {
 		f.tell("quote", f.snap.Quotes[sym])
 	}
+	clear(f.dirty)
 }
 
 // snapshot returns the encoded snapshot. Quotes that are not told yet are in
 // it, and are told again: a delta may repeat, it may not be missing.
 func (f *Feed) snapshot() ([]byte, error) {
-	if f.last == nil || len(f.dirty) > 0 {
-		msg, err := envelope{"snapshot", f.epoch, f.seq, time.Now().UTC(), f.snap}.encode()
-		if err != nil {
-			return nil, err
-		}
-		f.last = msg
-	}
-	return f.last, nil
+	return json.Marshal(envelope{"snapshot", f.epoch, f.seq, time.Now().UTC(), &f.snap})
 }
 
-// Join calls add with the snapshot, at an instant after which every delta goes
-// to the clients that were added. When the feed has ended, or cannot encode,
-// add gets an empty snapshot message of its own making: the client sees that
-// nothing is known.
+// Join calls add once with the snapshot, at an instant after which every delta
+// goes to the clients that were added. When the feed has ended, or cannot
+// encode, the snapshot's data is null: the client sees that nothing is known.
+// A feed that is neither started nor stopped makes it wait.
 func (f *Feed) Join(add func(first []byte)) {
 	joined := make(chan struct{})
 	f.do(func() {
 		defer close(joined)
-		add(f.mustSnapshot())
+		msg, err := f.snapshot()
+		if err != nil {
+			f.log.Error("feed_snapshot_not_encoded", "error", err)
+			msg = nothing
+		}
+		add(msg)
 	})
 	select {
 	case <-joined:
-	case <-f.done:
+	case <-f.done: // now it has been called, or never will be
 		select {
-		case <-joined: // it was the feed's last deed
+		case <-joined:
 		default:
 			add(nothing)
 		}
@@ -170,24 +204,30 @@ func (f *Feed) Join(add func(first []byte)) {
 // nothing is the snapshot of a feed that cannot tell anything.
 var nothing = []byte(`{"type":"snapshot","epoch":"","seq":0,"at":null,"data":null}`)
 
-func (f *Feed) mustSnapshot() []byte {
-	msg, err := f.snapshot()
-	if err != nil {
-		f.log.Error("feed_snapshot_not_encoded", "error", err)
-		return nothing
-	}
-	return msg
-}
-
-// State returns the snapshot message, for /api/state.
+// State returns the snapshot message, for /api/state. The error of a feed that
+// has ended is [ErrStopped].
 func (f *Feed) State(ctx context.Context) ([]byte, error) {
-	got := make(chan []byte, 1)
-	f.do(func() { got <- f.mustSnapshot() })
+	type answer struct {
+		msg []byte
+		err error
+	}
+	got := make(chan answer, 1)
+	ask := func() {
+		msg, err := f.snapshot()
+		got <- answer{msg, err}
+	}
 	select {
-	case msg := <-got:
-		return msg, nil
+	case f.mail <- ask:
+	case <-f.quit:
+		return nil, ErrStopped
+	case <-ctx.Done():
+		return nil, fmt.Errorf("feed: state: %w", ctx.Err())
+	}
+	select {
+	case a := <-got:
+		return a.msg, a.err
 	case <-f.done:
-		return nil, fmt.Errorf("feed: stopped")
+		return nil, ErrStopped
 	case <-ctx.Done():
 		return nil, fmt.Errorf("feed: state: %w", ctx.Err())
 	}

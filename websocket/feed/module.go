@@ -31,10 +31,12 @@ func provide(p params) *Feed {
 	f := New(p.Config, p.Out, p.Log)
 	var source *Source
 	p.Life.Append(fx.Hook{
-		OnStart: func(context.Context) (err error) {
+		OnStart: func(ctx context.Context) (err error) {
 			f.Start()
-			source, err = f.Connect(p.Conn)
-			return err
+			if source, err = f.Connect(p.Conn); err != nil { // a hook that failed is not stopped
+				return errors.Join(err, f.Stop(ctx))
+			}
+			return nil
 		},
 		OnStop: func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, stopWithin)

@@ -1,8 +1,10 @@
 package feed
 
 import (
-	"encoding/json"
+	"fmt"
+	"reflect"
 	"slices"
+	"strconv"
 	"time"
 
 	"robotrader/broker"
@@ -11,12 +13,18 @@ import (
 	"robotrader/services/event"
 )
 
-// The bounds of the lists in a snapshot; the newest stay.
+// The bounds of the lists in a snapshot; the newest stay. The page holds the
+// same.
 const (
-	maxOrders = 200
-	maxFills  = 500
-	maxEvents = 200
-	maxBars   = 500
+	maxOrders     = 200
+	maxFills      = 500
+	maxEvents     = 200
+	maxBars       = 500 // a symbol
+	maxEquity     = 1000
+	maxPositions  = 200
+	maxStrategies = 200
+	maxValues     = 300
+	maxSymbols    = 200 // with quotes, bars, or states of data; more are not shown
 )
 
 // Quote is a symbol's quote as a client sees it. Null is unknown. Ages are
@@ -45,7 +53,7 @@ type Event struct {
 	event.NoticeText
 }
 
-// Risk is what the risk gate decided lately.
+// Risk is what the risk gate decided since this process began.
 type Risk struct {
 	Allowed uint64         `json:"allowed"`
 	Refused uint64         `json:"refused"`
@@ -54,12 +62,12 @@ type Risk struct {
 
 // Account is what broker and portfolio say about the account. Null is unknown.
 type Account struct {
-	ID        string                `json:"id"`
+	ID        string                `json:"id"`        // "" = unknown
 	Values    []broker.AccountValue `json:"values"`    // the broker's words
 	Portfolio *event.PortfolioState `json:"portfolio"` // by the executions
 }
 
-// Snapshot is all that a client needs to draw the page.
+// Snapshot is all that a client needs to draw the page. Null is unknown.
 type Snapshot struct {
 	Started    time.Time                         `json:"started"` // wall time of this process
 	Version    string                            `json:"version"`
@@ -69,16 +77,16 @@ type Snapshot struct {
 	Quotes     map[market.Symbol]Quote           `json:"quotes"`
 	Bars       map[market.Symbol][]market.Bar    `json:"bars"` // oldest first; the newest may be forming
 	BarWidth   time.Duration                     `json:"bar_width"`
-	Positions  []order.Position                  `json:"positions"` // null = unknown
-	Orders     []order.Order                     `json:"orders"`
-	Fills      []order.Fill                      `json:"fills"`
+	Positions  []order.Position                  `json:"positions"`
+	Orders     []order.Order                     `json:"orders"` // oldest first
+	Fills      []order.Fill                      `json:"fills"`  // oldest first
 	Account    Account                           `json:"account"`
 	Risk       Risk                              `json:"risk"`
 	Strategies []event.StrategyState             `json:"strategies"`
 	Data       map[market.Symbol]event.DataState `json:"data"`
-	Equity     []EquityPoint                     `json:"equity"`
+	Equity     []EquityPoint                     `json:"equity"` // oldest first
 	Sim        *event.SimState                   `json:"sim"`
-	Events     []Event                           `json:"events"`
+	Events     []Event                           `json:"events"` // in the order in which they came
 }
 
 // EquityPoint is the equity at one market time, for the equity line.
@@ -87,14 +95,11 @@ type EquityPoint struct {
 	Equity market.Money `json:"equity"`
 }
 
-const maxEquity = 1000
-
 func newSnapshot(version string, started time.Time) Snapshot {
 	return Snapshot{
 		Started: started, Version: version,
 		Quotes: map[market.Symbol]Quote{}, Bars: map[market.Symbol][]market.Bar{}, Data: map[market.Symbol]event.DataState{},
-		Orders: []order.Order{}, Fills: []order.Fill{}, Strategies: []event.StrategyState{}, Equity: []EquityPoint{}, Events: []Event{},
-		Account: Account{Values: []broker.AccountValue{}},
+		Strategies: []event.StrategyState{}, Equity: []EquityPoint{}, Events: []Event{},
 	}
 }
 
@@ -120,86 +125,153 @@ func (s *Snapshot) tick(sym market.Symbol, t event.TickData, received time.Time)
 	s.Quotes[sym] = q
 }
 
-// putOrder replaces the order with the same identity, or adds it.
-func (s *Snapshot) putOrder(o order.Order) {
-	same := func(x order.Order) bool {
-		if o.Ref != "" || x.Ref != "" {
-			return x.Ref == o.Ref
-		}
-		return x.PermID == o.PermID && x.OrderID == o.OrderID && x.ClientID == o.ClientID
+// knowOrders makes unknown orders known, and reports whether they were not.
+func (s *Snapshot) knowOrders() bool {
+	if s.Orders != nil {
+		return false
 	}
-	s.Orders = put(s.Orders, o, same, maxOrders)
+	s.Orders = []order.Order{}
+	return true
 }
 
-func (s *Snapshot) putFill(f order.Fill) {
-	s.Fills = put(s.Fills, f, func(x order.Fill) bool { return x.ExecID == f.ExecID }, maxFills)
+// knowFills does so for fills.
+func (s *Snapshot) knowFills() bool {
+	if s.Fills != nil {
+		return false
+	}
+	s.Fills = []order.Fill{}
+	return true
 }
 
-func (s *Snapshot) putPosition(p order.Position) {
-	s.Positions = put(s.Positions, p, func(x order.Position) bool { return x.Symbol == p.Symbol && x.Account == p.Account }, maxOrders)
+// The put methods report whether they changed anything.
+
+func (s *Snapshot) putOrder(o order.Order) bool {
+	return put(&s.Orders, o, maxOrders, func(x *order.Order) bool { return sameOrder(x, &o) },
+		func(x *order.Order) time.Time { return x.Created })
 }
 
-func (s *Snapshot) putStrategy(st event.StrategyState) {
-	same := func(x event.StrategyState) bool { return x.Name == st.Name && x.Symbol == st.Symbol }
-	s.Strategies = put(s.Strategies, st, same, maxOrders)
+func (s *Snapshot) putFill(f order.Fill) bool {
+	return put(&s.Fills, f, maxFills, func(x *order.Fill) bool { return x.ExecID == f.ExecID },
+		func(x *order.Fill) time.Time { return x.At })
 }
 
-func (s *Snapshot) putValues(id string, values []broker.AccountValue) {
+func (s *Snapshot) putBar(sym market.Symbol, b market.Bar) bool {
+	bars := s.Bars[sym]
+	changed := put(&bars, b, maxBars, func(x *market.Bar) bool { return x.Start.Equal(b.Start) },
+		func(x *market.Bar) time.Time { return x.Start })
+	s.Bars[sym] = bars
+	return changed
+}
+
+func (s *Snapshot) putPosition(p order.Position) bool {
+	return put(&s.Positions, p, maxPositions, func(x *order.Position) bool { return x.Symbol == p.Symbol && x.Account == p.Account }, nil)
+}
+
+func (s *Snapshot) putStrategy(st event.StrategyState) bool {
+	same := func(x *event.StrategyState) bool { return x.Name == st.Name && x.Symbol == st.Symbol }
+	return put(&s.Strategies, st, maxStrategies, same, nil)
+}
+
+// strategy returns what is known of a strategy and symbol, or nil.
+func (s *Snapshot) strategy(name string, sym market.Symbol) *event.StrategyState {
+	for i := range s.Strategies {
+		if st := &s.Strategies[i]; st.Name == name && st.Symbol == sym {
+			return st
+		}
+	}
+	return nil
+}
+
+func (s *Snapshot) putValues(id string, values []broker.AccountValue) bool {
+	changed := s.Account.ID != id || s.Account.Values == nil
 	s.Account.ID = id
+	if s.Account.Values == nil {
+		s.Account.Values = []broker.AccountValue{}
+	}
 	for _, v := range values {
-		same := func(x broker.AccountValue) bool {
+		same := func(x *broker.AccountValue) bool {
 			return x.Key == v.Key && x.Currency == v.Currency && x.Account == v.Account
 		}
-		s.Account.Values = put(s.Account.Values, v, same, 300)
+		changed = put(&s.Account.Values, v, maxValues, same, nil) || changed
 	}
+	return changed
 }
 
-func (s *Snapshot) putBar(sym market.Symbol, b market.Bar) {
-	s.Bars[sym] = put(s.Bars[sym], b, func(x market.Bar) bool { return x.Start.Equal(b.Start) }, maxBars)
-}
-
-// sortBars orders a symbol's bars by time: history may come after the stream.
-func (s *Snapshot) sortBars(sym market.Symbol) {
-	bars := slices.Clone(s.Bars[sym])
-	slices.SortFunc(bars, func(a, b market.Bar) int { return a.Start.Compare(b.Start) })
-	s.Bars[sym] = bars
+func (s *Snapshot) putEvent(e Event) {
+	put(&s.Events, e, maxEvents, func(*Event) bool { return false }, nil)
 }
 
 // putPortfolio keeps the newest portfolio and a point of the equity line for
 // each minute of market time.
-func (s *Snapshot) putPortfolio(p event.PortfolioState) {
+func (s *Snapshot) putPortfolio(p event.PortfolioState) bool {
+	changed := s.Account.Portfolio == nil || !reflect.DeepEqual(*s.Account.Portfolio, p)
 	s.Account.Portfolio = &p
 	if p.Equity == nil || p.Market.IsZero() {
-		return
+		return changed
 	}
 	point := EquityPoint{p.Market.Truncate(time.Minute), *p.Equity}
-	s.Equity = put(s.Equity, point, func(x EquityPoint) bool { return x.At.Equal(point.At) }, maxEquity)
+	put(&s.Equity, point, maxEquity, func(x *EquityPoint) bool { return x.At.Equal(point.At) },
+		func(x *EquityPoint) time.Time { return x.At })
+	return changed
 }
 
-// put returns list with v in the place of the newest element that is the same,
-// or behind the last, and without the oldest beyond most. Published lists are
-// never changed.
-func put[T any](list []T, v T, same func(T) bool, most int) []T {
-	for i := len(list) - 1; i >= 0; i-- {
-		if same(list[i]) {
-			list = slices.Clone(list)
-			list[i] = v
-			return list
+// put replaces the newest element that is the same as v, or else adds v behind
+// the last that is not later; without a time all are equally late. Beyond most
+// the oldest goes. It reports whether the list changed.
+func put[T any](list *[]T, v T, most int, same func(*T) bool, at func(*T) time.Time) bool {
+	l := *list
+	for i := range slices.Backward(l) {
+		if same(&l[i]) {
+			changed := !reflect.DeepEqual(l[i], v)
+			l[i] = v
+			return changed
 		}
 	}
-	if len(list) >= most {
-		list = list[len(list)-most+1:]
+	where := len(l)
+	for at != nil && where > 0 && at(&l[where-1]).After(at(&v)) {
+		where--
 	}
-	return append(slices.Clip(list), v)
+	if len(l) < most {
+		*list = slices.Insert(l, where, v)
+		return true
+	}
+	if where == 0 {
+		return false // older than the oldest that has room
+	}
+	copy(l, l[1:where]) // the oldest goes
+	l[where-1] = v
+	return true
 }
 
-// envelope is the frame of every message to a client.
-type envelope struct {
-	Type  string    `json:"type"`
-	Epoch string    `json:"epoch"`
-	Seq   uint64    `json:"seq"`
-	At    time.Time `json:"at"`
-	Data  any       `json:"data"`
+// room reports whether a symbol is in m or may still be added.
+func room[V any](m map[market.Symbol]V, sym market.Symbol) bool {
+	_, ok := m[sym]
+	return ok || len(m) < maxSymbols
 }
 
-func (e envelope) encode() ([]byte, error) { return json.Marshal(e) }
+// sameOrder reports whether both have one identity: the intent's, or the
+// venue's for an order that was made elsewhere.
+func sameOrder(a, b *order.Order) bool {
+	if a.Ref != "" || b.Ref != "" {
+		return a.Ref == b.Ref
+	}
+	return a.PermID == b.PermID && a.OrderID == b.OrderID && a.ClientID == b.ClientID
+}
+
+// orderID is that identity in one word.
+func orderID(o *order.Order) string {
+	if o.Ref != "" {
+		return o.Ref
+	}
+	return fmt.Sprintf("%d:%d:%d", o.ClientID, o.OrderID, o.PermID)
+}
+
+func positionID(p *order.Position) string { return p.Account + " " + string(p.Symbol) }
+
+func valueID(v *broker.AccountValue) string { return v.Account + " " + v.Currency + " " + v.Key }
+
+func strategyID(s *event.StrategyState) string { return string(s.Symbol) + " " + s.Name }
+
+func barID(sym market.Symbol, b *market.Bar) string {
+	return string(sym) + " " + strconv.FormatInt(b.Start.UnixNano(), 10)
+}

@@ -7,9 +7,21 @@
 // reason "too slow". It does not promise delivery; a client that comes back
 // gets a fresh snapshot from the feed. It does not judge who may connect; the
 // server has done that.
+//
+// # Design
+//
+// Each client has two goroutines, which the hub owns: one writes, and reading
+// is needed for pongs and closes. A client that is let go gets the reason as
+// a close frame behind the message that is being written, and a grace to read
+// it; then its socket is closed under it, whatever it does. Its place is free
+// when both goroutines have gone, so places bound what clients cost.
+//
+// Messages are not compressed: they go to this machine, or through a tunnel
+// that compresses better, and one deflater holds more memory than all queues.
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,27 +33,50 @@ import (
 	gws "github.com/gorilla/websocket"
 )
 
-// ErrFull means that as many clients are connected as are allowed.
-var ErrFull = errors.New("hub: too many clients")
+// The reasons for which a request gets no connection.
+var (
+	// ErrFull means that as many clients are connected as are allowed.
+	ErrFull = errors.New("hub: too many clients")
+	// ErrStopped means that the hub takes no more clients.
+	ErrStopped = errors.New("hub: stopped")
+)
 
-// Config bounds what clients may cost.
+// Config bounds what clients may cost. A zero field means its default.
 type Config struct {
 	// Clients is how many may be connected at once; one more gets 503.
 	// Default 64.
 	Clients int
 	// Queue is how many messages wait for one client before it is closed as
-	// too slow. Default 512: with 20 quotes a second, about 20 seconds.
+	// too slow. It must hold the largest burst of the feed, which tells at
+	// most 700 orders and fills at once. Default 1024: with 20 quotes a
+	// second, most of a minute.
 	Queue int
 	// WriteTimeout bounds one write to one client. Default 10 s.
 	WriteTimeout time.Duration
 	// PingEvery is the interval of pings; a client that answers none of two is
 	// closed. Default 20 s.
 	PingEvery time.Duration
+	// Grace is how long a client that is let go may take to read why. The
+	// last write before it may take WriteTimeout, but for a hub that stops.
+	// Default 500 ms.
+	Grace time.Duration
 }
 
 // DefaultConfig returns the defaults that the fields name.
 func DefaultConfig() Config {
-	return Config{Clients: 64, Queue: 512, WriteTimeout: 10 * time.Second, PingEvery: 20 * time.Second}
+	return Config{
+		Clients: 64, Queue: 1024,
+		WriteTimeout: 10 * time.Second, PingEvery: 20 * time.Second, Grace: 500 * time.Millisecond,
+	}
+}
+
+func (c Config) withDefaults() Config {
+	d := DefaultConfig()
+	return Config{
+		Clients: cmp.Or(c.Clients, d.Clients), Queue: cmp.Or(c.Queue, d.Queue),
+		WriteTimeout: cmp.Or(c.WriteTimeout, d.WriteTimeout), PingEvery: cmp.Or(c.PingEvery, d.PingEvery),
+		Grace: cmp.Or(c.Grace, d.Grace),
+	}
 }
 
 // Hub holds the connected clients. Make one with [New], end it with Stop.
@@ -49,32 +84,26 @@ type Hub struct {
 	cfg      Config
 	log      *slog.Logger
 	upgrader gws.Upgrader
-	wg       sync.WaitGroup // of the clients' goroutines
 
-	mu      sync.Mutex // guards what follows
-	clients map[*client]struct{}
-	taken   int // clients that are connected or upgrading
+	mu      sync.Mutex           // guards what follows
+	clients map[*client]struct{} // those that get broadcasts
+	leaving map[*client]struct{} // those that were let go and are not gone yet
+	taken   int                  // places: clients, leaving, and those that upgrade
 	stopped bool
+	idle    chan struct{} // closed when stopped and no place is taken
 	slow    uint64
-}
-
-type client struct {
-	conn  *gws.Conn
-	queue chan *gws.PreparedMessage
-	quit  chan struct{} // closed once, under Hub.mu, when the client is dropped
-	code  int           // why, set before quit is closed
-	text  string
 }
 
 // New returns a hub without clients.
 func New(cfg Config, log *slog.Logger) *Hub {
 	return &Hub{
-		cfg:     cfg,
+		cfg:     cfg.withDefaults(),
 		log:     log,
 		clients: map[*client]struct{}{},
+		leaving: map[*client]struct{}{},
+		idle:    make(chan struct{}),
 		upgrader: gws.Upgrader{
-			HandshakeTimeout:  5 * time.Second,
-			EnableCompression: true,
+			HandshakeTimeout: 5 * time.Second,
 			// The server refuses foreign origins before it asks for an upgrade.
 			CheckOrigin: func(*http.Request) bool { return true },
 			Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
@@ -86,65 +115,81 @@ func New(cfg Config, log *slog.Logger) *Hub {
 
 // Serve upgrades the request and keeps the client until it goes, is too slow,
 // or the hub stops. It calls join when the connection stands: join must call
-// add exactly once, with what the client gets first, at an instant after
-// which every Broadcast is to reach it. Serve returns at once.
+// add once, with what the client gets first, at an instant after which every
+// Broadcast is to reach it. Serve returns when join does. A request that gets
+// no connection was answered with the reason, and holds no place.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, join func(add func(first []byte))) error {
-	h.mu.Lock()
-	if h.stopped || h.taken >= h.cfg.Clients {
-		h.mu.Unlock()
-		http.Error(w, fmt.Sprintf("too many dashboards are open: %d", h.cfg.Clients), http.StatusServiceUnavailable)
-		return ErrFull
+	if err := h.take(); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return err
 	}
-	h.taken++
-	h.mu.Unlock()
-
 	conn, err := h.upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		h.release()
 		return fmt.Errorf("hub: upgrade: %w", err)
 	}
-	c := &client{conn: conn, queue: make(chan *gws.PreparedMessage, h.cfg.Queue), quit: make(chan struct{})}
+	c := newClient(h, conn)
+	defer func() {
+		if !c.added.Load() { // join gave up, or panicked
+			_ = conn.Close()
+			h.release()
+		}
+	}()
 	join(func(first []byte) { h.add(c, first) })
+	return nil
+}
+
+func (h *Hub) take() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.stopped:
+		return ErrStopped
+	case h.taken >= h.cfg.Clients:
+		return fmt.Errorf("%w: %d are connected", ErrFull, h.taken)
+	}
+	h.taken++
 	return nil
 }
 
 func (h *Hub) release() {
 	h.mu.Lock()
-	h.taken--
-	h.mu.Unlock()
+	defer h.mu.Unlock()
+	h.releaseLocked()
 }
 
+func (h *Hub) releaseLocked() {
+	h.taken--
+	if h.stopped && h.taken == 0 {
+		close(h.idle)
+	}
+}
+
+// add gives the client its first message and every later broadcast. A second
+// call for the same client does nothing. One that comes after Stop is told so.
 func (h *Hub) add(c *client, first []byte) {
-	msg, err := gws.NewPreparedMessage(gws.TextMessage, first)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err != nil || h.stopped {
-		h.taken--
-		_ = c.conn.Close()
+	if c.added.Swap(true) {
 		return
 	}
-	c.queue <- msg // empty so far
+	c.queue <- first // empty so far, and of one place at least
 	h.clients[c] = struct{}{}
-	h.wg.Add(2)
-	go h.write(c)
-	go h.read(c)
+	if h.stopped {
+		h.drop(c, gws.CloseGoingAway, stopText)
+		c.hurry(h.cfg.Grace)
+	}
+	c.start()
 }
 
-// Broadcast queues msg for every client and never waits.
+// Broadcast queues msg for every client and never waits. It keeps msg, which
+// must not be changed any more.
 func (h *Hub) Broadcast(msg []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.clients) == 0 {
-		return
-	}
-	prepared, err := gws.NewPreparedMessage(gws.TextMessage, msg)
-	if err != nil {
-		h.log.Error("feed_message_not_prepared", "error", err)
-		return
-	}
 	for c := range h.clients {
 		select {
-		case c.queue <- prepared:
+		case c.queue <- msg:
 		default:
 			h.slow++
 			h.drop(c, gws.CloseTryAgainLater, "too slow: connect again for a fresh snapshot")
@@ -152,15 +197,14 @@ func (h *Hub) Broadcast(msg []byte) {
 	}
 }
 
-// drop removes c; the caller holds mu. The writer sends the close frame.
+// drop lets c go; the caller holds mu. The writer sends the close frame.
 func (h *Hub) drop(c *client, code int, text string) {
 	if _, ok := h.clients[c]; !ok {
 		return
 	}
 	delete(h.clients, c)
-	h.taken--
-	c.code, c.text = code, text
-	close(c.quit)
+	h.leaving[c] = struct{}{}
+	c.letGo(code, text)
 }
 
 func (h *Hub) leave(c *client, code int, text string) {
@@ -169,49 +213,15 @@ func (h *Hub) leave(c *client, code int, text string) {
 	h.drop(c, code, text)
 }
 
-// write owns the connection's write side, and closes the connection.
-func (h *Hub) write(c *client) {
-	defer h.wg.Done()
-	defer c.conn.Close()
-	ping := time.NewTicker(h.cfg.PingEvery)
-	defer ping.Stop()
-	for {
-		select {
-		case msg := <-c.queue:
-			_ = c.conn.SetWriteDeadline(time.Now().Add(h.cfg.WriteTimeout))
-			if err := c.conn.WritePreparedMessage(msg); err != nil {
-				h.leave(c, gws.CloseAbnormalClosure, "")
-				return
-			}
-		case <-ping.C:
-			if err := c.conn.WriteControl(gws.PingMessage, nil, time.Now().Add(h.cfg.WriteTimeout)); err != nil {
-				h.leave(c, gws.CloseAbnormalClosure, "")
-				return
-			}
-		case <-c.quit:
-			deadline := time.Now().Add(time.Second)
-			_ = c.conn.WriteControl(gws.CloseMessage, gws.FormatCloseMessage(c.code, c.text), deadline)
-			return
-		}
+// gone frees the client's place; its goroutines have ended.
+func (h *Hub) gone(c *client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.kill != nil {
+		c.kill.Stop()
 	}
-}
-
-// read owns the read side: clients have nothing to say but pongs, and what
-// they say is read and forgotten.
-func (h *Hub) read(c *client) {
-	defer h.wg.Done()
-	c.conn.SetReadLimit(1 << 10)
-	alive := func(string) error {
-		return c.conn.SetReadDeadline(time.Now().Add(2*h.cfg.PingEvery + h.cfg.WriteTimeout))
-	}
-	c.conn.SetPongHandler(alive)
-	_ = alive("")
-	for {
-		if _, _, err := c.conn.ReadMessage(); err != nil {
-			h.leave(c, gws.CloseNormalClosure, "")
-			return
-		}
-	}
+	delete(h.leaving, c)
+	h.releaseLocked()
 }
 
 // Stats tells how many clients are connected and how many were closed as too
@@ -222,19 +232,27 @@ func (h *Hub) Stats() (clients int, slow uint64) {
 	return len(h.clients), h.slow
 }
 
-// Stop closes all clients and waits for their goroutines, at most until ctx
-// ends.
+const stopText = "the trader stops"
+
+// Stop closes all clients with code 1001 and waits until nothing of them is
+// left, at most until ctx ends. A client that does not read has Grace.
 func (h *Hub) Stop(ctx context.Context) error {
 	h.mu.Lock()
-	h.stopped = true
+	if !h.stopped {
+		h.stopped = true
+		if h.taken == 0 {
+			close(h.idle)
+		}
+	}
 	for c := range h.clients {
-		h.drop(c, gws.CloseGoingAway, "the trader stops")
+		h.drop(c, gws.CloseGoingAway, stopText)
+	}
+	for c := range h.leaving {
+		c.hurry(h.cfg.Grace)
 	}
 	h.mu.Unlock()
-	done := make(chan struct{})
-	go func() { defer close(done); h.wg.Wait() }() // ends when the clients' goroutines have
 	select {
-	case <-done:
+	case <-h.idle:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("hub: clients did not go in time: %w", ctx.Err())

@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"robotrader/broker"
@@ -46,6 +47,9 @@ type Parts struct {
 	Pages   fs.FS // the dashboard; nil when headless
 }
 
+// stopGrace is how long requests may still take when the server stops.
+const stopGrace = time.Second
+
 // Server serves one address. Make one with [New].
 type Server struct {
 	cfg   Config
@@ -63,6 +67,7 @@ func New(cfg Config, parts Parts, log *slog.Logger) *Server {
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second, // an upgrade takes the connection out of it
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -80,7 +85,11 @@ func (s *Server) Start() error {
 	ln, err := net.Listen("tcp", s.cfg.Listen)
 	if err != nil {
 		close(s.done)
-		return fmt.Errorf("server: listen on %s: %w (another program, or another trader, has the port: choose one with --http)", s.cfg.Listen, err)
+		mend := "choose another address with --http"
+		if errors.Is(err, syscall.EADDRINUSE) {
+			mend = "another program, or another trader, has the port: choose one with --http"
+		}
+		return fmt.Errorf("server: listen on %s: %w (%s)", s.cfg.Listen, err, mend)
 	}
 	s.ln = ln
 	go func() { // ends with Stop, which closes the listener
@@ -100,21 +109,27 @@ func (s *Server) Addr() string {
 	return s.ln.Addr().String()
 }
 
-// Stop ends the server, at most until ctx ends. WebSocket clients are the
-// hub's to end.
+// Stop ends the server, at most until ctx ends. Requests that are being
+// answered have a second; then they are cut, and so is a connection on which a
+// browser has not asked anything yet, which is no fault. WebSocket clients are
+// the hub's to end.
 func (s *Server) Stop(ctx context.Context) error {
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, s.http.Close())
+	grace, cancel := context.WithTimeout(ctx, stopGrace)
+	defer cancel()
+	if err := s.http.Shutdown(grace); err != nil {
+		s.log.Info("http_connections_cut", "after", stopGrace, "error", err)
+		if err := s.http.Close(); err != nil {
+			return fmt.Errorf("server: stop: %w", err)
+		}
 	}
 	if s.ln == nil {
-		return err
+		return nil
 	}
 	select {
 	case <-s.done:
-		return err
+		return nil
 	case <-ctx.Done():
-		return errors.Join(err, ctx.Err())
+		return fmt.Errorf("server: did not end in time: %w", ctx.Err())
 	}
 }
 
@@ -148,6 +163,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		next.ServeHTTP(w, r)
 	})
@@ -238,6 +254,10 @@ func (s *Server) headless(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) pages() http.Handler {
 	files := http.FileServerFS(s.parts.Pages)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" && strings.HasSuffix(r.URL.Path, "/") {
+			http.NotFound(w, r) // a folder, of which no list is shown
+			return
+		}
 		if strings.HasPrefix(r.URL.Path, "/assets/") {
 			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		} else {

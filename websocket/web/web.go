@@ -23,10 +23,14 @@ func Pages() (pages fs.FS, built bool) {
 	if err != nil {
 		panic(err) // the directive above guarantees the folder
 	}
-	if _, err := fs.Stat(sub, "index.html"); err != nil {
-		return placeholder{sub}, false
+	return pagesOf(sub)
+}
+
+func pagesOf(files fs.FS) (pages fs.FS, built bool) {
+	if _, err := fs.Stat(files, "index.html"); err != nil {
+		return placeholder{files}, false
 	}
-	return sub, true
+	return files, true
 }
 
 // placeholder serves placeholder.html under the name of index.html.

@@ -24,7 +24,7 @@ describe("fold", () => {
     v = fold(v, msg(9, "order", order("b", "sent")))!;
     v = fold(v, msg(10, "order", order("a", "filled")))!;
     expect(v.seq).toBe(10);
-    expect(v.snap.orders.map((o) => [o.ref, o.state])).toEqual([["a", "filled"], ["b", "sent"]]);
+    expect(v.snap.orders!.map((o) => [o.ref, o.state])).toEqual([["a", "filled"], ["b", "sent"]]);
   });
   it("refuses a gap, a repetition, another epoch and a delta without a snapshot", () => {
     for (const m of [msg(9, "mode", null), msg(7, "mode", null), msg(8, "mode", null, "other")]) {
@@ -51,6 +51,34 @@ describe("fold", () => {
     expect(v.snap.bars.AAPL!.map((b) => b.close)).toEqual(["1", "3"]);
     for (let i = 2; i < LIMITS.bars + 50; i++) put(bar(i, "9"));
     expect(v.snap.bars.AAPL).toHaveLength(LIMITS.bars);
+  });
+  it("takes lists that became known, history and the read-only mark", () => {
+    const bar = (i: number): Bar => ({
+      start: new Date(Date.parse(at) + i * 60000).toISOString(), open: "1", high: "1", low: "1", close: "1", volume: "1", trades: 1,
+    });
+    let v: View = { ...start(), snap: { ...empty, orders: null, fills: null, bars: { IBM: [bar(0)], AAPL: [bar(2)] } } };
+    const tell = (type: string, data: unknown) => (v = fold(v, msg(v.seq + 1, type, data))!);
+    tell("orders", []);
+    tell("fills", []);
+    tell("positions", []);
+    tell("read_only", true);
+    tell("bars", { width: 1, bars: { AAPL: [bar(1), bar(2)] } });
+    expect(v.snap).toEqual({
+      ...empty, orders: [], fills: [], positions: [], read_only: true, bar_width: 1, bars: { IBM: [bar(0)], AAPL: [bar(1), bar(2)] },
+    });
+  });
+  it("puts late orders in their place and drops what is older than all in a full list", () => {
+    const made = (ref: string, s: number): Order => ({ ...order(ref, "filled"), created: new Date(Date.parse(at) + s * 1000).toISOString() });
+    let v: View = { ...start(), snap: { ...empty, orders: null } };
+    const tell = (o: Order) => (v = fold(v, msg(v.seq + 1, "order", o))!);
+    tell(made("c", 3));
+    tell(made("a", 1));
+    tell(made("b", 2));
+    expect(v.snap.orders!.map((o) => o.ref)).toEqual(["a", "b", "c"]);
+    for (let i = 0; i < LIMITS.orders; i++) tell(made(`n${i}`, 10 + i));
+    tell(made("old", 0));
+    expect(v.snap.orders!.length).toBe(LIMITS.orders);
+    expect(v.snap.orders![0]!.ref).toBe("n0");
   });
   it("does not change what it was given", () => {
     const v = start();

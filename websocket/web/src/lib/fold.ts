@@ -5,7 +5,7 @@ import type {
 } from "./types";
 
 /** The same bounds as the feed's own lists: the newest stay. */
-export const LIMITS = { orders: 200, fills: 500, events: 200, bars: 500, equity: 1000 };
+export const LIMITS = { orders: 200, fills: 500, events: 200, bars: 500, equity: 1000, positions: 200, strategies: 200 };
 
 export interface View {
   epoch: string;
@@ -36,23 +36,36 @@ function apply(s: Snapshot, m: Message): Snapshot {
       return { ...s, link: m.data as Link };
     case "mode":
       return { ...s, mode: m.data as Snapshot["mode"] };
+    case "read_only":
+      return { ...s, read_only: m.data as boolean };
     case "quote": {
       const q = m.data as Quote;
       return { ...s, quotes: { ...s.quotes, [q.symbol]: q } };
     }
     case "bar": {
       const b = m.data as { symbol: string; width: number; bar: Bar };
-      const bars = putBar(s.bars[b.symbol] ?? [], b.bar);
+      const bars = put(s.bars[b.symbol] ?? [], b.bar, sameStart, LIMITS.bars, (x) => x.start);
       return { ...s, bar_width: b.width, bars: { ...s.bars, [b.symbol]: bars } };
     }
+    case "bars": {
+      // all bars of some symbols: history
+      const b = m.data as { width: number; bars: Record<string, Bar[]> };
+      return { ...s, bar_width: b.width, bars: { ...s.bars, ...b.bars } };
+    }
+    case "orders":
+      return { ...s, orders: m.data as Snapshot["orders"] };
     case "order":
-      return { ...s, orders: put(s.orders, m.data as Order, sameOrder, LIMITS.orders) };
+      return { ...s, orders: put(s.orders ?? [], m.data as Order, sameOrder, LIMITS.orders, (o) => o.created) };
+    case "fills":
+      return { ...s, fills: m.data as Snapshot["fills"] };
     case "fill":
-      return { ...s, fills: put(s.fills, m.data as Fill, (a, b) => a.exec_id === b.exec_id, LIMITS.fills) };
+      return { ...s, fills: put(s.fills ?? [], m.data as Fill, (a, b) => a.exec_id === b.exec_id, LIMITS.fills, (f) => f.at) };
+    case "positions":
+      return { ...s, positions: m.data as Snapshot["positions"] };
     case "position":
       return {
         ...s,
-        positions: put(s.positions ?? [], m.data as Position, (a, b) => a.symbol === b.symbol && a.account === b.account, LIMITS.orders),
+        positions: put(s.positions ?? [], m.data as Position, (a, b) => a.symbol === b.symbol && a.account === b.account, LIMITS.positions),
       };
     case "account": {
       const account = m.data as Account;
@@ -63,7 +76,7 @@ function apply(s: Snapshot, m: Message): Snapshot {
     case "strategy":
       return {
         ...s,
-        strategies: put(s.strategies, m.data as Strategy, (a, b) => a.name === b.name && a.symbol === b.symbol, LIMITS.orders),
+        strategies: put(s.strategies, m.data as Strategy, (a, b) => a.name === b.name && a.symbol === b.symbol, LIMITS.strategies),
       };
     case "data": {
       const d = m.data as DataState;
@@ -83,22 +96,27 @@ function sameOrder(a: Order, b: Order): boolean {
   return a.perm_id === b.perm_id && a.order_id === b.order_id && a.client_id === b.client_id;
 }
 
-function put<T>(list: T[], v: T, same: (a: T, b: T) => boolean, most: number): T[] {
+const sameStart = (a: Bar, b: Bar): boolean => Date.parse(a.start) === Date.parse(b.start);
+
+/**
+ * Replaces the newest element that is the same as v, or else adds v behind the
+ * last that is not later; without a time all are equally late. Beyond most the
+ * oldest goes. The feed does the same with its own lists.
+ */
+function put<T>(list: T[], v: T, same: (a: T, b: T) => boolean, most: number, at?: (x: T) => string): T[] {
   const i = list.findLastIndex((x) => same(x, v));
   if (i >= 0) return list.with(i, v);
-  return [...list, v].slice(-most);
-}
-
-function putBar(list: Bar[], b: Bar): Bar[] {
-  const t = Date.parse(b.start);
-  const i = list.findLastIndex((x) => Date.parse(x.start) <= t);
-  if (i >= 0 && Date.parse(list[i]!.start) === t) return list.with(i, b);
-  return [...list.slice(0, i + 1), b, ...list.slice(i + 1)].slice(-LIMITS.bars);
+  let where = list.length;
+  if (at) {
+    const t = Date.parse(at(v));
+    while (where > 0 && Date.parse(at(list[where - 1]!)) > t) where--;
+  }
+  return list.toSpliced(where, 0, v).slice(-most);
 }
 
 function putEquity(list: Snapshot["equity"], a: Account): Snapshot["equity"] {
   const p = a.portfolio;
   if (!p?.equity || p.market.startsWith("0001")) return list;
   const at = new Date(Math.floor(Date.parse(p.market) / 60000) * 60000).toISOString();
-  return put(list, { at, equity: p.equity }, (x, y) => Date.parse(x.at) === Date.parse(y.at), LIMITS.equity);
+  return put(list, { at, equity: p.equity }, (x, y) => Date.parse(x.at) === Date.parse(y.at), LIMITS.equity, (x) => x.at);
 }

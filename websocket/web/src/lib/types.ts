@@ -164,8 +164,8 @@ export interface Snapshot {
   bars: Record<string, Bar[]>;
   bar_width: number;
   positions: Position[] | null;
-  orders: Order[];
-  fills: Fill[];
+  orders: Order[] | null;
+  fills: Fill[] | null;
   account: Account;
   risk: { allowed: number; refused: number; last: Decided | null };
   strategies: Strategy[];
