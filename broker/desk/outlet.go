@@ -39,8 +39,6 @@ func tell[T any](b busOutlet, t event.Topic[T], data T, parts ...string) {
 }
 
 func (b busOutlet) ticks(v event.Ticks)           { tell(b, event.Tick, v, string(v.Symbol)) }
-func (b busOutlet) order(v order.Order)           { tell(b, event.Order, v) }
-func (b busOutlet) fill(v order.Fill)             { tell(b, event.Fill, v) }
 func (b busOutlet) position(v order.Position)     { tell(b, event.Position, v) }
 func (b busOutlet) account(v event.AccountValues) { tell(b, event.Account, v) }
 func (b busOutlet) decision(v event.Decided)      { tell(b, event.Decision, v) }
@@ -48,6 +46,22 @@ func (b busOutlet) data(v event.DataState)        { tell(b, event.Data, v) }
 func (b busOutlet) mode(v event.ModeChange)       { tell(b, event.Mode, v) }
 func (b busOutlet) notice(v event.NoticeText)     { tell(b, event.Notice, v) }
 func (b busOutlet) progress(v event.Counts)       { tell(b, event.Progress, v) }
+
+// order publishes and logs: the log tells the life of every order.
+func (b busOutlet) order(v order.Order) {
+	tell(b, event.Order, v)
+	b.log.Info("order", "ref", v.Ref, "order_id", v.OrderID, "symbol", string(v.Symbol), "side", string(v.Side),
+		"qty", v.Qty.String(), "type", string(v.Type), "state", v.State.String(), "filled", v.Filled.String(), "note", v.Note)
+}
+
+// fill publishes, and logs an execution when it is complete with its cost.
+func (b busOutlet) fill(v order.Fill) {
+	tell(b, event.Fill, v)
+	if v.Commission != nil {
+		b.log.Info("fill", "ref", v.Ref, "exec_id", v.ExecID, "symbol", string(v.Symbol), "side", string(v.Side),
+			"qty", v.Qty.String(), "price", v.Price.String(), "commission", v.Commission.String(), "market_time", v.At)
+	}
+}
 
 // answer begins to answer the desk's requests on the bus.
 func (d *Desk) answer(conn *bus.Conn) error {

@@ -37,7 +37,7 @@ func Kind() strategy.Kind {
 		Params: []strategy.Param{
 			{Name: "fast", Doc: "length of the fast average", Unit: "bars", Default: "10", Min: "1", Max: "1000", Whole: true},
 			{Name: "slow", Doc: "length of the slow average", Unit: "bars", Default: "20", Min: "2", Max: "2000", Whole: true},
-			{Name: "fraction", Doc: "of equity for one entry", Default: "0.05", Min: "0.0001", Max: "1"},
+			{Name: "fraction", Doc: "of equity for one entry", Default: "0.02", Min: "0.0001", Max: "1"},
 			{Name: "max_notional", Doc: "largest entry", Unit: "USD", Default: "45000", Min: "1", Max: "1000000000"},
 			{
 				Name: "flat_at_close", Doc: "before the regular session's end to exit and to enter no more; 0 holds on",

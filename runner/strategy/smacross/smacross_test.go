@@ -54,7 +54,7 @@ func (b *bench) fill() {
 	}
 }
 
-var small = map[string]string{"fast": "2", "slow": "3"}
+var small = map[string]string{"fast": "2", "slow": "3", "fraction": "0.05"}
 
 // Averages of 2 and 3: the crosses are worked out by hand.
 func TestKnownCrosses(t *testing.T) {
