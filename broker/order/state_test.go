@@ -1,0 +1,203 @@
+package order
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+func states() (all []State) {
+	for s := State(0); s < numStates; s++ {
+		all = append(all, s)
+	}
+	return all
+}
+
+func signals() (all []Signal) {
+	for s := Signal(0); s < numSignals; s++ {
+		all = append(all, s)
+	}
+	return all
+}
+
+// reach returns the states that can follow from, itself included.
+func reach(from State) map[State]bool {
+	seen := map[State]bool{from: true}
+	for todo := []State{from}; len(todo) > 0; {
+		s := todo[0]
+		todo = todo[1:]
+		for _, sig := range signals() {
+			if after, ok := s.Next(sig); ok && !seen[after] {
+				seen[after] = true
+				todo = append(todo, after)
+			}
+		}
+	}
+	return seen
+}
+
+func TestEveryLiveOrderCanEnd(t *testing.T) {
+	for _, s := range states() {
+		if s.Final() {
+			continue
+		}
+		r := reach(s)
+		for _, end := range []State{Filled, Cancelled, Rejected} {
+			if !r[end] {
+				t.Errorf("%v cannot become %v", s, end)
+			}
+		}
+	}
+}
+
+func TestEveryStateIsReached(t *testing.T) {
+	r := reach(Intended)
+	for _, s := range states() {
+		if !r[s] {
+			t.Errorf("no way leads to %v", s)
+		}
+	}
+}
+
+func TestNothingLeavesFilledOrDropped(t *testing.T) {
+	for _, s := range []State{Filled, Dropped} {
+		if r := reach(s); len(r) != 1 {
+			t.Errorf("%v leads to %v", s, r)
+		}
+	}
+}
+
+func TestDroppedMeansNeverWritten(t *testing.T) {
+	for _, s := range states() {
+		for _, sig := range signals() {
+			after, ok := s.Next(sig)
+			if ok && after == Dropped && (s != Intended || sig != NotWritten) {
+				t.Errorf("%v on %v is dropped: it may have been written", s, sig)
+			}
+			if ok && after == Sent && s != Sent && (s != Intended || sig != Written) {
+				t.Errorf("%v on %v is sent again", s, sig)
+			}
+			if ok && after == Intended {
+				t.Errorf("%v on %v is only intended again", s, sig)
+			}
+		}
+	}
+}
+
+// TestReportsAreLegalInAnyOrder: what a venue says about an order that was
+// written is legal whenever it comes; only what makes no sense is not.
+func TestReportsAreLegalInAnyOrder(t *testing.T) {
+	reports := []Signal{Acked, WorkingNow, Executed, FilledUp, CancelSent, CancelFail, CancelDone, Refused, HeldBack, Silent}
+	for _, s := range states() {
+		if s == Intended || s == Dropped {
+			continue
+		}
+		for _, sig := range reports {
+			if _, ok := s.Next(sig); !ok && !(s == Filled && sig == Refused) { // a fill cannot be refused
+				t.Errorf("%v does not know %v", s, sig)
+			}
+		}
+		for _, sig := range []Signal{Written, NotWritten} {
+			if after, ok := s.Next(sig); ok {
+				t.Errorf("%v, which was written, takes %v and becomes %v", s, sig, after)
+			}
+		}
+	}
+}
+
+func TestReportsOfTheSamePartyRepeat(t *testing.T) {
+	for _, s := range states() {
+		for _, sig := range signals() {
+			once, ok := s.Next(sig)
+			if !ok || sig == Written || sig == NotWritten {
+				continue
+			}
+			if twice, ok := once.Next(sig); (!ok || twice != once) && !(s == Cancelling && sig == CancelFail) {
+				t.Errorf("%v on %v is %v, and told twice %v, %v", s, sig, once, twice, ok)
+			}
+		}
+	}
+}
+
+func TestSurprisingSteps(t *testing.T) {
+	for _, tt := range []struct {
+		from State
+		sigs []Signal
+		want State
+	}{
+		{Intended, []Signal{Written, Acked, WorkingNow, Executed, FilledUp}, Filled},
+		{Intended, []Signal{Written, FilledUp, WorkingNow, Acked}, Filled}, // reports overtaken by the fill
+		{Intended, []Signal{Silent}, Unknown},                              // died between intent and write
+		{Intended, []Signal{NotWritten}, Dropped},
+		{Working, []Signal{CancelSent, Executed, FilledUp}, Filled},   // the fill won
+		{Working, []Signal{CancelSent, CancelDone, FilledUp}, Filled}, // cancelled → filled happens
+		{Working, []Signal{CancelSent, CancelDone, Executed}, Cancelled},
+		{Working, []Signal{CancelSent, CancelFail, WorkingNow}, Working},
+		{Working, []Signal{Refused, WorkingNow}, Working}, // 201 for a modification
+		{Working, []Signal{Silent, WorkingNow}, Working},  // the broker knows it after all
+		{Sent, []Signal{Silent, CancelDone}, Cancelled},
+		{Sent, []Signal{Refused, HeldBack}, Rejected}, // status Inactive follows error 201
+		{Filled, []Signal{CancelDone}, Filled},        // a status overtaken by the fill
+	} {
+		s := tt.from
+		for _, sig := range tt.sigs {
+			after, ok := s.Next(sig)
+			if !ok {
+				t.Errorf("%v: %v is not legal in %v", tt.sigs, sig, s)
+			}
+			s = after
+		}
+		if s != tt.want {
+			t.Errorf("%v after %v is %v, want %v", tt.from, tt.sigs, s, tt.want)
+		}
+	}
+}
+
+func TestIllegalStepChangesNothing(t *testing.T) {
+	for _, s := range states() {
+		for _, sig := range append(signals(), numSignals, 255) {
+			if after, ok := s.Next(sig); !ok && after != s {
+				t.Errorf("%v on %v is not legal and gives %v", s, sig, after)
+			}
+		}
+	}
+	if after, ok := State(200).Next(Acked); ok || after != 200 {
+		t.Errorf("a state that does not exist became %v", after)
+	}
+}
+
+func TestLiveAndFinal(t *testing.T) {
+	for _, s := range states() {
+		live, final := s.Live(), s.Final()
+		if live && final || !live && !final && s != Intended {
+			t.Errorf("%v: live %v, final %v", s, live, final)
+		}
+	}
+	if !Unknown.Live() {
+		t.Error("an order of unknown outcome may fill: it is live")
+	}
+	if State(200).Final() {
+		t.Error("a state that does not exist is final")
+	}
+}
+
+func TestStateNames(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range states() {
+		b, err := json.Marshal(s)
+		var back State
+		if err2 := json.Unmarshal(b, &back); err != nil || err2 != nil || back != s || seen[string(b)] || string(b) == `""` {
+			t.Errorf("%v is written %s and read %v: %v, %v", s, b, back, err, err2)
+		}
+		seen[string(b)] = true
+	}
+	for _, sig := range signals() {
+		if seen[sig.String()] || sig.String() == "" {
+			t.Errorf("signal %d is called %q", sig, sig)
+		}
+		seen[sig.String()] = true
+	}
+	var s State
+	if err := s.UnmarshalText([]byte("odd")); err == nil {
+		t.Error("an unknown name was read")
+	}
+}
