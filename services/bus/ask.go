@@ -51,7 +51,7 @@ func Reply[Q, A any](c *Conn, q event.Query[Q, A], fn func(ctx context.Context, 
 			s.send(m.Reply, body)
 			return
 		}
-		body, err := json.Marshal(fn(ctx, question.Data))
+		body, err := event.AppendJSON(nil, fn(ctx, question.Data))
 		if err != nil {
 			s.undecodable(m, err)
 			return
@@ -81,7 +81,7 @@ func Ask[Q, A any](ctx context.Context, c *Conn, q event.Query[Q, A], question Q
 	if _, ok := ctx.Deadline(); !ok {
 		return fail(ErrNoDeadline)
 	}
-	body, err := json.Marshal(question)
+	body, err := event.AppendJSON(nil, question)
 	if err != nil {
 		return fail(err)
 	}

@@ -53,7 +53,7 @@ func (c *Conn) Undecodable() uint64 { return c.bad.Load() }
 // Publish sends data on a topic. Parts follow the topic's name in the subject,
 // such as a tick's symbol. It returns when the server has read the message.
 func Publish[T any](c *Conn, t event.Topic[T], data T, parts ...string) error {
-	body, err := json.Marshal(data)
+	body, err := event.AppendJSON(nil, data)
 	if err != nil {
 		return fmt.Errorf("bus: publish %s: %w", t.Name, err)
 	}
@@ -85,6 +85,11 @@ func (c *Conn) envelope(seq uint64, data []byte) []byte {
 // Decode reads a payload.
 func Decode[T any](raw []byte) (event.Message[T], error) {
 	var m event.Message[T]
+	if pub, seq, at, data, ok := event.ParseHead(raw); ok && event.ParseJSON(data, &m.Data) == nil {
+		m.Pub, m.Seq, m.At = string(pub), seq, at
+		return m, nil
+	}
+	m = event.Message[T]{} // the short way may have come half way
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return event.Message[T]{}, fmt.Errorf("bus: payload %.80q: %w", raw, err)
 	}

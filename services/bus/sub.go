@@ -89,17 +89,27 @@ func SubscribeAll(c *Conn, prefix string, p Policy, fn func(topic string, raw []
 		if m.Reply != "" { // a question
 			return
 		}
-		var head struct {
-			Pub string `json:"pub"`
-			Seq uint64 `json:"seq"`
-		}
-		if err := json.Unmarshal(m.Data, &head); err != nil {
+		pub, seq, err := headOf(m.Data)
+		if err != nil {
 			s.undecodable(m, err)
 			return
 		}
-		s.check(m.Subject, head.Pub, head.Seq)
+		s.check(m.Subject, pub, seq)
 		fn(event.TopicOf(c.server.instance, m.Subject), m.Data)
 	})
+}
+
+// headOf returns who published a payload, and its number.
+func headOf(raw []byte) (pub string, seq uint64, err error) {
+	if pub, seq, _, _, ok := event.ParseHead(raw); ok {
+		return string(pub), seq, nil
+	}
+	var head struct {
+		Pub string `json:"pub"`
+		Seq uint64 `json:"seq"`
+	}
+	err = json.Unmarshal(raw, &head)
+	return head.Pub, head.Seq, err
 }
 
 func (c *Conn) subscribe(subject string, p Policy, fn func(*Sub, *nats.Msg)) (*Sub, error) {
@@ -153,6 +163,10 @@ func (s *Sub) Stop(ctx context.Context) error {
 	s.conn.mu.Unlock()
 	if s.nats.IsValid() {
 		_ = s.nats.Unsubscribe() // fails only when it is gone already
+		// Until the server knows, it would hand questions to nobody.
+		told, cancel := context.WithTimeout(ctx, callWait)
+		_ = s.conn.sub.FlushWithContext(told) // the wait below says what is wrong
+		cancel()
 	}
 	if s.release != nil {
 		s.release()
