@@ -422,7 +422,7 @@ func TestConfigTellsAllFaults(t *testing.T) {
 func TestCrossTraffic(t *testing.T) {
 	s := start(t)
 	a, b := connect(t, s, "a"), connect(t, s, "b")
-	const n = 5000
+	const n = 1000
 	big := event.NoticeText{Text: strings.Repeat("x", 2000)}
 	done := make(chan string, 4)
 	for _, c := range []*Conn{a, b} {

@@ -1,0 +1,106 @@
+package event_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+func someTime() *rapid.Generator[time.Time] {
+	return rapid.Custom(func(t *rapid.T) time.Time {
+		zone := time.UTC
+		if rapid.Bool().Draw(t, "zoned") {
+			zone = time.FixedZone("", rapid.IntRange(-26, 26).Draw(t, "hours")*3600+rapid.SampledFrom([]int{0, 1800, 7}).Draw(t, "odd"))
+		}
+		return time.Unix(rapid.Int64Range(-1<<36, 1<<39).Draw(t, "s"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).In(zone)
+	})
+}
+
+func someText() *rapid.Generator[string] {
+	return rapid.OneOf(rapid.StringMatching(`[A-Za-z0-9 ._:-]{0,12}`), rapid.String(), rapid.SampledFrom([]string{"", `"`, `\`, "<&>", "\u2028", "\x7f", "ü"}))
+}
+
+func somePrice(t *rapid.T) *market.Price {
+	if rapid.Bool().Draw(t, "unknown") {
+		return nil
+	}
+	return market.MustPrice(rapid.StringMatching(`-?[0-9]{1,9}\.[0-9]{1,8}`).Draw(t, "price")).Ptr()
+}
+
+// TestByHandIsTheSame holds the encoders written by hand against encoding/json.
+func TestByHandIsTheSame(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ticks := event.Ticks{Symbol: market.Symbol(someText().Draw(t, "symbol")), Frames: rapid.Uint64().Draw(t, "frames")}
+		if n := rapid.IntRange(-1, 3).Draw(t, "n"); n >= 0 {
+			ticks.Ticks = make([]event.TickData, n)
+		}
+		for i := range ticks.Ticks {
+			d := event.TickData{Kind: someText().Draw(t, "kind"), Price: somePrice(t), At: someTime().Draw(t, "at"), Delayed: rapid.Bool().Draw(t, "delayed")}
+			if rapid.Bool().Draw(t, "sized") {
+				d.Size = market.Shares(rapid.Int64Range(-5, 1e6).Draw(t, "size")).Ptr()
+			}
+			ticks.Ticks[i] = d
+		}
+		same(t, ticks, func() any { return new(event.Ticks) })
+		text := func(name string) string { return someText().Draw(t, name) }
+		same(t, order.Intent{
+			ID: text("id"), Action: order.Action(text("action")), Strategy: text("strategy"), Symbol: market.Symbol(text("symbol")),
+			Side: order.Side(text("side")), Type: order.Type(text("type")), TIF: order.TIF(text("tif")), Qty: market.Shares(rapid.Int64Range(-5, 1e6).Draw(t, "qty")),
+			Limit: somePrice(t), Target: text("target"), Reason: text("reason"), At: someTime().Draw(t, "at"),
+		}, func() any { return new(order.Intent) })
+	})
+}
+
+func same(t *rapid.T, v any, fresh func() any) {
+	want, err := json.Marshal(v)
+	got, err2 := event.AppendJSON([]byte("before"), v)
+	if (err == nil) != (err2 == nil) || err == nil && string(got) != "before"+string(want) {
+		t.Fatalf("by hand\n%s %v\nencoding/json\n%s %v", got, err2, want, err)
+	}
+	if err == nil {
+		agree(t, want, fresh)
+	}
+}
+
+// agree wants ParseJSON to read what encoding/json reads, and to refuse what
+// that refuses.
+func agree(t interface{ Fatalf(string, ...any) }, b []byte, fresh func() any) {
+	hand, std := fresh(), fresh()
+	err, err2 := event.ParseJSON(b, hand), json.Unmarshal(b, std)
+	if (err == nil) != (err2 == nil) {
+		t.Fatalf("%q: by hand %v, encoding/json %v", b, err, err2)
+	}
+	if err != nil {
+		return
+	}
+	x, _ := json.Marshal(hand)
+	y, _ := json.Marshal(std)
+	if !bytes.Equal(x, y) {
+		t.Fatalf("%s was read as\n%s and by encoding/json as\n%s", b, x, y)
+	}
+}
+
+func FuzzByHand(f *testing.F) {
+	for _, v := range []any{intent, event.Ticks{Symbol: "A", Ticks: []event.TickData{{Kind: "bid"}}}} {
+		b, _ := event.AppendJSON(nil, v)
+		f.Add(b)
+	}
+	f.Add([]byte(`{"symbol":"A","ticks":[{"kind":"bid","price":null,"size":null,"at":"2026-04-02T14:29:59Z"},],"frames":01}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		agree(t, b, func() any { return new(event.Ticks) })
+		agree(t, b, func() any { return new(order.Intent) })
+		if pub, seq, at, data, ok := event.ParseHead(b); ok {
+			var m event.Message[json.RawMessage]
+			if json.Valid(data) && (json.Unmarshal(b, &m) != nil || m.Pub != string(pub) || m.Seq != seq || !m.At.Equal(at) || !bytes.Equal(m.Data, bytes.TrimSpace(data))) {
+				t.Fatalf("%s: %q %d %v %s, and by encoding/json %+v", b, pub, seq, at, data, m)
+			}
+		}
+	})
+}
