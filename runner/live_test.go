@@ -76,6 +76,19 @@ func (x *rig) want(what string, got, want any) {
 	}
 }
 
+// At 240 times real time a bar lasts a quarter of a second: trades that take
+// longer than 2 s / 240 to arrive still belong to it.
+func TestFastBarsWaitForTheirTrades(t *testing.T) {
+	live(t, (&script{}).kind(), func(v *venue, _ *gatekeeper) { v.speed = 240 }, func(x *rig) {
+		x.trade(1*time.Second, "100")
+		x.sleep(time.Second) // four minutes of market time
+		x.trade(59*time.Second, "101")
+		x.want("nothing closed", x.out.closes(), []string(nil))
+		x.sleep(3 * time.Second)
+		x.want("closed by the clock", x.out.closes(), []string{"13:30 101"})
+	})
+}
+
 func TestLiveBars(t *testing.T) {
 	live(t, (&script{}).kind(), nil, func(x *rig) {
 		x.trade(1*time.Second, "100")

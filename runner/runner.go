@@ -45,6 +45,7 @@ type Runner struct {
 	hosts   []*host    // in the order of the configuration
 	book    *portfolio.Book
 	clock   market.Clock    // live market time
+	speed   float64         // of it; 0 before the first session
 	at      time.Time       // market time in lock-step
 	lost    <-chan struct{} // closed when the session is; nil before the first
 	changed bool            // the portfolio is not what the board shows
@@ -232,8 +233,9 @@ func (r *Runner) work(ctx context.Context) error {
 	}
 }
 
-// grace is how long a live bar stays open for trades that are on their way:
-// venues stamp trades in whole seconds.
+// grace is how long, in wall time, a live bar stays open for trades that are
+// on their way: venues stamp trades in whole seconds. Simulated market time
+// that runs faster leaves as much time to arrive.
 const grace = 2 * time.Second
 
 // beat does what only time does: it closes bars without a later tick, and
@@ -255,7 +257,7 @@ func (r *Runner) beat(ctx context.Context) {
 	now := r.now()
 	for _, h := range r.hosts {
 		if !now.IsZero() {
-			h.advance(now.Add(-grace))
+			h.advance(now.Add(-time.Duration(float64(grace) * r.speed)))
 		}
 		if h.cut.open && h.cut.forming != h.shown {
 			h.shown = h.cut.forming

@@ -45,6 +45,7 @@ func (r *Runner) open(ctx context.Context, lost <-chan struct{}) error {
 		r.at = desk.Market
 	}
 	wall := time.Now()
+	r.speed = speed
 	r.clock = market.NewClock(desk.Market, wall, speed).Advance(r.clock.Now(wall), wall)
 	r.fold0(desk)
 	for _, h := range r.hosts {
