@@ -207,6 +207,11 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 	if b.rule == "" {
 		b = d.stale(v, in)
 	}
+	if b.rule == "" && ctx.Err() != nil {
+		// A disk that stood still took the time. Whoever asked has gone, and
+		// the market that the gate saw is not this one any more.
+		b = bar{"deadline", "storing the intent took longer than order_deadline, so it was not sent; look at the disk, and ask with a new id"}
+	}
 	sig := order.NotWritten
 	if b.rule != "" {
 		reply.Result, reply.Rule, reply.Reason = event.Refused, b.rule, b.reason

@@ -425,3 +425,22 @@ func BenchmarkTicks(b *testing.B) {
 		d.takeTicks(&buf, read)
 	}
 }
+
+// TestAnOrderIsNotWrittenAfterItsDeadline has the disk stand still: when the
+// commit comes back, the asker has gone and the price is another one.
+func TestAnOrderIsNotWrittenAfterItsDeadline(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.journal.inside = func() { time.Sleep(time.Minute) }
+		reply := r.ask(buy("a"))
+		if reply.Result != event.Refused || reply.Rule != "deadline" || len(r.session.placed) != 0 {
+			t.Errorf("%+v, placed %v", reply, r.session.placed)
+		}
+		if o := r.order("a"); o.State != order.Dropped {
+			t.Errorf("the order is %v", o.State)
+		}
+		r.journal.inside = nil
+		if reply := r.ask(buy("b")); reply.Result != event.Written || reply.OrderID != 152 {
+			t.Errorf("the next one: %+v", reply)
+		}
+	})
+}
