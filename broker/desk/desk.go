@@ -264,9 +264,17 @@ func (d *Desk) stamp() broker.Record { return broker.Record{Wall: time.Now(), Ma
 
 // trouble is what makes the session worth less. Empty is none.
 type trouble struct {
-	mu   sync.Mutex // guards both, and is held while the link is told, for the order
+	mu   sync.Mutex // guards all, and is held while the link is told, for the order
 	down string     // the gateway lost the venue: its words
 	dark string     // no wanted symbol has data: why
+	lost int        // how often the gateway lost the venue
+}
+
+// losses tells how often the gateway lost the venue.
+func (d *Desk) losses() int {
+	d.trouble.mu.Lock()
+	defer d.trouble.mu.Unlock()
+	return d.trouble.lost
 }
 
 // troubled changes the trouble and tells the link.

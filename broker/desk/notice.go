@@ -37,11 +37,11 @@ func (d *Desk) foldNotice(h *held, n broker.Notice) {
 	d.out.notice(text)
 	switch n.Kind {
 	case broker.NoticeLinkDown:
-		d.troubled(func(t *trouble) { t.down = n.Text })
+		d.troubled(func(t *trouble) { t.down, t.lost = n.Text, t.lost+1 })
 	case broker.NoticeLinkUp:
-		h.ask(chore{})
+		h.ask(chore{ends: d.losses()})
 	case broker.NoticeDataLost:
-		h.ask(chore{subscribe: true})
+		h.ask(chore{ends: d.losses(), subscribe: true})
 	case broker.NoticeRequest:
 		if n.Symbol != "" && n.OrderID == 0 {
 			d.blocked(n)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -387,5 +388,26 @@ func TestAccountValuesAreToldWhenTheyChange(t *testing.T) {
 		if got := r.out.values[before:]; len(got) != 1 || len(got[0].Values) != 1 || got[0].Values[0].Value != "2000" {
 			t.Errorf("told %+v", got)
 		}
+	})
+}
+
+// TestTheVenueIsLostAgainWhileCatchingUp has the link flap, as it does at
+// night: the end of the first loss is not the end of the second.
+func TestTheVenueIsLostAgainWhileCatchingUp(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		var hold atomic.Bool
+		hold.Store(true)
+		r.session.between = func(what string) {
+			if what == "positions" && hold.Load() {
+				time.Sleep(2 * time.Second)
+			}
+		}
+		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Code: 1100, Text: "lost"}, broker.Notice{Kind: broker.NoticeLinkUp, Code: 1102})
+		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Code: 1100, Text: "lost again"})
+		time.Sleep(3 * time.Second) // the gateway answers from what it remembers
+		wantCalls(t, r, "degrade lost", "degrade lost again")
+		hold.Store(false)
+		r.send(broker.Notice{Kind: broker.NoticeLinkUp, Code: 1102})
+		wantCalls(t, r, "recover")
 	})
 }

@@ -15,16 +15,19 @@ import (
 // choreRetry is how long a chore that failed waits before it is tried again.
 const choreRetry = 5 * time.Second
 
-// chore is what is to be asked of the session again after the gateway had lost
-// the venue: the recovery, and the subscriptions too when they were lost.
-type chore struct{ subscribe bool }
+// chore is what is to be asked of the session again, as after the gateway had
+// lost the venue: the recovery, and the subscriptions too when they were lost.
+type chore struct {
+	subscribe bool
+	ends      int // the loss of the venue that is over when the chore is done, 0 = none
+}
 
 // ask hands a chore over; one that waits already takes it in. It is called in
 // the turn only.
 func (h *held) ask(c chore) {
 	select {
 	case before := <-h.chores:
-		c.subscribe = c.subscribe || before.subscribe
+		c.subscribe, c.ends = c.subscribe || before.subscribe, max(c.ends, before.ends)
 	default:
 	}
 	h.chores <- c // there is room: nobody else sends
@@ -176,7 +179,11 @@ func (d *Desk) doChore(ctx context.Context, h *held, c chore) {
 	for {
 		err := d.catchUp(ctx, h, c)
 		if err == nil {
-			d.troubled(func(t *trouble) { t.down = "" })
+			d.troubled(func(t *trouble) {
+				if t.lost == c.ends { // it may have been lost again while we asked
+					t.down = ""
+				}
+			})
 			return
 		}
 		if ctx.Err() != nil {
