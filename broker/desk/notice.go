@@ -30,7 +30,7 @@ func (d *Desk) foldNotice(h *held, n broker.Notice) {
 	if n.OrderID != 0 {
 		if e := d.books.byID[orderKey{h.facts.ClientID, n.OrderID}]; e != nil {
 			text.Ref, text.Symbol = e.Ref, e.Symbol
-			d.noticed(e, n)
+			d.noticed(h, e, n)
 		}
 	}
 	d.log.Info("gateway_notice", "kind", n.Kind.String(), "code", n.Code, "text", n.Text, "order", n.OrderID, "symbol", string(n.Symbol))
@@ -51,13 +51,16 @@ func (d *Desk) foldNotice(h *held, n broker.Notice) {
 }
 
 // noticed takes a message about an order.
-func (d *Desk) noticed(e *entry, n broker.Notice) {
+func (d *Desk) noticed(h *held, e *entry, n broker.Notice) {
 	e.sentAt, e.Note = time.Time{}, n.Text
 	switch n.Kind {
 	case broker.NoticeReject:
 		d.step(e, order.Refused)
 	case broker.NoticeNoCancel:
 		d.step(e, order.CancelFail)
+		// The cancel is over; how the order stands, the code does not tell. It
+		// may work, have ended, or never have been there.
+		h.ask(chore{})
 	default:
 		// A cancel's notice too: the status that comes with it is
 		// authoritative.

@@ -411,3 +411,25 @@ func TestTheVenueIsLostAgainWhileCatchingUp(t *testing.T) {
 		wantCalls(t, r, "recover")
 	})
 }
+
+// TestARefusedCancelAsksHowTheOrderStands: "no such order" to the cancel of an
+// order whose outcome is unknown does not make it one that works.
+func TestARefusedCancelAsksHowTheOrderStands(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		for _, id := range []string{"a", "b"} {
+			r.ask(buy(id))
+		}
+		time.Sleep(2 * DefaultConfig().SilenceAfter)
+		if a, b := r.order("a"), r.order("b"); a.State != order.Unknown || b.State != order.Unknown {
+			t.Fatalf("silent orders are %v and %v", a.State, b.State)
+		}
+		r.session.open = []broker.OrderReport{described(152, "b", order.WorkingNow)}
+		for i, id := range []string{"a", "b"} {
+			r.ask(cancelOf("c"+id, id))
+			r.send(broker.Notice{Kind: broker.NoticeNoCancel, Code: 10147, OrderID: 151 + int64(i), Text: "not found"})
+		}
+		if a, b := r.order("a"), r.order("b"); a.State != order.Unknown || b.State != order.Working {
+			t.Errorf("the one that is not there is %v, the one that is listed %v", a.State, b.State)
+		}
+	})
+}
