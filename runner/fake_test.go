@@ -169,6 +169,8 @@ type venue struct {
 	speed     float64
 	bars      []market.Bar
 	barsErr   error
+	asked     map[market.Symbol]bool // for bars
+	late      bool                   // subscriptions arrive with the first question after them
 	fillLive  bool
 	intents   []order.Intent
 	fills     []order.Fill
@@ -179,7 +181,7 @@ type venue struct {
 
 func newVenue() *venue {
 	return &venue{
-		last: map[market.Symbol]market.Price{}, tell: func(any) {},
+		last: map[market.Symbol]market.Price{}, asked: map[market.Symbol]bool{}, tell: func(any) {},
 		desk: event.Desk{
 			Account: "DU1", Positions: []order.Position{}, Market: day,
 			Values:  []broker.AccountValue{{Key: "TotalCashValue", Value: "1000000", Currency: "USD"}},
@@ -200,10 +202,11 @@ func (v *venue) Desk(context.Context) (event.Desk, error) {
 	return d, nil
 }
 
-func (v *venue) History(context.Context, event.HistoryQuery) (event.HistoryReply, error) {
+func (v *venue) History(_ context.Context, q event.HistoryQuery) (event.HistoryReply, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.histories++
+	v.asked[q.Symbol] = true
 	if v.barsErr != nil {
 		return event.HistoryReply{Error: v.barsErr.Error()}, nil
 	}
@@ -264,6 +267,9 @@ func (v *venue) Next(context.Context) (broker.Instant, error) {
 	for _, s := range slices.Sorted(maps.Keys(now.prices)) {
 		text := now.prices[s]
 		v.last[s] = px(text)
+		if v.late && !v.asked[s] {
+			continue
+		}
 		v.counts.Ticks++
 		v.say(trade(s, now.at, text, v.counts.Ticks))
 	}

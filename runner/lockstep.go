@@ -72,6 +72,27 @@ func (r *Runner) lockstep(ctx context.Context) error {
 	}
 }
 
+// arrived returns when the gateway has every subscription. It takes requests
+// in the order in which they were written, so the answer to a question that is
+// written after them tells; what the answer says does not matter. Nobody waits
+// for the first tick of a symbol that is outside its session, and instants that
+// happen before the subscription arrives would be lost, one time more than the
+// other.
+func (r *Runner) arrived(ctx context.Context) error {
+	if r.parts.Pace == nil {
+		return nil
+	}
+	for _, h := range r.hosts {
+		q := event.HistoryQuery{Symbol: h.symbol, Span: r.cfg.BarWidth, Width: r.cfg.BarWidth}
+		_, err := ask(ctx, r.cfg.HistoryTimeout, "whether the data of "+string(h.symbol)+" is on",
+			func(ctx context.Context) (event.HistoryReply, error) { return r.parts.In.History(ctx, q) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sessionErr is nil when the session's end explains err.
 func sessionErr(ctx context.Context, err error) error {
 	if ctx.Err() != nil {

@@ -148,6 +148,20 @@ func TestReplayLedger(t *testing.T) {
 	}
 }
 
+// A strategy without a warm-up sees the first trade, too: no instant happens
+// before the gateway has every subscription.
+func TestReplayWaitsForSubscriptions(t *testing.T) {
+	v, g := newVenue(), newGate()
+	v.tape, v.late = wave(2), true
+	g.open()
+	r, _ := begin(t, v, g, v, everytick.Kind(), two)
+	waitEnded(t, r)
+	end(t, r)
+	if len(v.intents) != 12 {
+		t.Fatalf("%d orders for 6 trades in each of two symbols", len(v.intents))
+	}
+}
+
 // Another run over the same tape has other ids, the same run the same.
 func TestRunIDs(t *testing.T) {
 	ids := func(run string) string {

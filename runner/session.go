@@ -61,6 +61,9 @@ func (r *Runner) open(ctx context.Context, lost <-chan struct{}) error {
 			return err
 		}
 	}
+	if err := r.arrived(ctx); err != nil {
+		return err
+	}
 	r.lost = lost
 	for _, h := range r.hosts {
 		if h.strat.Need() == 0 {
