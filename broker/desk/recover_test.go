@@ -340,7 +340,16 @@ func TestTheGatewayLosesTheVenue(t *testing.T) {
 		time.Sleep(time.Second)
 		wantCalls(t, r) // as long as the truth is not known, it stays degraded
 		r.session.fails("open orders", nil)
+		var watched atomic.Int32
+		r.session.between = func(what string) {
+			if what == "watch" {
+				watched.Add(1)
+			}
+		}
 		time.Sleep(choreRetry)
+		if n := watched.Load(); n != 1 {
+			t.Errorf("the account was watched %d times after its subscription was lost", n)
+		}
 		wantCalls(t, r, "fill", "subscribe AAPL", "recover")
 		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Text: "again"}, broker.Notice{Kind: broker.NoticeLinkUp})
 		wantCalls(t, r, "degrade again", "recover")

@@ -210,6 +210,11 @@ func (d *Desk) catchUp(ctx context.Context, h *held, c chore) error {
 	if !c.subscribe {
 		return nil
 	}
+	if src, ok := h.session.(broker.AccountSource); ok { // the venue forgot this one, too
+		if err := src.WatchAccount(ctx); err != nil {
+			return fmt.Errorf("watch the account: %w", err)
+		}
+	}
 	list, _ := d.floor.standing()
 	for _, s := range list {
 		if err := d.subscribe(ctx, h.session, s.Symbol); err != nil {
