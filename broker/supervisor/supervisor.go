@@ -155,12 +155,12 @@ func (s *Supervisor) AwaitReady(ctx context.Context) (lost <-chan struct{}, err 
 
 // Degrade tells that the session stands and trading may not open new risk, as
 // when no wanted symbol has data. While the rungs are climbed it is kept and
-// takes effect when they are done. Without a session it says nothing.
+// takes effect when they are done. Without a connection it says nothing.
 func (s *Supervisor) Degrade(cause, advice string) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	switch s.Link().State {
-	case broker.Recovering:
+	case broker.Handshaking, broker.Recovering: // a gateway tells bad news between the ids, too
 		s.mu.Lock()
 		s.worse = &trouble{cause, advice}
 		s.mu.Unlock()

@@ -299,6 +299,49 @@ func TestDegradedBeforeReadyNeverOpensTheGate(t *testing.T) {
 	})
 }
 
+// slowFacts are told only when the session's first events are taken.
+type slowFacts struct {
+	*fakeSession
+	taken chan struct{}
+}
+
+func (s slowFacts) Facts() broker.Facts { <-s.taken; return s.fakeSession.Facts() }
+
+// TestDegradedByTheFirstEvents: a gateway that has lost the venue says so at
+// once, and the reader may be faster than the climb.
+func TestDegradedByTheFirstEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil, good)
+		serve, taken := r.parts.Serve, make(chan struct{})
+		r.parts.Adapter = wrapping{r.a, func(s broker.Session) broker.Session { return slowFacts{s.(*fakeSession), taken} }}
+		r.parts.Serve = func(ctx context.Context, s broker.Session) error {
+			r.Degrade("the venue is lost", "wait")
+			close(taken)
+			return serve(ctx, s)
+		}
+		r.Start()
+		synctest.Wait()
+		if s := r.states(); slices.Contains(s, broker.Ready) || s[len(s)-1] != broker.Degraded {
+			t.Errorf("states %v", s)
+		}
+		r.stop(t)
+	})
+}
+
+// wrapping wraps the sessions of an adapter.
+type wrapping struct {
+	*fakeAdapter
+	wrap func(broker.Session) broker.Session
+}
+
+func (w wrapping) Open(ctx context.Context, cfg broker.OpenConfig, on func(broker.Rung)) (broker.Session, error) {
+	s, err := w.fakeAdapter.Open(ctx, cfg, on)
+	if err != nil {
+		return nil, err
+	}
+	return w.wrap(s), nil
+}
+
 func TestReconnectMakesANewSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil, good)
