@@ -332,6 +332,12 @@ func TestANewSessionSubscribesAgain(t *testing.T) {
 
 func TestTheGatewayLosesTheVenue(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
+		var watched atomic.Int32
+		r.session.between = func(what string) {
+			if what == "watch" {
+				watched.Add(1)
+			}
+		}
 		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Code: 1100, Text: "connectivity lost"})
 		wantCalls(t, r, "degrade connectivity lost")
 		r.session.fails("open orders", broker.ErrNoAnswer)
@@ -340,12 +346,6 @@ func TestTheGatewayLosesTheVenue(t *testing.T) {
 		time.Sleep(time.Second)
 		wantCalls(t, r) // as long as the truth is not known, it stays degraded
 		r.session.fails("open orders", nil)
-		var watched atomic.Int32
-		r.session.between = func(what string) {
-			if what == "watch" {
-				watched.Add(1)
-			}
-		}
 		time.Sleep(choreRetry)
 		if n := watched.Load(); n != 1 {
 			t.Errorf("the account was watched %d times after its subscription was lost", n)
