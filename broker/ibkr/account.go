@@ -146,6 +146,9 @@ func (t *executionsTake) take(m wire.Message) (bool, error) {
 	switch m := m.(type) {
 	case wire.ExecDetails:
 		f, err := fill(m)
+		if errors.Is(err, errNotStock) {
+			return false, nil // route tells of it
+		}
 		if err != nil {
 			return false, err
 		}

@@ -32,6 +32,32 @@ func (s *Session) dispatch(payload []byte) {
 	}
 	if err != nil {
 		s.undecoded(payload, err)
+		if !errors.Is(err, errNotStock) {
+			s.spoil(id, err)
+		}
+	}
+}
+
+// spoil fails the questions whose answers a frame that could not be read may
+// belong to: a list with a hole would read as "not held" or "not executed". An
+// open order is not among them. Ours are simple ones, which decode; what does
+// not is somebody else's.
+func (s *Session) spoil(id int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, r := range s.requests {
+		position := id == wire.IDPosition && key == turnKey(turnPositions)
+		execution := id == wire.IDExecDetails && r.name == "reqExecutions"
+		if r.over || !position && !execution {
+			continue
+		}
+		if r.left != nil {
+			r.left() // the rest is still to come
+		}
+		s.answerLater(key, r, &broker.Error{
+			Op: r.name, Kind: broker.ErrRequest, Err: fmt.Errorf("a part of the answer could not be read: %w", err),
+			Advice: "ask again; if it stays, report it with the session's recording",
+		})
 	}
 }
 

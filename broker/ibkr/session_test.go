@@ -1,6 +1,7 @@
 package ibkr
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -314,6 +315,55 @@ func TestWhatIsNoStockIsLeftOut(t *testing.T) {
 		}
 		if ps, err = s.Positions(t.Context()); ps != nil || !errors.Is(err, broker.ErrRequest) {
 			t.Errorf("positions with a hole: %+v, %v", ps, err)
+		}
+	})
+}
+
+// An option that was traded with the same client id, by hand or by another
+// program, must not keep the day's executions of stocks from being told.
+func TestExecutionsOfWhatIsNoStockAreLeftOut(t *testing.T) {
+	live(t, func(p *peer) {
+		id := p.next().(wire.ReqExecutions).ReqID
+		option := execution(id, "option")
+		option.Contract.SecType = "OPT"
+		p.send(option, execution(id, "stock"), wire.ExecDetailsEnd{ReqID: id})
+	}, func(t *testing.T, s *Session) {
+		fills, _, err := s.Executions(t.Context())
+		if err != nil || len(fills) != 1 || fills[0].Fill.ExecID != "stock" {
+			t.Errorf("%+v, %v", fills, err)
+		}
+		if n, ok := events(t, s, 1)[0].(broker.Notice); !ok || !strings.Contains(n.Text, "not a stock") {
+			t.Errorf("nobody is told: %+v", n)
+		}
+	})
+}
+
+// A frame that cannot be read leaves a hole in the list that it is of: the
+// position would read as flat, the execution as never made.
+func TestAListWithAFrameThatCannotBeReadIsNoAnswer(t *testing.T) {
+	garble := func(b []byte) []byte { return bytes.Replace(b, []byte("77777"), []byte("7?777"), 1) }
+	live(t, func(p *peer) {
+		p.next()
+		held := wire.Position{Account: paper, Contract: wire.ContractOf(market.USStock("AAPL")), Position: market.Shares(77777)}
+		p.raw(garble(p.frames(held)))
+		p.send(wire.PositionEnd{})
+		id := p.next().(wire.ReqExecutions).ReqID
+		done := execution(id, "a")
+		done.Shares = market.Shares(77777)
+		p.raw(garble(p.frames(done)))
+		p.send(wire.ExecDetailsEnd{ReqID: id})
+		p.next() // the end of the garbled list ends no other
+		held.Position = market.Shares(5)
+		p.send(held, wire.PositionEnd{})
+	}, func(t *testing.T, s *Session) {
+		if ps, err := s.Positions(t.Context()); ps != nil || !errors.Is(err, broker.ErrRequest) {
+			t.Errorf("positions %+v, %v", ps, err)
+		}
+		if fills, _, err := s.Executions(t.Context()); fills != nil || !errors.Is(err, broker.ErrRequest) {
+			t.Errorf("executions %+v, %v", fills, err)
+		}
+		if ps, err := s.Positions(t.Context()); err != nil || len(ps) != 1 {
+			t.Errorf("asked again: %+v, %v", ps, err)
 		}
 	})
 }
