@@ -32,6 +32,7 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/sim"
 	"robotrader/configs"
+	"robotrader/services/telemetry"
 )
 
 // The exit codes.
@@ -175,11 +176,7 @@ func logger(cfg configs.Log, w io.Writer) *slog.Logger {
 	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
 		panic(err) // validated
 	}
-	opts := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return telemetry.NewLogger(w, cfg.Format, level)
 }
 
 func greet(out io.Writer, cfg configs.Config, addr string) {
