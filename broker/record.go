@@ -65,8 +65,8 @@ type Books struct {
 	// Orders are all orders whose last recorded state is not final, and the
 	// newest of the ended ones; by order of their first record.
 	Orders []order.Order
-	// Fills are the newest executions, oldest first, with the commission where
-	// it is known.
+	// Fills are the newest executions and all of Orders, oldest first, with the
+	// commission where it is known.
 	Fills []order.Fill
 	// Sent are the newest places that were allowed, oldest first: market time
 	// and notional are what the gate's rates look back upon.

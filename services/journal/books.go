@@ -63,7 +63,8 @@ func (j *Journal) HighWater(ctx context.Context, account string, clientID int) (
 }
 
 // Load returns what is needed to go on after a restart: every order that has
-// not ended, and at most limit ended ones, fills and sent orders, the newest.
+// not ended, and at most limit ended ones, fills and sent orders, the newest;
+// besides, every fill of these orders.
 // An empty account means all accounts. It tells what is written; after
 // [Journal.Sync] that is all.
 func (j *Journal) Load(ctx context.Context, account string, limit int) (b broker.Books, err error) {
@@ -158,13 +159,23 @@ func parseAmount(s sql.NullString) (*market.Money, error) {
 	return &m, nil
 }
 
-// loadFills returns the newest executions, oldest first; a limit below 0 means
-// all.
+// lookBack is how many executions a restart looks through for those of the
+// orders that it loads: more than a venue tells again of one day.
+const lookBack = 16384
+
+// loadFills returns the newest executions, and with them all of the orders that
+// loadOrders returns, oldest first; a limit below 0 means all. A venue tells the
+// day's executions again: one of an order that is known, and not known itself,
+// would be counted into the order a second time.
 func loadFills(ctx context.Context, q querier, account string, limit int) ([]order.Fill, error) {
-	fills, err := collect(ctx, q, scanFill, "SELECT "+fillColumns+
-		" WHERE ?1 = '' OR x.account = ?1 ORDER BY x.seq DESC LIMIT ?2", account, limit)
-	slices.Reverse(fills)
-	return fills, err
+	return collect(ctx, q, scanFill, "SELECT "+fillColumns+` WHERE x.seq IN (
+			SELECT seq FROM (SELECT seq FROM executions WHERE ?1 = '' OR account = ?1 ORDER BY seq DESC LIMIT ?2)
+			UNION SELECT e.seq FROM executions e
+				WHERE e.seq > (SELECT max(seq) FROM executions) - ?3 AND (?1 = '' OR e.account = ?1) AND EXISTS (
+					SELECT 1 FROM orders o
+					WHERE o.account = e.account AND o.client_id = e.client_id AND o.order_id = e.order_id AND (o.final = 0 OR o.seq IN (
+						SELECT seq FROM orders WHERE final = 1 AND (?1 = '' OR account = ?1) ORDER BY seq DESC LIMIT ?2))))
+		ORDER BY x.seq`, account, limit, lookBack)
 }
 
 func (j *Journal) loadSent(account string, limit int) ([]broker.SentRecord, error) {
