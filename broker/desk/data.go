@@ -15,8 +15,14 @@ import (
 // maxQuestions bounds the questions for bars that are under way at once.
 const maxQuestions = 4
 
+// lookForData is how often the venue is asked again while no wanted symbol has
+// data. Wall time.
+const lookForData = time.Minute
+
 // stepData subscribes to every wanted symbol and waits until it is clear how
-// each stands. It passes when one of them has data or is outside its session.
+// each stands. When none of them has data or is outside its session, the
+// session stands all the same, degraded: orders that work can be cancelled and
+// positions closed, which a link that is made anew for ever could not do.
 func (d *Desk) stepData(ctx context.Context, s broker.Session) (string, error) {
 	list, _ := d.floor.standing()
 	if len(list) == 0 {
@@ -31,12 +37,12 @@ func (d *Desk) stepData(ctx context.Context, s broker.Session) (string, error) {
 	for {
 		list, changed := d.floor.standing()
 		if !waits(list) {
-			return verdict(list)
+			return d.judged(list), nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), context.Canceled) {
+			if errors.Is(ctx.Err(), context.Canceled) {
 				return "", ctx.Err() // the session ended, or we stop
 			}
 			for _, st := range list {
@@ -45,8 +51,48 @@ func (d *Desk) stepData(ctx context.Context, s broker.Session) (string, error) {
 				}
 			}
 			list, _ := d.floor.standing()
-			return verdict(list)
+			return d.judged(list), nil
 		}
+	}
+}
+
+// judged is the verdict as the rung's note; without any data the link is told.
+func (d *Desk) judged(list []event.DataState) string {
+	note, err := verdict(list)
+	if err != nil {
+		d.darken(err)
+		return err.Error()
+	}
+	return note
+}
+
+// darken tells that no wanted symbol has data, unless one has by now.
+func (d *Desk) darken(why error) {
+	d.troubled(func(t *trouble) {
+		list, _ := d.floor.standing()
+		if _, err := verdict(list); err != nil {
+			t.dark, t.since = why.Error(), time.Now()
+		}
+	})
+}
+
+// lookAgainForData has the venue asked again when no wanted symbol has had data
+// for a while: a person may have made a subscription or left another session.
+// It is called in the turn.
+func (d *Desk) lookAgainForData(wall time.Time) {
+	h := d.held.Load()
+	if s := d.linkState(); h == nil || s != broker.Ready && s != broker.Degraded {
+		return
+	}
+	t := &d.trouble
+	t.mu.Lock()
+	due := t.dark != "" && t.down == "" && wall.Sub(t.since) >= lookForData
+	if due {
+		t.since = wall
+	}
+	t.mu.Unlock()
+	if due {
+		h.ask(chore{subscribe: true})
 	}
 }
 
@@ -141,8 +187,8 @@ func (d *Desk) blocked(n broker.Notice) {
 	}
 	d.out.data(c)
 	list, _ := d.floor.standing()
-	if _, err := verdict(list); err != nil && !waits(list) && d.linkState() == broker.Ready {
-		d.troubled(func(t *trouble) { t.dark = err.Error() })
+	if _, err := verdict(list); err != nil && !waits(list) {
+		d.darken(err)
 	}
 }
 

@@ -268,6 +268,8 @@ type trouble struct {
 	down string     // the gateway lost the venue: its words
 	dark string     // no wanted symbol has data: why
 	lost int        // how often the gateway lost the venue
+	// since is when the venue was asked for data last while it is dark.
+	since time.Time
 }
 
 // losses tells how often the gateway lost the venue.

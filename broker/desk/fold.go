@@ -388,6 +388,7 @@ func (d *Desk) judge(wall time.Time) {
 		}
 	}
 	d.settle(wall)
+	d.lookAgainForData(wall)
 }
 
 // lost is told when a session is over: what was sent and not answered is

@@ -234,7 +234,7 @@ func TestDataRung(t *testing.T) {
 		change func(*fakeSession)
 		ticks  []market.Symbol
 		note   string
-		fails  bool
+		dark   bool     // the link is degraded
 		states []string // of AAPL and MSFT
 	}{
 		{name: "both live", ticks: []market.Symbol{"AAPL", "MSFT"}, states: []string{"live", "live"}},
@@ -242,7 +242,7 @@ func TestDataRung(t *testing.T) {
 			name: "one silent", ticks: []market.Symbol{"AAPL"}, note: "MSFT blocked: no tick within 1s",
 			states: []string{"live", "blocked"},
 		},
-		{name: "both silent", fails: true, states: []string{"blocked", "blocked"}},
+		{name: "both silent", dark: true, note: "no wanted symbol has data: AAPL blocked: ", states: []string{"blocked", "blocked"}},
 		{
 			name: "closed", note: "closed", states: []string{"closed", "closed"},
 			change: func(s *fakeSession) {
@@ -260,7 +260,7 @@ func TestDataRung(t *testing.T) {
 			change: func(s *fakeSession) { s.fail["subscribe MSFT"] = refused }, states: []string{"live", "blocked"},
 		},
 		{
-			name: "all refused", fails: true,
+			name: "all refused", dark: true, note: "no wanted symbol has data: AAPL blocked: ",
 			change: func(s *fakeSession) { s.fail["details MSFT"], s.fail["details AAPL"] = refused, refused }, states: []string{"blocked", "blocked"},
 		},
 	} {
@@ -287,8 +287,12 @@ func TestDataRung(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 				defer cancel()
 				note, err := r.desk.stepData(ctx, s)
-				if !strings.HasPrefix(note, tt.note) || tt.note == "" && note != "" || (err != nil) != tt.fails {
+				if !strings.HasPrefix(note, tt.note) || tt.note == "" && note != "" || err != nil {
 					t.Errorf("note %q, %v", note, err)
+				}
+				told := strings.Contains(strings.Join(r.take(), ","), "degrade no wanted symbol has data")
+				if told != tt.dark {
+					t.Errorf("the link is degraded: %t", told)
 				}
 				for i, d := range r.desk.State(context.Background()).Data {
 					if d.State != tt.states[i] || d.State == "blocked" && d.Cause == "" {
@@ -306,6 +310,21 @@ func TestDataRung(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDataThatComesLater: without data a session stands, degraded, and the
+// venue is asked again.
+func TestDataThatComesLater(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.send(broker.Notice{Kind: broker.NoticeRequest, Code: 354, Text: "not subscribed", Symbol: "AAPL"})
+		wantCalls(t, r, "degrade no wanted symbol has data: AAPL blocked: not subscribed (354)")
+		r.desk.LinkChanged(broker.Link{State: broker.Degraded})
+		time.Sleep(lookForData + time.Second)
+		synctest.Wait()
+		wantCalls(t, r, "subscribe AAPL", "recover")
+		time.Sleep(2 * lookForData)
+		wantCalls(t, r) // it has data
+	})
 }
 
 func TestANewSessionSubscribesAgain(t *testing.T) {
