@@ -113,7 +113,7 @@ func set(v reflect.Value, value any) error {
 	}
 	text, ok := scalar(value)
 	if !ok {
-		return fmt.Errorf("%.80v is not a single value", value)
+		return fmt.Errorf("%.80s is not a single value", fmt.Sprint(value))
 	}
 	if isText(v.Type()) {
 		read := reflect.New(v.Type()) // a bad value must not undo the default
@@ -178,7 +178,7 @@ func setList(v reflect.Value, value any) error {
 	default:
 		text, ok := scalar(value)
 		if !ok {
-			return fmt.Errorf("%.80v is not a list", value)
+			return fmt.Errorf("%.80s is not a list", fmt.Sprint(value))
 		}
 		for s := range strings.SplitSeq(text, ",") {
 			if s = strings.TrimSpace(s); s != "" {

@@ -97,7 +97,7 @@ func fileLayer(path string) (layer, error) {
 	switch {
 	case err != nil:
 		return l, fmt.Errorf("flag: --config: %w", err)
-	case info.IsDir() || info.Size() > maxFile:
+	case !info.Mode().IsRegular() || info.Size() > maxFile: // a device or a pipe may never end
 		return l, fmt.Errorf("flag: --config: %s is not a YAML file of at most 1 MiB", path)
 	}
 	k := koanf.New(".")

@@ -217,3 +217,25 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// A device or a pipe could be read for ever.
+func TestFileMustBeRegular(t *testing.T) {
+	for _, path := range []string{os.DevNull, t.TempDir()} {
+		_, err := Load([]string{"--config", path, "AAPL"}, nil)
+		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "is not a YAML file") {
+			t.Errorf("--config %s: %v, want that it is not a YAML file", path, err)
+		}
+	}
+}
+
+// A list of numbers is shown as it stands, not filled up with zeros.
+func TestWrongShapeIsShown(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(file, []byte("run_for: [1, 2]\nrisk: {off: {}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load([]string{"--config", file, "AAPL"}, nil)
+	if err == nil || !strings.Contains(err.Error(), "run_for: [1 2] is not a single value") {
+		t.Errorf("%v, want run_for: [1 2] is not a single value", err)
+	}
+}
