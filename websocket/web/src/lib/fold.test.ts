@@ -121,8 +121,8 @@ describe("markers", () => {
   it("adds up the fills of a bar and leaves out other symbols and times before the chart", () => {
     const got = markers([fill(61, "BUY", "50"), fill(70, "BUY", "25"), fill(5, "SELL", "1"), fill(-5, "SELL", "1"), fill(6, "BUY", "1", "IBM")], "AAPL", bars, 6e10);
     expect(got).toEqual([
-      { time: Date.parse(at) / 1000, side: "SELL", text: "S 1 @ 187.25" },
-      { time: Date.parse(at) / 1000 + 60, side: "BUY", text: "B 75 @ 187.25" },
+      { time: Date.parse(at) / 1000, side: "SELL", text: "S 1" },
+      { time: Date.parse(at) / 1000 + 60, side: "BUY", text: "B 75" },
     ]);
   });
 });
