@@ -31,7 +31,10 @@ func (d *Desk) WindDown(ctx context.Context) error {
 	if h == nil {
 		return nil // there is nobody to ask; the orders are at the broker
 	}
-	working := d.working(ctx, h.facts.ClientID)
+	working, err := d.working(ctx, h.facts.ClientID)
+	if err != nil {
+		return fmt.Errorf("desk: stop: nobody knows which orders still work: %w", err)
+	}
 	at := d.floor.now()
 	if at.IsZero() {
 		at = time.Now()
@@ -52,19 +55,21 @@ func (d *Desk) WindDown(ctx context.Context) error {
 		case <-ctx.Done():
 			return fmt.Errorf("desk: stop: %d orders still work, the first is %s: %w", len(working), working[0].Ref, ctx.Err())
 		case <-look.C:
-			working = d.working(ctx, h.facts.ClientID)
+			// Without an answer the newest one holds: not to know is not "none".
+			if list, err := d.working(ctx, h.facts.ClientID); err == nil {
+				working = list
+			}
 		}
 	}
 	return nil
 }
 
 // working lists the live orders that this client made and can cancel.
-func (d *Desk) working(ctx context.Context, client int) []order.Order {
+func (d *Desk) working(ctx context.Context, client int) (list []order.Order, err error) {
 	if err := d.take(ctx); err != nil {
-		return nil
+		return nil, err
 	}
 	defer d.give()
-	var list []order.Order
 	for _, entries := range d.books.live {
 		for _, e := range entries {
 			if e.ClientID == client && e.Ref != "" && e.OrderID != 0 && e.State.Live() {
@@ -72,5 +77,5 @@ func (d *Desk) working(ctx context.Context, client int) []order.Order {
 			}
 		}
 	}
-	return list
+	return list, nil
 }

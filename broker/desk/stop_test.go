@@ -50,6 +50,24 @@ func TestWindDownNamesWhatStillWorks(t *testing.T) {
 	}, cancelling)
 }
 
+// TestWindDownOfADeskThatStands: when nobody can look at the books, they are
+// not empty.
+func TestWindDownOfADeskThatStands(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.ask(buy("a"))
+		r.send(described(151, "a", order.WorkingNow))
+		r.desk.turn <- struct{}{} // as while the disk stands still
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		err := r.desk.WindDown(ctx)
+		r.desk.give()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("wound down with %v", err)
+		}
+		r.send(status(151, order.CancelDone))
+	}, cancelling)
+}
+
 func TestWindDownLeavesOrdersByDefault(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
 		r.ask(buy("a"))
