@@ -69,12 +69,20 @@ func (s *Session) decode(payload []byte) error {
 	return s.route(m)
 }
 
-// undecoded tells of a frame that could not be used: always as an event, since
-// it may have been an execution, and in the log at the first ones and then
-// rarely.
+// undecoded tells of a frame that could not be used: in the log at the first
+// ones and then rarely, and always as an event, since it may have been an
+// execution. Market data is none, and would come as a flood: an event at every
+// tick is a line in the log and a message to every client, too.
 func (s *Session) undecoded(payload []byte, err error) {
 	s.badSeen++
-	if s.badSeen <= 10 || s.badSeen%1000 == 0 {
+	rarely := s.badSeen <= 10 || s.badSeen%1000 == 0
+	switch id, _ := wire.PeekID(payload); id {
+	case wire.IDTickPrice, wire.IDTickSize, wire.IDTickGeneric, wire.IDTickString:
+		if !rarely {
+			return
+		}
+	}
+	if rarely {
 		s.log.Warn("frame_not_decoded", "gateway", s.facts.Gateway, "bytes", len(payload), "seen", s.badSeen, "error", err.Error())
 	}
 	s.event(broker.Notice{Kind: broker.NoticeWarning, Text: "a frame of the gateway was skipped: " + err.Error()})

@@ -368,6 +368,29 @@ func TestAListWithAFrameThatCannotBeReadIsNoAnswer(t *testing.T) {
 	})
 }
 
+// A gateway whose ticks we cannot read tells thousands a minute. What may have
+// been a report is told each time all the same.
+func TestTicksThatCannotBeReadAreNoFlood(t *testing.T) {
+	live(t, func(p *peer) {
+		p.next()
+		tick := bytes.Replace(p.frames(price("77777", 1, wire.TickLast)), []byte("77777"), []byte("7?777"), 1)
+		for range 500 {
+			p.raw(tick)
+		}
+		report := p.frames(openOrder(77777, "Submitted"))
+		p.raw(bytes.Replace(report, []byte("77777"), []byte("7?777"), 1))
+		p.send(openOrder(5, "Submitted"))
+	}, func(t *testing.T, s *Session) {
+		if err := s.Subscribe(t.Context(), market.USStock("AAPL")); err != nil {
+			t.Fatal(err)
+		}
+		list := events(t, s, 12)
+		if _, last := list[len(list)-1].(broker.OrderReport); !last || len(list) != 12 {
+			t.Errorf("%d events, the last %+v", len(list), list[len(list)-1])
+		}
+	})
+}
+
 // The late end of a list that was given up must not end the next one, in
 // which case a part would read as the whole; and one that came while nobody
 // asked must not make the next one wait for ever.
