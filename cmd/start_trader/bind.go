@@ -16,7 +16,7 @@ import (
 	"robotrader/runner/risk"
 	"robotrader/runner/strategy"
 	"robotrader/services/bus"
-	"robotrader/services/event"
+	"robotrader/services/health"
 	"robotrader/services/journal"
 	"robotrader/services/telemetry"
 	"robotrader/websocket/feed"
@@ -32,6 +32,7 @@ var bindings = fx.Provide(
 	func(j *journal.Journal) desk.Journal { return j },
 	func(s *supervisor.Supervisor) runner.Ready { return s },
 	func(h *hub.Hub) feed.Broadcaster { return h },
+	health.New,
 	paceOf,
 	linkParts,
 	runnerParts,
@@ -63,38 +64,20 @@ type linkIn struct {
 	Open    broker.OpenConfig
 	Config  configs.Config
 	Desk    *desk.Desk
-	Metrics *telemetry.Metrics
-	Journal *journal.Journal
-	Conn    *bus.Conn `name:"link"`
+	Teller  linkTeller
 	Log     *slog.Logger
 }
 
-// timelineWithin bounds the wait for a place in the journal's queue: the link
-// is not to wait for a disk.
-const timelineWithin = 100 * time.Millisecond
-
 // linkParts joins supervisor and desk: the desk serves the session and gives
-// the rungs after the handshake; every change of the link goes to the desk, the
-// metrics, the bus and the journal's timeline.
+// the rungs after the handshake; every change of the link goes to the teller.
 func linkParts(in linkIn) supervisor.Parts {
 	return supervisor.Parts{
 		Adapter: in.Adapter,
 		Open:    in.Open,
 		Steps:   in.Desk.Steps(in.Config.Runner.Symbols),
 		Serve:   in.Desk.Serve,
-		Publish: func(l broker.Link) {
-			in.Desk.LinkChanged(l)
-			in.Metrics.Link(l)
-			if err := bus.Publish(in.Conn, event.Link, l); err != nil {
-				in.Log.Warn("link_not_published", "error", err)
-			}
-			ctx, cancel := context.WithTimeout(context.Background(), timelineWithin)
-			defer cancel()
-			if err := in.Journal.RecordLink(ctx, l); err != nil {
-				in.Log.Warn("link_not_recorded", "error", err)
-			}
-		},
-		Log: in.Log,
+		Publish: in.Teller.publisher(),
+		Log:     in.Log,
 	}
 }
 
