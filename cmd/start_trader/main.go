@@ -118,7 +118,9 @@ func trade(ctx context.Context, cfg configs.Config, out, errs io.Writer) (code i
 	if err := app.Err(); err != nil {
 		return fail(err)
 	}
-	starting, cancel := context.WithTimeout(ctx, app.StartTimeout())
+	// A signal does not cut the start short, which only schedules: a start that
+	// is cancelled goes on behind our back and runs no OnStop hook.
+	starting, cancel := context.WithTimeout(context.WithoutCancel(ctx), app.StartTimeout())
 	err = app.Start(starting)
 	cancel()
 	if err == nil {
