@@ -22,6 +22,7 @@ const (
 	again = 50 * time.Millisecond
 	// logSize is how long the log may grow before a checkpoint, bytes.
 	logSize = 4 << 20
+	page    = 4096 // of the log: what a statement writes at least
 
 	keepFirst  = 1000 // account values from which the executions count
 	keepValues = 200_000
@@ -132,6 +133,7 @@ type writer struct {
 	values  map[[3]string]string // account, key, currency → newest value
 	rows    int                  // of bounded tables since the last pruning
 	settled int64                // newest intent of this group whose order is written, 0 = none
+	logged  int                  // about what the log got since the last checkpoint, bytes
 }
 
 func (w *writer) close() {
@@ -201,12 +203,14 @@ func (w *writer) tidy(items []item) error {
 			close(it.synced)
 		}
 	}
-	info, err := w.j.log.Stat()
-	if err != nil || info.Size() < logSize {
+	// The file's size says nothing: the log is used again from its beginning,
+	// and never gets smaller.
+	if w.logged < logSize {
 		return nil
 	}
+	w.logged = 0
 	// What a checkpoint cannot do now, because of readers, the next one does.
-	_, err = w.j.check.ExecContext(w.j.ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+	_, err := w.j.check.ExecContext(w.j.ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 	if err = failed(w.j.path, "checkpoint", err); errors.Is(err, ErrLocked) {
 		return nil
 	}
@@ -229,12 +233,19 @@ func (w *writer) exec(text string, args ...any) error {
 		}
 		w.stmts[text] = s
 	}
+	w.logged += page
+	for _, a := range args {
+		if text, ok := a.(string); ok {
+			w.logged += len(text)
+		}
+	}
 	_, err := s.ExecContext(w.j.ctx, args...)
 	return err
 }
 
 func (w *writer) item(it item) error {
 	if it.settles > 0 {
+		w.logged += 2 * page // the intent itself: a row and its index
 		w.settled = it.settles
 	}
 	if it.refused != nil {
