@@ -31,6 +31,11 @@ func (c *conn) talk() error {
 		if payload, err = wire.ReadFrame(c.in, payload); err != nil {
 			return c.lost(err)
 		}
+		select {
+		case <-c.s.quit: // what was read ahead is not answered any more
+			return errFinished
+		default:
+		}
 		if err := c.handle(payload, time.Now()); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/order"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -348,5 +349,38 @@ func TestRateWindow(t *testing.T) {
 	}
 	if r.strikes != 2 {
 		t.Errorf("%d strikes", r.strikes)
+	}
+}
+
+// A client that has asked for much does not hold up the end: what was read
+// ahead of it is left.
+func TestStopLeavesWhatWasReadAhead(t *testing.T) {
+	var s *Server
+	entered, handled := make(chan struct{}, 100), 0
+	s = start(t, shortDay(), func(c *Config) {
+		c.OnOrder = func(time.Time, int) { // only the reader calls it
+			handled++
+			entered <- struct{}{}
+			<-s.quit
+		}
+	})
+	p, next := join(t, s, MaxVersion, 1)
+	var all []byte
+	for i := range int64(20) {
+		frame, err := wire.AppendMessage(nil, marketOrder(next+i, order.Buy, 1), MaxVersion)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, frame...)
+	}
+	p.write(all)
+	<-entered
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := s.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if handled != 1 {
+		t.Errorf("%d orders were handled, %d of them after the stop", handled, handled-1)
 	}
 }
