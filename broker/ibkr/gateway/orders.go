@@ -49,8 +49,12 @@ func (c *conn) placeOrder(m wire.PlaceOrder) {
 		return
 	}
 	reports := slices.Clone(s.x.Place(s.at, request(cl.id, d.Contract.Symbol, &m)))
-	s.placed[orderKey{cl.id, m.OrderID}] = &placed{ask: m, contract: wire.ContractOf(d.Contract)}
+	key := orderKey{cl.id, m.OrderID}
+	s.placed[key] = &placed{ask: m, contract: wire.ContractOf(d.Contract)}
 	s.report(reports)
+	if s.placed[key].order.State == order.Rejected {
+		delete(s.placed, key) // nobody bounds how many of them come, and no execution will need it
+	}
 }
 
 // maxOrderID is the greatest that 32 bits hold; above it ids cannot rise.

@@ -332,3 +332,20 @@ func TestSeveralAccountsMustBeNamed(t *testing.T) {
 		}
 	}
 }
+
+// A client that is refused for days does not fill the memory.
+func TestRejectedOrdersAreForgotten(t *testing.T) {
+	s := start(t, shortDay(), nil)
+	p, next := join(t, s, MaxVersion, 1)
+	for i := range int64(5) {
+		p.send(limitOrder(next+i, order.Buy, 1, "187.001")) // off the grid
+	}
+	p.send(limitOrder(next+5, order.Buy, 1, "1"))
+	p.sync()
+	s.lock()
+	kept := len(s.placed)
+	s.unlock()
+	if kept != 1 {
+		t.Errorf("%d orders are kept, want the one that works", kept)
+	}
+}
