@@ -228,16 +228,18 @@ func (b *books) rates(now time.Time) ([]time.Time, market.Money) {
 	return b.minute, b.notional
 }
 
-// open returns the live orders of a symbol, the one about to be decided not
-// among them.
-func (b *books) open(s market.Symbol) []order.Order {
+// open returns the live orders of a symbol in the session's account, the one
+// about to be decided not among them.
+func (b *books) open(s market.Symbol, h *held) []order.Order {
 	list := b.live[s]
 	if len(list) == 0 {
 		return nil
 	}
 	open := make([]order.Order, 0, len(list))
 	for _, e := range list {
-		open = append(open, e.Order)
+		if !h.foreign(e.Account) {
+			open = append(open, e.Order)
+		}
 	}
 	return open
 }

@@ -46,7 +46,7 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent) event.Order
 	dec := order.Decision{Allowed: true}
 	if b := d.bars(h, in); b.rule != "" {
 		dec = b.decision()
-	} else if b := d.fits(v, in, target); b.rule != "" {
+	} else if b := d.fits(h, v, in, target); b.rule != "" {
 		dec = b.decision()
 	} else {
 		dec = d.gate.Decide(v, in)
@@ -70,9 +70,10 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent) event.Order
 func (d *Desk) sense(h *held, in order.Intent) broker.View {
 	v := broker.View{
 		Link: d.linkState(), Mode: d.mode.Load().Mode, ReadOnly: d.cfg.ReadOnly,
-		Details: d.floor.details(in.Symbol), Position: d.books.holding(in.Symbol), Open: d.books.open(in.Symbol),
+		Details: d.floor.details(in.Symbol), Position: d.books.holding(in.Symbol),
 	}
 	if h != nil {
+		v.Open = d.books.open(in.Symbol, h)
 		v.Account = h.facts.Account
 		v.Live = len(v.Account) > 0 && v.Account[0] != 'D'
 	}
@@ -110,7 +111,7 @@ func (d *Desk) bars(h *held, in order.Intent) bar {
 }
 
 // fits tells whether the venue can be asked for this at all.
-func (d *Desk) fits(v broker.View, in order.Intent, target *entry) bar {
+func (d *Desk) fits(h *held, v broker.View, in order.Intent, target *entry) bar {
 	if in.Action == order.Place {
 		if v.Details == nil {
 			return bar{"contract", fmt.Sprintf("symbol %s is not wanted, or the venue told nothing about it; start the trader with it", in.Symbol)}
@@ -124,6 +125,9 @@ func (d *Desk) fits(v broker.View, in order.Intent, target *entry) bar {
 		return bar{"already_ended", fmt.Sprintf("order %.40q is %v already", in.Target, target.State)}
 	case target.OrderID == 0:
 		return bar{"unknown_target", fmt.Sprintf("order %.40q has no number at this client; cancel it where it was made", in.Target)}
+	case target.ClientID != h.facts.ClientID || h.foreign(target.Account):
+		// Its number is another order's here.
+		return bar{"unknown_target", fmt.Sprintf("order %.40q is of client id %d and account %s; cancel it where it was made", in.Target, target.ClientID, target.Account)}
 	}
 	return bar{}
 }

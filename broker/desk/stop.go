@@ -31,7 +31,7 @@ func (d *Desk) WindDown(ctx context.Context) error {
 	if h == nil {
 		return nil // there is nobody to ask; the orders are at the broker
 	}
-	working, err := d.working(ctx, h.facts.ClientID)
+	working, err := d.working(ctx, h)
 	if err != nil {
 		return fmt.Errorf("desk: stop: nobody knows which orders still work: %w", err)
 	}
@@ -56,7 +56,7 @@ func (d *Desk) WindDown(ctx context.Context) error {
 			return fmt.Errorf("desk: stop: %d orders still work, the first is %s: %w", len(working), working[0].Ref, ctx.Err())
 		case <-look.C:
 			// Without an answer the newest one holds: not to know is not "none".
-			if list, err := d.working(ctx, h.facts.ClientID); err == nil {
+			if list, err := d.working(ctx, h); err == nil {
 				working = list
 			}
 		}
@@ -65,14 +65,14 @@ func (d *Desk) WindDown(ctx context.Context) error {
 }
 
 // working lists the live orders that this client made and can cancel.
-func (d *Desk) working(ctx context.Context, client int) (list []order.Order, err error) {
+func (d *Desk) working(ctx context.Context, h *held) (list []order.Order, err error) {
 	if err := d.take(ctx); err != nil {
 		return nil, err
 	}
 	defer d.give()
 	for _, entries := range d.books.live {
 		for _, e := range entries {
-			if e.ClientID == client && e.Ref != "" && e.OrderID != 0 && e.State.Live() {
+			if e.ClientID == h.facts.ClientID && !h.foreign(e.Account) && e.Ref != "" && e.OrderID != 0 && e.State.Live() {
 				list = append(list, e.Order)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"robotrader/broker"
 	"robotrader/broker/order"
 )
 
@@ -66,6 +67,34 @@ func TestWindDownOfADeskThatStands(t *testing.T) {
 		}
 		r.send(status(151, order.CancelDone))
 	}, cancelling)
+}
+
+// TestOrdersOfAnotherAccountAreLeftAlone has a folder in which another account,
+// such as a simulated one, left an order behind, and an order of another client
+// id. Their numbers are other orders' here.
+func TestOrdersOfAnotherAccountAreLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		elsewhere, other := described(90, "old", 0).Order, described(91, "their", 0).Order
+		elsewhere.Account, elsewhere.State = "DUSIM", order.Working
+		other.ClientID, other.State = 3, order.Working
+		r := ready(t, cancelling, func(r *rig, _ *Config) {
+			r.journal.past = broker.Books{Orders: []order.Order{elsewhere, other}}
+		})
+		r.ask(buy("a"))
+		if open := r.views[0].Open; len(open) != 1 || open[0].Ref != "their" {
+			t.Errorf("the gate saw %+v", open)
+		}
+		for _, ref := range []string{"old", "their"} {
+			if reply := r.ask(cancelOf("c-"+ref, ref)); reply.Rule != "unknown_target" {
+				t.Errorf("cancel of %s: %+v", ref, reply)
+			}
+		}
+		r.send(status(151, order.CancelDone))
+		if err := r.desk.WindDown(context.Background()); err != nil || len(r.session.cancelled) != 0 {
+			t.Errorf("%v, cancelled %v", err, r.session.cancelled)
+		}
+		r.stop(t)
+	})
 }
 
 func TestWindDownLeavesOrdersByDefault(t *testing.T) {
