@@ -45,7 +45,7 @@ const (
 )
 
 // stopWithin bounds an orderly stop; the parts bound themselves below it.
-const stopWithin = 9 * time.Second
+const stopWithin = 7 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -19,8 +19,9 @@ type resources struct {
 	bus     *bus.Server
 }
 
-// closeWithin bounds the closing of each resource.
-const closeWithin = 3 * time.Second
+// closeWithin bounds the closing of all resources; with stopWithin it stays
+// below the ten seconds that a signal may take.
+const closeWithin = 2 * time.Second
 
 // open opens the data folder, the journal and the bus, or nothing.
 func open(cfg configs.Config, log *slog.Logger) (resources, error) {

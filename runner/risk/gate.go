@@ -190,6 +190,8 @@ func (a *asked) freshQuote() string {
 		return "market time is unknown, so no quote is known to be fresh; wait for the clock"
 	case !ok:
 		return "no bid, ask or last of " + string(a.in.Symbol) + " is known; wait for market data"
+	case a.v.Quote.Delayed: // it is stamped when it comes, which says nothing about its age
+		return fmt.Sprintf("the market data of %s is delayed; subscribe to live data or put %s into risk.off", a.in.Symbol, RuleFreshQuote)
 	case !a.v.Quote.Fresh(a.v.Now, a.MaxQuoteAge):
 		return fmt.Sprintf("the newest quote of %s is %v old, more than %v; wait for market data or raise risk.max_quote_age",
 			a.in.Symbol, a.v.Now.Sub(at), a.MaxQuoteAge)
@@ -218,6 +220,11 @@ func (a *asked) session() string {
 		a.saw["session"] = "closed"
 		return fmt.Sprintf("%s is outside the regular session at %s; wait for it or put %s into risk.off",
 			a.in.Symbol, a.v.Now.Format(time.RFC3339), RuleSession)
+	}
+	if n := len(liquid); n > 0 && !a.v.Now.Before(liquid[n-1].Close) {
+		a.saw["session"] = "over"
+		return fmt.Sprintf("the last regular session that the venue told for %s ended at %s; wait for the next or put %s into risk.off",
+			a.in.Symbol, liquid[n-1].Close.Format(time.RFC3339), RuleSession)
 	}
 	a.saw["session"] = "unknown"
 	return fmt.Sprintf("the venue told no trading hours of %s for %s; wait for them or put %s into risk.off",

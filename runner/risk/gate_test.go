@@ -90,6 +90,7 @@ func TestEachRule(t *testing.T) {
 		{"position unknown", func(v *broker.View) { v.Position = nil }, RulePosition, RulePosition},
 		{"no clock", func(v *broker.View) { v.Now = time.Time{} }, RuleFreshQuote, ""},
 		{"no quote", func(v *broker.View) { v.Quote = market.Quote{} }, RuleFreshQuote, ""},
+		{"delayed data", func(v *broker.View) { v.Quote.Delayed = true }, RuleFreshQuote, ""},
 		{"quote 6 s old", func(v *broker.View) { v.Now = v.Now.Add(5 * time.Second) }, RuleFreshQuote, ""},
 		{"quote 5 s old", func(v *broker.View) { v.Now = v.Now.Add(4 * time.Second) }, "", ""},
 		{"halted symbol", func(v *broker.View) { v.Quote.Halted = true }, RuleHalted, ""},
