@@ -138,6 +138,7 @@ func (f *Feed) setDesk(d event.Desk) {
 	if f.snap.knowOrders() {
 		f.tell("orders", f.snap.Orders)
 	}
+	d.Orders = d.Orders[max(0, len(d.Orders)-maxOrders):] // oldest first; what has no room is not told
 	for i := range d.Orders {
 		if o := &d.Orders[i]; !own.newer("order", orderID(o)) && f.snap.putOrder(*o) {
 			f.tell("order", o)
@@ -146,6 +147,7 @@ func (f *Feed) setDesk(d event.Desk) {
 	if f.snap.knowFills() {
 		f.tell("fills", f.snap.Fills)
 	}
+	d.Fills = d.Fills[max(0, len(d.Fills)-maxFills):]
 	for i := range d.Fills {
 		if x := &d.Fills[i]; !own.newer("fill", x.ExecID) && f.snap.putFill(*x) {
 			f.tell("fill", x)

@@ -302,13 +302,21 @@ func TestStopClosesAll(t *testing.T) {
 }
 
 func TestStopCutsAClientThatHangs(t *testing.T) {
-	r := start(t, Config{Queue: 64, WriteTimeout: time.Hour, Grace: 50 * time.Millisecond})
+	r := start(t, Config{Queue: 4, WriteTimeout: time.Hour, Grace: 50 * time.Millisecond})
 	r.dial(t) // and reads no more
-	r.dial(t)
-	body := bytes.Repeat([]byte("x"), 1<<20)
-	for range 60 { // more than socket buffers hold: both writers hang
+	quick := r.dial(t)
+	body := bytes.Repeat([]byte("x"), 64<<10)
+	for ctx := within(t); ; { // until what the first has not read fills queue and buffers: its writer hangs
+		if _, slow := r.Stats(); slow == 1 {
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatal("the client is not slow")
+		}
 		r.Broadcast(body)
+		read(t, quick)
 	}
+	go closeCode(t, quick) // which goes as it should
 	if err := r.Stop(within(t)); err != nil {
 		t.Error(err)
 	}
