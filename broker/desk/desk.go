@@ -45,6 +45,7 @@ type Desk struct {
 	subs     []*bus.Sub
 
 	held  atomic.Pointer[held] // the session that is served; nil without one
+	taken chan struct{}        // holds one token when held was set, for who waits for it
 	state atomic.Uint32        // broker.LinkState, as the supervisor told it
 	mode  atomic.Pointer[broker.ModeRecord]
 	link  atomic.Pointer[Link]
@@ -82,6 +83,7 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		turn:    make(chan struct{}, 1),
 		batches: make(chan batch, cfg.Queue),
 		asking:  make(chan struct{}, maxQuestions),
+		taken:   make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		done:    make(chan struct{}),
 		books:   newBooks(zone),
@@ -113,7 +115,7 @@ func (d *Desk) Start(ctx context.Context) error {
 		close(d.done)
 		return fmt.Errorf("desk: start: load the journal: %w", err)
 	}
-	d.books.load(past)
+	d.books.load(d.today(past))
 	if past.Mode != nil {
 		d.mode.Store(past.Mode)
 	}

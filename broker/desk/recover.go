@@ -34,8 +34,12 @@ func (d *Desk) Steps(symbols []market.Symbol) []broker.Step {
 	}
 }
 
-// stepClock asks the venue's time and starts market time with it.
+// stepClock waits until the session is served, asks the venue's time and starts
+// market time with it.
 func (d *Desk) stepClock(ctx context.Context, s broker.Session) (string, error) {
+	if err := d.served(ctx, s); err != nil {
+		return "", err
+	}
 	asked := time.Now()
 	at, err := s.Time(ctx)
 	if err != nil {
@@ -234,4 +238,28 @@ func (d *Desk) unlisted(h *held, e *entry) int {
 		d.step(e, order.Silent)
 	}
 	return 1
+}
+
+// today returns the journal's memory without that of an ephemeral account: its
+// venue is gone with the process that played it, and its orders with it. Those
+// that still worked are recorded as cancelled, so that nobody waits for them.
+func (d *Desk) today(past broker.Books) broker.Books {
+	gone := d.cfg.Ephemeral
+	if gone == "" {
+		return past
+	}
+	var orders []order.Order
+	for _, o := range past.Orders {
+		if o.Account != gone {
+			orders = append(orders, o)
+			continue
+		}
+		if !o.State.Final() {
+			o.State, o.Note = order.Cancelled, "the simulated venue ended with its process"
+			d.record(broker.Record{Wall: time.Now(), Order: &o})
+		}
+	}
+	past.Orders = orders
+	past.Fills = slices.DeleteFunc(slices.Clone(past.Fills), func(f order.Fill) bool { return f.Account == gone })
+	return past
 }

@@ -461,3 +461,63 @@ func TestARefusedCancelAsksHowTheOrderStands(t *testing.T) {
 		}
 	})
 }
+
+// A link must not be ready before the desk has its session: Serve and the
+// steps run side by side.
+func TestStepsWaitForServe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		short, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, err := r.desk.stepClock(short, r.session); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "served") {
+			t.Errorf("without Serve: %v", err)
+		}
+		done := make(chan error, 1)
+		go func() {
+			_, err := r.desk.stepClock(context.Background(), r.session)
+			done <- err
+		}()
+		synctest.Wait()
+		select {
+		case err := <-done:
+			t.Fatalf("it did not wait: %v", err)
+		default:
+		}
+		r.serve()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		r.stop(t)
+	})
+}
+
+// A simulated account begins anew with each process, also over a data folder
+// that remembers an earlier one; a real account's memory stays.
+func TestAnEphemeralAccountBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		past := func(ref, account string, id int64, s order.State) order.Order {
+			return order.Order{
+				Ref: ref, OrderID: id, ClientID: 1, Account: account, Symbol: "AAPL", Side: order.Buy, Type: order.Market,
+				TIF: order.Day, Qty: market.Shares(10), State: s,
+			}
+		}
+		r := newRig(t, func(r *rig, c *Config) {
+			c.Ephemeral = "DU1"
+			r.journal.past = broker.Books{
+				Orders: []order.Order{past("gone", "DU1", 7, order.Working), past("ended", "DU1", 8, order.Filled), past("real", "DU2", 9, order.Working)},
+				Fills: []order.Fill{
+					{ExecID: "a", Account: "DU1", Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(10), Price: market.MustPrice("1")},
+					{ExecID: "b", Account: "DU2", Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(10), Price: market.MustPrice("1")},
+				},
+			}
+		})
+		s := r.desk.State(context.Background())
+		if len(s.Orders) != 1 || s.Orders[0].Ref != "real" || len(s.Fills) != 1 || s.Fills[0].ExecID != "b" {
+			t.Errorf("orders %+v, fills %+v", s.Orders, s.Fills)
+		}
+		if n := len(r.journal.records); n != 1 || r.journal.records[0].Order.Ref != "gone" || r.journal.records[0].Order.State != order.Cancelled {
+			t.Errorf("%d records: %+v", n, r.journal.records)
+		}
+		r.stop(t)
+	})
+}

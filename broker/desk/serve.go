@@ -44,6 +44,10 @@ func (d *Desk) Serve(ctx context.Context, s broker.Session) error {
 	if !d.held.CompareAndSwap(nil, h) {
 		return errors.New("desk: serve: another session is served already")
 	}
+	select {
+	case d.taken <- struct{}{}:
+	default: // who waits will look again anyhow
+	}
 	live, end := context.WithCancel(ctx)
 	var chores sync.WaitGroup
 	chores.Go(func() { d.doChores(live, h) })
@@ -53,6 +57,22 @@ func (d *Desk) Serve(ctx context.Context, s broker.Session) error {
 	d.held.CompareAndSwap(h, nil) // from here on no order can pass the bars
 	d.over(h)
 	return err
+}
+
+// served waits until the session is served. Serve and the steps run side by
+// side, and a link that is ready before the desk holds its session would have
+// orders and questions refused for want of one.
+func (d *Desk) served(ctx context.Context, s broker.Session) error {
+	for {
+		if h := d.held.Load(); h != nil && h.session == s {
+			return nil
+		}
+		select {
+		case <-d.taken:
+		case <-ctx.Done():
+			return fmt.Errorf("wait until the session is served: %w", context.Cause(ctx))
+		}
+	}
 }
 
 // over hands the end of the session to the command loop and waits until all
