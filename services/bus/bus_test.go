@@ -454,3 +454,34 @@ func TestCrossTraffic(t *testing.T) {
 		}
 	}
 }
+
+// TestAllMeansAll holds that listeners to everything do not share messages,
+// though the server serves each as a queue group.
+func TestAllMeansAll(t *testing.T) {
+	s := start(t)
+	desk, run, feed := connect(t, s, "desk"), connect(t, s, "run"), connect(t, s, "feed")
+	heard := make(chan string, 64)
+	for i, c := range []*Conn{run, run, feed} {
+		if _, err := SubscribeAll(c, "desk", Keep, func(topic string, raw []byte) {
+			m, err := Decode[event.Counts](raw)
+			if err != nil {
+				t.Error(err)
+			}
+			heard <- fmt.Sprint(i, topic, m.Seq)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := map[string]int{}
+	for range 10 {
+		if err := Publish(desk, event.Progress, event.Counts{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 30 {
+		got[next(t, heard, "message")]++
+	}
+	if len(got) != 30 {
+		t.Errorf("30 messages were expected, one of each number at each of 3 listeners: %v", got)
+	}
+}

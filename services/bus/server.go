@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -73,6 +74,7 @@ type Server struct {
 	instance string
 	log      *slog.Logger
 	ns       *server.Server
+	groups   atomic.Uint64 // queue groups so far; each has one member
 
 	mu         sync.Mutex           // guards what follows
 	seqs       map[string]*sequence // by publisher, for the process's life
