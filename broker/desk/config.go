@@ -14,6 +14,11 @@ type Config struct {
 	// replay. Default false.
 	Progress bool `koanf:"-"`
 
+	// Ephemeral is the account of a venue that begins anew with this process,
+	// as the simulator's does: what the journal remembers of it is history,
+	// and not part of today's books. Default "", none.
+	Ephemeral string `koanf:"-"`
+
 	// ClockDeadline, AccountDeadline, RecoveredDeadline and DataDeadline bound
 	// the rungs of these names. Defaults 5 s, 10 s, 15 s, 10 s.
 	ClockDeadline     time.Duration `koanf:"clock_deadline"`

@@ -84,6 +84,9 @@ func sections(cfg configs.Config, res resources) fx.Option {
 	}
 	d := cfg.Desk
 	d.Progress = lockstep(cfg)
+	if cfg.Broker.Name == "sim" {
+		d.Ephemeral = cfg.Sim.Account
+	}
 	f := feed.DefaultConfig()
 	f.Version = version()
 	return fx.Supply(

@@ -151,6 +151,10 @@ func (s *Synthetic) Describe() string {
 		s.cfg.Symbol, s.cfg.Seed, s.cfg.Start.Format(time.RFC3339))
 }
 
+// hoursDays is how many days of trading hours a synthetic market tells: a year,
+// because a trader reads them once a session, and this one never needs to end.
+const hoursDays = 370
+
 // Hours implements [Source]: whole days without a gap, from the day before
 // around on.
 func (s *Synthetic) Hours(symbol market.Symbol, around time.Time) (Hours, error) {
@@ -159,7 +163,7 @@ func (s *Synthetic) Hours(symbol market.Symbol, around time.Time) (Hours, error)
 	}
 	day := around.In(s.zone).AddDate(0, 0, -1)
 	var spans market.Hours
-	for i := range 10 {
+	for i := range hoursDays {
 		spans = append(spans, market.Span{
 			Open:  clockAt(day.AddDate(0, 0, i), 0, s.zone),
 			Close: clockAt(day.AddDate(0, 0, i+1), 0, s.zone),
