@@ -52,6 +52,9 @@ func (s *Session) askLeaving(ctx context.Context, key int, name string, msg wire
 	if err != nil {
 		return &broker.Error{Op: name, Kind: broker.ErrRequest, Err: err, Advice: "report this: the request cannot be written"}
 	}
+	if err := ctx.Err(); err != nil {
+		return notAsked(name, err)
+	}
 	r := &request{name: name, take: take, left: left, done: make(chan struct{})}
 	s.mu.Lock()
 	if s.err != nil {
@@ -101,11 +104,20 @@ func (s *Session) giveUp(key int, r *request) bool {
 	return true
 }
 
+// notAsked is the error of a request whose caller had given up before it went
+// out.
+func notAsked(name string, err error) error {
+	return &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: fmt.Errorf("not asked: %w", err), Advice: "ask again"}
+}
+
 // turn waits for the caller's turn at what has no request id, and returns how
 // to end it.
 func (s *Session) turn(ctx context.Context, turn int, name string) (end func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
+	if err := ctx.Err(); err != nil { // select would choose at random
+		return nil, notAsked(name, err)
+	}
 	select {
 	case s.turns[turn] <- struct{}{}:
 		return func() { <-s.turns[turn] }, nil
