@@ -291,7 +291,7 @@ func (r *Runner) history(ctx context.Context, h *host, span time.Duration) ([]ma
 // feed hands past bars to the strategy; no order comes of them.
 func (r *Runner) feed(h *host, bars []market.Bar, need int) {
 	bars = bars[max(0, len(bars)-max(need, keepBars)):]
-	partial := h.cut.open
+	partial, joined := h.cut.open, !h.warm && r.parts.Pace == nil
 	fresh := h.cut.past(bars, r.now())
 	for _, b := range fresh {
 		h.bar(b, true)
@@ -300,6 +300,12 @@ func (r *Runner) feed(h *host, bars []market.Bar, need int) {
 		r.notice(event.NoticeText{
 			Level: "info", Name: "bar_incomplete", Symbol: h.symbol,
 			Text: "the bar of " + since(h.cut.forming.Start) + " lacks the trades of the outage",
+		})
+	}
+	if joined && len(bars) > 0 {
+		r.notice(event.NoticeText{
+			Level: "info", Name: "bar_incomplete", Symbol: h.symbol,
+			Text: "the first live bar lacks the trades before the start, at " + r.now().UTC().Format(time.TimeOnly) + " UTC market time",
 		})
 	}
 	r.log.Info("runner_bars_read", slog.String("symbol", string(h.symbol)), slog.Int("asked", len(bars)), slog.Int("new", len(fresh)))
