@@ -88,6 +88,23 @@ describe("fold", () => {
   });
 });
 
+// The stream is written by the feed's own test: a snapshot that knows nothing,
+// one delta of everything, and the snapshot that they must add up to.
+const streams = import.meta.glob<Message[]>("../../../feed/testdata/stream.json", { eager: true, import: "default" });
+
+describe.runIf(Object.keys(streams).length > 0)("the feed's golden stream", () => {
+  it("folds to the feed's own snapshot", () => {
+    const all = Object.values(streams)[0]!;
+    const want = all.at(-1)!.data as Snapshot;
+    let v: View | null = null;
+    for (const m of all.slice(0, -1)) v = fold(v, m);
+    const same = (s: Snapshot) => ({ ...s, equity: s.equity.map((e) => ({ ...e, at: Date.parse(e.at) })) });
+    expect(same(v!.snap)).toEqual(same(want));
+    expect(v!.seq).toBe(all.at(-1)!.seq);
+    expect(new Set(all.map((m) => m.type)).size).toBeGreaterThan(15);
+  });
+});
+
 describe("format", () => {
   it("never shows unknown as zero", () => {
     for (const f of [decimal, money]) {
