@@ -148,6 +148,9 @@ func (c *Config) settle() []error {
 			c.Runner.Symbols = append(c.Runner.Symbols, sym)
 		}
 	}
+	if len(c.Symbols) == 0 && c.Broker.Name == "sim" {
+		c.Runner.Symbols = c.Sim.Played()
+	}
 	c.Desk.ReadOnly = c.Broker.ReadOnly
 	c.Sim.Symbols, c.Sim.ClientID = c.Runner.Symbols, c.Broker.IBKR.ClientID
 	return errs

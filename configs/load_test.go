@@ -179,6 +179,32 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+// TestReplayNamesItsSymbols: a replay without a symbol trades what its files
+// play; one that is named wins.
+func TestReplayNamesItsSymbols(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "IBM-day.csv")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args []string
+		want []market.Symbol
+	}{
+		{[]string{"--sim-data", file}, []market.Symbol{"IBM"}},
+		{[]string{"--sim-data", file, "--sim-data", "SPY=" + file, "--sim-data", "IBM=" + file}, []market.Symbol{"IBM", "SPY"}},
+		{[]string{"--sim-data", file, "AAPL"}, []market.Symbol{"AAPL"}},
+	} {
+		cfg, err := Load(tt.args, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, cfg.Runner.Symbols); diff != "" {
+			t.Errorf("%q: %s", tt.args, diff)
+		}
+	}
+}
+
 // TestHelpNamesEveryFlagOfTheContract keeps help and contract together.
 func TestHelpNamesEveryFlagOfTheContract(t *testing.T) {
 	usage := Usage()

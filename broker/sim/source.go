@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,22 @@ func ParseData(text string) (symbol market.Symbol, path string, err error) {
 		return "", "", fmt.Errorf("sim: data %.80q: %w", text, err)
 	}
 	return symbol, path, nil
+}
+
+// Played returns the symbols of the files to replay, each once; what names no
+// symbol is left out, and is told by [Source].
+func (c Config) Played() []market.Symbol {
+	var list []market.Symbol
+	for _, d := range c.Data {
+		symbol, path, err := ParseData(d)
+		if err == nil && symbol == "" {
+			symbol, err = tape.SymbolOf(path)
+		}
+		if err == nil && !slices.Contains(list, symbol) {
+			list = append(list, symbol)
+		}
+	}
+	return list
 }
 
 // Source makes the market to play: the files, or without one a synthetic

@@ -113,11 +113,11 @@ func runnerParts(in runnerIn) runner.Parts {
 
 type serverIn struct {
 	fx.In
-	Feed       *feed.Feed
-	Hub        *hub.Hub
-	Supervisor *supervisor.Supervisor
-	Metrics    *telemetry.Metrics
-	Log        *slog.Logger
+	Feed    *feed.Feed
+	Hub     *hub.Hub
+	Health  *health.Registry
+	Metrics *telemetry.Metrics
+	Log     *slog.Logger
 }
 
 func serverParts(in serverIn) server.Parts {
@@ -125,5 +125,5 @@ func serverParts(in serverIn) server.Parts {
 	if !built {
 		in.Log.Warn("dashboard_not_built", "mend", "run scripts/web.sh and build again")
 	}
-	return server.Parts{Feed: in.Feed, Hub: in.Hub, Link: in.Supervisor.Link, Metrics: in.Metrics.Handler(), Pages: pages}
+	return server.Parts{Feed: in.Feed, Hub: in.Hub, Health: in.Health, Metrics: in.Metrics.Handler(), Pages: pages}
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/services/health"
 )
 
 // Feed is where the state comes from.
@@ -42,7 +43,7 @@ type Hub interface {
 type Parts struct {
 	Feed    Feed
 	Hub     Hub
-	Link    func() broker.Link // the truth about the link, for /readyz
+	Health  *health.Registry // what the link and the components said last
 	Metrics http.Handler
 	Pages   fs.FS // the dashboard; nil when headless
 }
@@ -200,25 +201,20 @@ func sameOrigin(r *http.Request) bool {
 }
 
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]string{"status": "serving"})
+	writeJSON(w, http.StatusOK, struct {
+		Status string `json:"status"`
+		health.Alive
+	}{"serving", s.parts.Health.Alive()})
 }
 
-// Readiness is the answer of /readyz.
-type Readiness struct {
-	State  broker.LinkState `json:"state"`
-	Rung   string           `json:"rung"`
-	Since  time.Time        `json:"since"`
-	Cause  string           `json:"cause"`
-	Advice string           `json:"advice"`
-}
-
+// readyz answers 200 when the link is ready, and what it is when not.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	l := s.parts.Link()
+	a := s.parts.Health.Ready()
 	status := http.StatusServiceUnavailable
-	if l.State == broker.Ready {
+	if a.State == broker.Ready.String() {
 		status = http.StatusOK
 	}
-	writeJSON(w, status, Readiness{l.State, l.Rung, l.Since, l.Cause, l.Advice})
+	writeJSON(w, status, a)
 }
 
 func (s *Server) state(w http.ResponseWriter, r *http.Request) {

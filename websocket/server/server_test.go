@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"robotrader/broker"
+	"robotrader/services/health"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,9 +50,15 @@ var aLink = broker.Link{
 	Cause: "all rungs reached", Advice: "",
 }
 
+func told(l broker.Link) *health.Registry {
+	r := health.New()
+	r.Link(l)
+	return r
+}
+
 func parts() Parts {
 	return Parts{
-		Feed: fakeFeed{}, Hub: &fakeHub{}, Link: func() broker.Link { return aLink },
+		Feed: fakeFeed{}, Hub: &fakeHub{}, Health: told(aLink),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "go_goroutines 7") }),
 		Pages: fstest.MapFS{
 			"index.html":            {Data: []byte("<title>dashboard</title>")},
@@ -131,11 +138,9 @@ func TestNothingButReading(t *testing.T) {
 func TestReadiness(t *testing.T) {
 	for state := broker.Connecting; state <= broker.Stopped; state++ {
 		p := parts()
-		p.Link = func() broker.Link {
-			l := aLink
-			l.State, l.Cause, l.Advice = state, "because", "do this"
-			return l
-		}
+		l := aLink
+		l.State, l.Cause, l.Advice = state, "because", "do this"
+		p.Health = told(l)
 		w := answer(New(DefaultConfig(), p, silent), "GET", "/readyz")
 		want := http.StatusServiceUnavailable
 		if state == broker.Ready {
@@ -145,7 +150,7 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("%v: %d, %s", state, w.Code, w.Header().Get("Cache-Control"))
 		}
 		if got, want := strings.TrimSpace(w.Body.String()),
-			`{"state":"`+state.String()+`","rung":"data","since":"2026-01-05T17:00:00Z","cause":"because","advice":"do this"}`; got != want {
+			fmt.Sprintf(`{"ready":%v,`, state == broker.Ready)+`"state":"`+state.String()+`","rung":"data","since":"2026-01-05T17:00:00Z","cause":"because","advice":"do this"}`; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}

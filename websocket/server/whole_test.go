@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"robotrader/broker"
+	"robotrader/services/health"
 	"robotrader/websocket/feed"
 	"robotrader/websocket/hub"
 	"robotrader/websocket/server"
@@ -77,7 +77,7 @@ func TestServerFeedAndHubTogether(t *testing.T) {
 	f.Start()
 	pages, _ := web.Pages()
 	s := server.New(server.Config{Listen: "127.0.0.1:0"}, server.Parts{
-		Feed: f, Hub: h, Link: func() broker.Link { return broker.Link{} }, Pages: pages,
+		Feed: f, Hub: h, Health: health.New(), Pages: pages,
 	}, silent)
 	if err := s.Start(); err != nil {
 		t.Fatal(err)

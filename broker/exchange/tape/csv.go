@@ -89,14 +89,23 @@ type tradeLine struct {
 	suspicious bool
 }
 
-// Open reads the file at path. An empty symbol means the file's name up to its
-// first dash: AAPL for "data/AAPL-1m-20140605.csv".
+// SymbolOf returns the symbol that a file's name begins with, up to its first
+// dash: AAPL for "data/AAPL-1m-20140605.csv".
+func SymbolOf(path string) (market.Symbol, error) {
+	head, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), "-")
+	s, err := market.ParseSymbol(head)
+	if err != nil {
+		return "", fmt.Errorf("tape: %s: the name does not begin with a symbol: write SYMBOL=%s: %w", path, path, err)
+	}
+	return s, nil
+}
+
+// Open reads the file at path. An empty symbol means that of [SymbolOf].
 func Open(path string, symbol market.Symbol) (*CSV, error) {
 	if symbol == "" {
-		head, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), "-")
-		s, err := market.ParseSymbol(head)
+		s, err := SymbolOf(path)
 		if err != nil {
-			return nil, fmt.Errorf("tape: %s: the name does not begin with a symbol: write SYMBOL=%s: %w", path, path, err)
+			return nil, err
 		}
 		symbol = s
 	}
