@@ -3,7 +3,6 @@ package order
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"robotrader/broker/market"
@@ -76,9 +75,23 @@ type Intent struct {
 // ErrBadIntent means that an intent makes no sense, whatever the market does.
 var ErrBadIntent = errors.New("bad order intent")
 
-// refPattern is what every venue takes as an order reference, and no log or
-// bus subject chokes on.
-var refPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,39}$`)
+// maxRef bounds an order reference, in characters.
+const maxRef = 40
+
+// isRef reports whether s is what every venue takes as an order reference, and
+// no log or bus subject chokes on: [A-Za-z0-9][A-Za-z0-9._:-]{0,39}. It is
+// asked three times on an order's way; a regular expression takes 1 µs each
+// time, and several when its code is cold.
+func isRef(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
+		if !letter && (i == 0 || c != '.' && c != '_' && c != ':' && c != '-') {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= maxRef
+}
 
 // MaxQty bounds an order's quantity: one million shares, beyond which a
 // number is taken for a mistake.
@@ -91,7 +104,7 @@ func (in Intent) Validate() error {
 	bad := func(format string, a ...any) {
 		errs = append(errs, fmt.Errorf("order: "+format+": %w", append(a, ErrBadIntent)...))
 	}
-	if !refPattern.MatchString(in.ID) {
+	if !isRef(in.ID) {
 		bad("id %.60q is not 1 to 40 letters, digits, dots, colons and dashes", in.ID)
 	}
 	if in.At.IsZero() {
@@ -99,7 +112,7 @@ func (in Intent) Validate() error {
 	}
 	switch in.Action {
 	case Cancel:
-		if !refPattern.MatchString(in.Target) {
+		if !isRef(in.Target) {
 			bad("target %.60q of a cancel is no intent id", in.Target)
 		}
 		return errors.Join(errs...)
