@@ -76,7 +76,7 @@ func (s sample) median() time.Duration {
 }
 
 func (s sample) String() string {
-	return fmt.Sprintf("median %s  p90 %s  p99 %s", micros(s.median()), micros(s.at(0.9)), micros(s.at(0.99)))
+	return fmt.Sprintf("p10 %s  median %s  p90 %s  p99 %s", micros(s.at(0.1)), micros(s.median()), micros(s.at(0.9)), micros(s.at(0.99)))
 }
 
 func micros(d time.Duration) string {
