@@ -107,7 +107,7 @@ func (x *cross) OnBar(c strategy.Context, b market.Bar) {
 	c.Show("fast", figure(fast))
 	c.Show("slow", figure(slow))
 	if c.Warming() {
-		c.Say("warming up")
+		c.Say("warmed up by past bars, waiting for the next one")
 		return
 	}
 	x.act(c, b, knew && x.above && !was)
