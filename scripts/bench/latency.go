@@ -136,36 +136,40 @@ func race(ctx context.Context, p plan, l *ledger) (echoed, committed, ours sampl
 // the newest tick on record is one that moves neither high nor low. It returns
 // how many orders came.
 func (v *venue) awaken(ctx context.Context) (orders int64, err error) {
-	deadline := time.Now().Add(laneWait)
+	// A tick that found no strategy is never answered; one that did is, though
+	// a disk may stand still for a while.
+	const patience = 500 * time.Millisecond
+	deadline := time.Now().Add(2 * laneWait)
 	for v.seen.Load() == 0 {
 		if time.Now().After(deadline) {
-			return 0, fmt.Errorf("%w within %v", errNoOrder, laneWait)
+			return 0, fmt.Errorf("%w within %v", errNoOrder, 2*laneWait)
 		}
 		v.poke()
-		if err := pause(ctx, cadence); err != nil {
+		if err := v.hush(ctx, patience); err != nil {
 			return 0, err
 		}
 	}
 	for range 5 {
-		v.poke()
-		if err := pause(ctx, 10*cadence); err != nil { // also for orders of ticks that were on their way
+		if _, err := v.trade(ctx); err != nil {
 			return 0, err
 		}
-	}
-	for len(v.orders) > 0 {
-		<-v.orders
 	}
 	return v.seen.Load(), nil
 }
 
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// hush takes orders until none has come for a while.
+func (v *venue) hush(ctx context.Context, d time.Duration) error {
+	for {
+		t := time.NewTimer(d)
+		select {
+		case <-v.orders:
+			t.Stop()
+		case <-t.C:
+			return nil
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
 	}
 }
 
