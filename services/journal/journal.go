@@ -159,7 +159,7 @@ func (j *Journal) Intend(ctx context.Context, r broker.IntentRecord) error {
 		j.flushes.Add(1)
 		seq, _ := res.LastInsertId() // this driver never fails here
 		j.marks.note(r.Account, r.ClientID, r.OrderID)
-		j.queue.fill(item{settles: seq, rec: broker.Record{Wall: r.Wall, Market: r.Decision.At, Order: r.Order}})
+		j.queue.fillQuietly(item{settles: seq, rec: broker.Record{Wall: r.Wall, Market: r.Decision.At, Order: r.Order}})
 		j.lock <- struct{}{}
 		return nil
 	}

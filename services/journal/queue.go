@@ -81,8 +81,18 @@ func (q *queue) release() {
 	q.wake() // the recorder's end may wait for this place
 }
 
-// fill puts items into the queue, the first into a reserved place.
+// fill puts items into the queue, the first into a reserved place, and wakes
+// the recorder.
 func (q *queue) fill(items ...item) {
+	q.fillQuietly(items...)
+	q.wake()
+}
+
+// fillQuietly is fill without waking the recorder: whoever fills next, or
+// closes, wakes it. It is for an intent, whose order is about to be written:
+// waking somebody would take time just then, and the record of what became of
+// the write follows.
+func (q *queue) fillQuietly(items ...item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.reserved--
@@ -93,7 +103,6 @@ func (q *queue) fill(items ...item) {
 		q.urgent = q.urgent || it.synced != nil
 	}
 	q.items = append(q.items, items...)
-	q.wake()
 }
 
 // take returns at most n items, and whether the queue is closed. What it
