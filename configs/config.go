@@ -22,6 +22,14 @@ type Config struct {
 	Symbols []string `koanf:"symbols"`
 	// RunFor is wall time until an orderly stop. Default 0: no such stop.
 	RunFor time.Duration `koanf:"run_for"`
+	// Procs is how many processors run the program's goroutines at once; 0
+	// leaves it to Go, and so does GOMAXPROCS in the environment. Default 1,
+	// because the way from a tick to its order is a chain of small steps that
+	// hand over to each other: with more processors each step wakes another
+	// one, which on a virtual machine costs more than the step (scripts/bench.sh
+	// --only latency, with GOMAXPROCS=2 and without). A trader's whole work is
+	// a few percent of one processor; raise it for strategies that compute.
+	Procs int `koanf:"procs"`
 	// Check asks for the pre-flight checks only. Not built yet.
 	Check bool `koanf:"check"`
 
@@ -36,6 +44,9 @@ type Config struct {
 	Sim        sim.Config        `koanf:"sim"`
 	Log        Log               `koanf:"log"`
 }
+
+// maxProcs bounds Config.Procs; more than any machine that runs this has.
+const maxProcs = 256
 
 // Broker says which broker and which account.
 type Broker struct {
@@ -84,6 +95,7 @@ type Log struct {
 func DefaultConfig() Config {
 	web := server.DefaultConfig()
 	return Config{
+		Procs:      1,
 		Broker:     Broker{Name: "sim", IBKR: ibkr.DefaultConfig()},
 		Supervisor: supervisor.DefaultConfig(),
 		Desk:       desk.DefaultConfig(),
@@ -113,6 +125,9 @@ func (c Config) Validate() error {
 	}
 	if c.RunFor < 0 {
 		bad("run_for: %v is negative; leave it out to run forever", c.RunFor)
+	}
+	if c.Procs < 0 || c.Procs > maxProcs {
+		bad("procs: %d is not between 0 (Go's own choice) and %d", c.Procs, maxProcs)
 	}
 	if c.Broker.Name != "sim" && c.Broker.Name != "ibkr" {
 		bad("broker.name: %.40q is neither sim nor ibkr", c.Broker.Name)

@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -99,6 +100,9 @@ func check(cfg configs.Config) error {
 func trade(ctx context.Context, cfg configs.Config, out, errs io.Writer) (code int) {
 	began := time.Now()
 	log := logger(cfg.Log, errs)
+	if os.Getenv("GOMAXPROCS") == "" && cfg.Procs > 0 {
+		runtime.GOMAXPROCS(cfg.Procs)
+	}
 	fail := func(err error) int {
 		fmt.Fprintf(errs, "start_trader: %v\n", err)
 		return exitUnexpected
