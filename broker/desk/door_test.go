@@ -373,7 +373,11 @@ func BenchmarkOrder(b *testing.B) {
 		if reply := r.desk.request(context.Background(), ids[i]); reply.Result != event.Written {
 			b.Fatal(reply)
 		}
+		if err := r.desk.take(context.Background()); err != nil {
+			b.Fatal(err)
+		}
 		r.desk.books.place(done(r.desk.books.byRef[ids[i].ID])) // keep the book small
+		r.desk.give()
 	}
 	b.StopTimer()
 	h.trader = s
