@@ -222,7 +222,7 @@ func TestBoundedDropsCountsAndTells(t *testing.T) {
 func TestGapsOfRestartsAndLateJoins(t *testing.T) {
 	s := start(t)
 	c := connect(t, s, "x")
-	sub := &Sub{conn: c, newest: map[string]uint64{}}
+	sub := &Sub{conn: c, newest: map[origin]uint64{}}
 	for _, step := range []struct {
 		pub  string
 		seq  uint64

@@ -52,11 +52,14 @@ type Sub struct {
 	gaps   atomic.Uint64
 	late   atomic.Uint64     // duplicates and messages out of order
 	mark   int               // only the handler's goroutine: the next queue length to complain at
-	newest map[string]uint64 // only the handler's goroutine: publisher and subject → newest number
+	newest map[origin]uint64 // only the handler's goroutine: newest number
 
 	mu    sync.Mutex // guards onGap
 	onGap func(Gap)
 }
+
+// origin is what numbers messages: a publisher, on one subject.
+type origin struct{ pub, subject string }
 
 // Subscribe calls fn for every message of a topic. A topic whose subjects
 // carry a symbol (see [event.HasSymbol]) is received for all symbols unless
@@ -127,7 +130,7 @@ func headOf(raw []byte) (pub string, seq uint64, err error) {
 func (c *Conn) subscribe(subject, group string, p Policy, fn func(*Sub, *nats.Msg)) (*Sub, error) {
 	s := &Sub{
 		conn: c, subject: subject, policy: p, mark: KeepMark,
-		done: make(chan struct{}), newest: map[string]uint64{},
+		done: make(chan struct{}), newest: map[origin]uint64{},
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,7 +196,7 @@ func (s *Sub) Stop(ctx context.Context) error {
 
 // check compares a message's number with the one before it.
 func (s *Sub) check(subject, pub string, seq uint64) {
-	key := pub + " " + subject
+	key := origin{pub, subject}
 	before, seen := s.newest[key]
 	switch {
 	case seq == 0: // not numbered: from outside

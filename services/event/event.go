@@ -69,16 +69,13 @@ var (
 // Subject returns the subject of a topic or query for one instance. Parts are
 // appended behind dots, with what a subject cannot hold made underscores.
 func Subject(instance, topic string, parts ...string) string {
-	var b strings.Builder
-	b.WriteString("trader.")
-	b.WriteString(token(instance))
-	b.WriteByte('.')
-	b.WriteString(topic)
+	b := append(make([]byte, 0, 64), prefix...)
+	b = append(appendToken(b, instance), '.')
+	b = append(b, topic...)
 	for _, p := range parts {
-		b.WriteByte('.')
-		b.WriteString(token(p))
+		b = appendToken(append(b, '.'), p)
 	}
-	return b.String()
+	return string(b)
 }
 
 // HasSymbol reports whether the subjects of a topic carry a symbol behind the
@@ -92,19 +89,29 @@ func TopicOf(instance, subject string) string {
 	if !ok {
 		return ""
 	}
-	if strings.HasPrefix(topic, Tick.Name+".") {
+	if rest, ok := strings.CutPrefix(topic, Tick.Name); ok && strings.HasPrefix(rest, ".") {
 		return Tick.Name
 	}
 	return topic
 }
 
-var unsafe = strings.NewReplacer(".", "_", " ", "_", "*", "_", ">", "_", "\t", "_", "\r", "_", "\n", "_")
+// prefix is the first word of every subject, with its dot.
+const prefix = "trader."
 
-func token(s string) string {
+// appendToken appends one word of a subject.
+func appendToken(b []byte, s string) []byte {
 	if s == "" {
-		return "_"
+		return append(b, '_')
 	}
-	return unsafe.Replace(s)
+	for i := range len(s) {
+		c := s[i]
+		switch c {
+		case '.', ' ', '*', '>', '\t', '\r', '\n':
+			c = '_'
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 // Empty is a question without words.
