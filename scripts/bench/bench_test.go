@@ -69,11 +69,13 @@ ok  	robotrader/broker/ibkr/wire	1.5s
 pkg: robotrader/services/bus
 BenchmarkTwoHops/keep-2         	     100	     22000 ns/op	         3.000 messages	     512 B/op	       9 allocs/op
 BenchmarkPlain	     100	     1 ns/op
+BenchmarkPaced-2	     100	     30000000 ns/op	   45.10 µs/median	   60.0 µs/p90	  16 B/op	   1 allocs/op
 `
 	want := []result{
-		{"broker/ibkr/wire DecodeTick", 95.5, 0, 0},
-		{"services/bus TwoHops/keep-2", 22000, 512, 9},
-		{"services/bus Plain", 1, -1, -1},
+		{"broker/ibkr/wire DecodeTick", 95.5, 0, 0, ""},
+		{"services/bus TwoHops/keep-2", 22000, 512, 9, ""},
+		{"services/bus Plain", 1, -1, -1, ""},
+		{"services/bus Paced-2", 3e7, 16, 1, "45.10 µs/median, 60.0 µs/p90"},
 	}
 	if d := cmp.Diff(want, results(out), cmp.AllowUnexported(result{})); d != "" {
 		t.Error(d)
