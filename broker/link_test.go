@@ -59,7 +59,7 @@ func TestReadyIsClimbed(t *testing.T) {
 	for _, s := range linkStates() {
 		for _, sig := range linkSignals() {
 			after, ok := s.Next(sig)
-			if ok && after == Ready && !(s == Recovering && sig == RungsDone) && !(s == Degraded && sig == Better) {
+			if ok && after == Ready && (s != Recovering || sig != RungsDone) && (s != Degraded || sig != Better) {
 				t.Errorf("%v on %v is ready", s, sig)
 			}
 			if ok && after == Degraded && s != Ready {

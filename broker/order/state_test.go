@@ -92,7 +92,7 @@ func TestReportsAreLegalInAnyOrder(t *testing.T) {
 			continue
 		}
 		for _, sig := range reports {
-			if _, ok := s.Next(sig); !ok && !(s == Filled && sig == Refused) { // a fill cannot be refused
+			if _, ok := s.Next(sig); !ok && (s != Filled || sig != Refused) { // a fill cannot be refused
 				t.Errorf("%v does not know %v", s, sig)
 			}
 		}
@@ -111,7 +111,7 @@ func TestReportsOfTheSamePartyRepeat(t *testing.T) {
 			if !ok || sig == Written || sig == NotWritten {
 				continue
 			}
-			if twice, ok := once.Next(sig); (!ok || twice != once) && !(s == Cancelling && sig == CancelFail) {
+			if twice, ok := once.Next(sig); (!ok || twice != once) && (s != Cancelling || sig != CancelFail) {
 				t.Errorf("%v on %v is %v, and told twice %v, %v", s, sig, once, twice, ok)
 			}
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -76,7 +77,8 @@ func closeCode(page *gws.Conn) int {
 	_ = page.SetReadDeadline(time.Now().Add(5 * time.Second)) // a past end is seen below
 	for {
 		if _, _, err := page.ReadMessage(); err != nil {
-			if closed, ok := err.(*gws.CloseError); ok {
+			var closed *gws.CloseError
+			if errors.As(err, &closed) {
 				return closed.Code
 			}
 			return 0
