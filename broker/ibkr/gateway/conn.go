@@ -9,9 +9,11 @@ import (
 	"os"
 	"time"
 
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
-	"robotrader/broker/market"
 )
+
+var _ venue.Peer = (*conn)(nil)
 
 // conn is one session with a client. Its reader is serve, its writer the
 // queue's.
@@ -26,16 +28,12 @@ type conn struct {
 	version wire.Version // since the hello
 
 	// Guarded by the server's mutex.
-	client    *client // since START_API
-	ready     bool    // both ids are told
-	dirty     bool    // frames wait that the writer was not told of
-	ticks     uint64  // market-data frames queued
-	reports   uint64  // order-report frames queued
-	orders    uint64  // placeOrder and cancelOrder messages handled
-	lines     map[int]market.Symbol
-	account   string // of the account updates subscribed, "" = none
-	positions bool   // changes of positions are subscribed
-	summaries map[int]struct{}
+	client    *client   // since START_API; never changes after
+	ready     bool      // both ids are told
+	dirty     bool      // frames wait that the writer was not told of
+	ticks     uint64    // market-data frames queued
+	reports   uint64    // order-report frames queued
+	orders    uint64    // placeOrder and cancelOrder messages handled
 	timeAsked time.Time // wall time of the last reqCurrentTime that was answered
 }
 
@@ -47,7 +45,6 @@ func newConn(s *Server, nc net.Conn) *conn {
 	return &conn{
 		s: s, net: nc, in: bufio.NewReaderSize(nc, 16<<10), queue: newQueue(s.cfg.QueueBytes),
 		rate: newRate(limit), gone: make(chan struct{}),
-		lines: map[int]market.Symbol{}, summaries: map[int]struct{}{},
 	}
 }
 
@@ -119,9 +116,15 @@ func (c *conn) deadline(at time.Time) error {
 	return c.net.SetReadDeadline(at)
 }
 
-// send queues a message. Called under the server's mutex. A message that
+// ClientID implements [venue.Peer].
+func (c *conn) ClientID() int { return c.client.id }
+
+// Version implements [venue.Peer].
+func (c *conn) Version() wire.Version { return c.version }
+
+// Send queues a message. Called under the server's mutex. A message that
 // cannot be encoded is a fault of ours: it is logged and left out.
-func (c *conn) send(m wire.Message) {
+func (c *conn) Send(m wire.Message) {
 	var err error
 	fits := c.queue.put(func(dst []byte) []byte {
 		dst, err = wire.AppendMessage(dst, m, c.version)
@@ -153,15 +156,12 @@ func (c *conn) mark() {
 	}
 }
 
-// fail queues an errMsg. id is a request's or an order's, or noID. Called under
-// the server's mutex.
-func (c *conn) fail(id int64, code int, format string, args ...any) {
+// Fail queues an errMsg. id is a request's or an order's, or [venue.NoID].
+// Called under the server's mutex.
+func (c *conn) Fail(id int64, code int, format string, args ...any) {
 	text := format
 	if len(args) > 0 {
 		text = fmt.Sprintf(format, args...)
 	}
-	c.send(wire.ErrMsg{RequestID: id, Code: code, Text: text, Time: c.s.clock.Now(time.Now()).UnixMilli()})
+	c.Send(wire.ErrMsg{RequestID: id, Code: code, Text: text, Time: c.s.v.Now().UnixMilli()})
 }
-
-// noID is the id of an errMsg that is about no request.
-const noID = -1

@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"robotrader/broker/exchange/tape"
+	"robotrader/broker/ibkr/gateway/feed"
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -45,7 +47,7 @@ func TestMarketDataStream(t *testing.T) {
 		t.Errorf("after the cancel: %v", names(got))
 	}
 	p.send(wire.CancelMktData{ReqID: 11})
-	if got := p.sync(); len(got) != 1 || got[0].(wire.ErrMsg).Code != codeNoTicker {
+	if got := p.sync(); len(got) != 1 || got[0].(wire.ErrMsg).Code != venue.NoTicker {
 		t.Errorf("a second cancel: %v", names(got))
 	}
 }
@@ -87,7 +89,7 @@ func TestMarketDataErrors(t *testing.T) {
 	if diff := cmp.Diff([]string{"errMsg 200", "errMsg 200", "errMsg 200", "errMsg 200"}, names(p.sync())); diff != "" {
 		t.Error(diff)
 	}
-	for id := range maxLines {
+	for id := range feed.MaxLines {
 		p.send(wire.ReqMktData{ReqID: id, Contract: aapl()})
 	}
 	p.sync()
@@ -148,16 +150,16 @@ func TestHistoryErrors(t *testing.T) {
 		change func(*wire.ReqHistoricalData)
 		code   int
 	}{
-		"symbol":       {func(m *wire.ReqHistoricalData) { m.Contract.Symbol = "ZZZZ" }, codeNoContract},
-		"width":        {func(m *wire.ReqHistoricalData) { m.BarSize = "7 mins" }, codeValidation},
-		"duration":     {func(m *wire.ReqHistoricalData) { m.Duration = "1 fortnight" }, codeValidation},
-		"no unit":      {func(m *wire.ReqHistoricalData) { m.Duration = "5" }, codeValidation},
-		"too long":     {func(m *wire.ReqHistoricalData) { m.Duration = "999999 Y" }, codeValidation},
-		"too many":     {func(m *wire.ReqHistoricalData) { m.Duration = "1 Y" }, codeValidation},
-		"what":         {func(m *wire.ReqHistoricalData) { m.WhatToShow = "MIDPOINT" }, codeValidation},
-		"keepUpToDate": {func(m *wire.ReqHistoricalData) { m.KeepUpToDate = true }, codeValidation},
-		"end":          {func(m *wire.ReqHistoricalData) { m.EndDateTime = "tomorrow" }, codeValidation},
-		"format":       {func(m *wire.ReqHistoricalData) { m.FormatDate = 3 }, codeValidation},
+		"symbol":       {func(m *wire.ReqHistoricalData) { m.Contract.Symbol = "ZZZZ" }, venue.NoContract},
+		"width":        {func(m *wire.ReqHistoricalData) { m.BarSize = "7 mins" }, venue.Validation},
+		"duration":     {func(m *wire.ReqHistoricalData) { m.Duration = "1 fortnight" }, venue.Validation},
+		"no unit":      {func(m *wire.ReqHistoricalData) { m.Duration = "5" }, venue.Validation},
+		"too long":     {func(m *wire.ReqHistoricalData) { m.Duration = "999999 Y" }, venue.Validation},
+		"too many":     {func(m *wire.ReqHistoricalData) { m.Duration = "1 Y" }, venue.Validation},
+		"what":         {func(m *wire.ReqHistoricalData) { m.WhatToShow = "MIDPOINT" }, venue.Validation},
+		"keepUpToDate": {func(m *wire.ReqHistoricalData) { m.KeepUpToDate = true }, venue.Validation},
+		"end":          {func(m *wire.ReqHistoricalData) { m.EndDateTime = "tomorrow" }, venue.Validation},
+		"format":       {func(m *wire.ReqHistoricalData) { m.FormatDate = 3 }, venue.Validation},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, p := opened(t, 200, nil)
@@ -186,7 +188,7 @@ func TestNoHistoryIsAnError162(t *testing.T) {
 	s := start(t, barren{shortDay()}, nil)
 	p, _ := join(t, s, 200, 1)
 	p.send(wire.ReqHistoricalData{ReqID: 8, Contract: aapl(), BarSize: "1 min", Duration: "1 D", WhatToShow: "TRADES", FormatDate: 1})
-	if got := p.sync(); len(got) != 1 || got[0].(wire.ErrMsg).Code != codeNoHistory {
+	if got := p.sync(); len(got) != 1 || got[0].(wire.ErrMsg).Code != venue.NoHistory {
 		t.Errorf("got %v", names(got))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 )
 
@@ -43,7 +44,7 @@ func (c *conn) handle(payload []byte, received time.Time) error {
 // strike.
 func (c *conn) tooFast(first bool) error {
 	if first {
-		c.fail(noID, codeMaxRate, "Max rate of messages per second has been exceeded: max=%d (%d)", c.s.cfg.MaxRate, c.rate.strikes)
+		c.Fail(venue.NoID, venue.MaxRate, "Max rate of messages per second has been exceeded: max=%d (%d)", c.s.cfg.MaxRate, c.rate.strikes)
 	}
 	if c.rate.strikes >= maxStrikes {
 		return fmt.Errorf("more than %d messages a second, %d times: %w", c.s.cfg.MaxRate, c.rate.strikes, errFinished)
@@ -54,7 +55,7 @@ func (c *conn) tooFast(first bool) error {
 // malformed tells that a frame could not be read. An order's error carries the
 // order's id where the frame has one.
 func (c *conn) malformed(id int, payload []byte, err error) {
-	about := int64(noID)
+	about := int64(venue.NoID)
 	if id == wire.IDPlaceOrder {
 		if _, rest, ok := bytes.Cut(payload, []byte{0}); ok {
 			field, _, _ := bytes.Cut(rest, []byte{0})
@@ -64,78 +65,36 @@ func (c *conn) malformed(id int, payload []byte, err error) {
 		}
 	}
 	if errors.Is(err, wire.ErrUnsupported) {
-		c.fail(about, codeValidation, "Error validating request.-'%s' : cause - not built in the simulated gateway: %v", wire.ClientName(id), err)
+		c.Fail(about, venue.Validation, "Error validating request.-'%s' : cause - not built in the simulated gateway: %v", wire.ClientName(id), err)
 		return
 	}
-	c.fail(about, codeServerRead, "Error reading request. %v", err)
+	c.Fail(about, venue.ServerRead, "Error reading request. %v", err)
 }
 
-// dispatch answers one decoded message.
+// dispatch answers one decoded message: each part of the gateway has its own.
 func (c *conn) dispatch(msg wire.Message, received time.Time) {
-	switch m := msg.(type) {
-	case wire.ReqMktData:
-		c.reqMktData(m)
-	case wire.CancelMktData:
-		c.cancelMktData(m)
-	case wire.PlaceOrder:
-		c.placeOrder(m)
-	case wire.CancelOrder:
-		c.cancelOrder(m)
-	case wire.ReqGlobalCancel:
-		c.globalCancel()
-	case wire.ReqOpenOrders:
-		c.openOrders(func(client int) bool { return client == c.client.id })
-	case wire.ReqAllOpenOrders:
-		c.openOrders(func(int) bool { return true })
-	case wire.ReqExecutions:
-		c.executions(m)
-	case wire.ReqHistoricalData:
-		c.history(m)
-	case wire.ReqContractDetails:
-		c.contractDetails(m)
-	case wire.ReqAccountUpdates:
-		c.accountUpdates(m)
-	case wire.ReqAccountSummary:
-		c.accountSummary(m)
-	default:
+	s := c.s
+	if !s.feed.Handle(c, msg) && !s.blotter.Handle(c, msg) && !s.ledger.Handle(c, msg) {
 		c.dispatchPlain(msg, received)
 	}
 }
 
-// dispatchPlain answers the messages that need a line or two.
+// dispatchPlain answers the messages about the session itself.
 func (c *conn) dispatchPlain(msg wire.Message, received time.Time) {
 	s := c.s
-	switch m := msg.(type) {
+	switch msg.(type) {
 	case wire.ReqCurrentTime:
 		// Of two within one second the second gets no answer (ib_insync #604).
 		if received.Sub(c.timeAsked) >= time.Second {
 			c.timeAsked = received
-			c.send(wire.CurrentTime{Epoch: s.clock.Now(received).Unix()})
+			c.Send(wire.CurrentTime{Epoch: s.v.Clock.Now(received).Unix()})
 		}
 	case wire.ReqTimeInMillis:
-		c.send(wire.TimeInMillis{Epoch: s.clock.Now(received).UnixMilli()})
+		c.Send(wire.TimeInMillis{Epoch: s.v.Clock.Now(received).UnixMilli()})
 	case wire.ReqManagedAccts:
-		c.send(wire.ManagedAccts{List: strings.Join(s.cfg.Accounts, ",")})
-	case wire.ReqIDs:
-		c.send(wire.NextValidID{OrderID: c.client.highest + 1})
-	case wire.ReqPositions:
-		c.reqPositions()
-	case wire.CancelPositions:
-		c.positions = false
-	case wire.CancelAccountSummary:
-		delete(c.summaries, m.ReqID)
-	case wire.ReqMarketDataType:
-		if m.Kind < wire.MarketDataLive || m.Kind > wire.MarketDataDelayedFrozen {
-			c.fail(noID, codeValidation, "Error validating request.-'reqMarketDataType' : cause - Incorrect market data type %d", m.Kind)
-		} // the data is live whatever kind is asked for, as with a subscription
-	case wire.ReqAutoOpenOrders:
-		if c.client.id != 0 {
-			c.fail(noID, codeAutoBind, "Only the default client (i.e 0) can auto bind orders")
-		} // nobody makes orders by hand here
-	case wire.ReqCompletedOrders:
-		c.send(wire.CompletedOrdersEnd{}) // completed orders are not kept; executions are
-	case wire.SetServerLogLevel, wire.CancelHistoricalData: // nothing to answer: history is answered at once
+		c.Send(wire.ManagedAccts{List: strings.Join(s.cfg.Accounts, ",")})
+	case wire.SetServerLogLevel: // nothing to answer
 	default:
-		c.fail(noID, codeValidation, "Error validating request.-'%s' : cause - the simulated gateway does not answer it", wire.ClientName(msg.ID()))
+		c.Fail(venue.NoID, venue.Validation, "Error validating request.-'%s' : cause - the simulated gateway does not answer it", wire.ClientName(msg.ID()))
 	}
 }

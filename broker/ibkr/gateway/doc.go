@@ -15,7 +15,11 @@
 //
 // # Design
 //
-// One mutex owns market time, exchange and sessions. A session has two
+// The server owns sockets and sessions; what clients ask for is answered by
+// three parts over one [venue.Venue]: feed (market data), blotter (orders and
+// executions) and ledger (accounts). A part sees a session as a [venue.Peer].
+//
+// One mutex owns market time, exchange, parts and sessions. A session has two
 // goroutines: a reader, which handles each request under the mutex, and a
 // writer, which sends what was queued in one write. Nobody writes to a socket
 // under the mutex, so a slow client slows nobody. The queue is bounded: a

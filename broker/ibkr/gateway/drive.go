@@ -45,7 +45,7 @@ func (s *Server) untilNext(wall time.Time) time.Duration {
 	if !s.pending {
 		return idleWait
 	}
-	wait := time.Duration(float64(s.next.At.Sub(s.clock.Now(wall))) / s.cfg.Speed)
+	wait := time.Duration(float64(s.next.At.Sub(s.v.Clock.Now(wall))) / s.cfg.Speed)
 	if s.cfg.Speed > batchAbove {
 		wait = max(wait, batchWait)
 	}
@@ -58,7 +58,7 @@ func (s *Server) catchUp(wall time.Time) {
 	if s.cfg.Speed == 0 {
 		return
 	}
-	now := s.clock.Now(wall)
+	now := s.v.Clock.Now(wall)
 	for range maxStep {
 		if !s.pending || s.next.At.After(now) {
 			s.moveTo(now)
@@ -71,7 +71,7 @@ func (s *Server) catchUp(wall time.Time) {
 // step plays the tape's next event, which must be pending.
 func (s *Server) step() {
 	ev := s.next
-	s.next, s.pending = s.src.Next()
+	s.next, s.pending = s.v.Source.Next()
 	s.apply(ev)
 	if !s.pending {
 		s.end()
@@ -81,7 +81,7 @@ func (s *Server) step() {
 // end tells that the tape has ended.
 func (s *Server) end() {
 	close(s.ended)
-	s.log.Info("gateway_tape_ended", "source", s.src.Describe(), "market", s.at)
+	s.log.Info("gateway_tape_ended", "source", s.v.Source.Describe(), "market", s.v.At)
 	if s.cfg.OnEnd != nil {
 		s.cfg.OnEnd()
 	}
@@ -89,24 +89,20 @@ func (s *Server) end() {
 
 // moveTo moves market time forward, which ends DAY orders.
 func (s *Server) moveTo(at time.Time) {
-	if !at.After(s.at) {
+	if !at.After(s.v.At) {
 		return
 	}
-	s.at = at
-	s.clock = s.clock.Advance(at, time.Now())
-	s.report(slices.Clone(s.x.Advance(at)))
+	s.v.At = at
+	s.v.Clock = s.v.Clock.Advance(at, time.Now())
+	s.blotter.Report(slices.Clone(s.v.X.Advance(at)))
 }
 
 // apply lets an event happen: ticks first, then what it did to orders.
 func (s *Server) apply(ev tape.Event) {
 	s.moveTo(ev.At)
-	b := s.books[ev.Symbol]
-	if b == nil {
-		return
-	}
-	reports := slices.Clone(s.x.Apply(s.at, ev)) // the exchange reuses the slice
-	s.publish(b, ev)
-	s.report(reports)
+	reports := slices.Clone(s.v.X.Apply(s.v.At, ev)) // the exchange reuses the slice
+	s.feed.Publish(ev)
+	s.blotter.Report(reports)
 }
 
 // Inject lets an event happen now, beside the tape: for measuring. A zero At
@@ -115,9 +111,9 @@ func (s *Server) apply(ev tape.Event) {
 func (s *Server) Inject(ev tape.Event) {
 	s.lock()
 	defer s.unlock()
-	now := s.at
+	now := s.v.At
 	if s.cfg.Speed > 0 {
-		now = s.clock.Now(time.Now())
+		now = s.v.Now()
 	}
 	if ev.At.Before(now) {
 		ev.At = now
@@ -126,4 +122,4 @@ func (s *Server) Inject(ev tape.Event) {
 }
 
 // Symbols lists what is played.
-func (s *Server) Symbols() []market.Symbol { return s.src.Symbols() }
+func (s *Server) Symbols() []market.Symbol { return s.v.Source.Symbols() }

@@ -98,7 +98,7 @@ func BenchmarkTickToOrder(b *testing.B) {
 	go func() { done <- answerTrades(conn) }()
 	for subscribed := false; !subscribed; {
 		s.mu.Lock()
-		subscribed = len(s.books["AAPL"].subs) > 0
+		subscribed = s.feed.Subscribers("AAPL") > 0
 		s.mu.Unlock()
 	}
 	took := make([]time.Duration, 0, b.N)

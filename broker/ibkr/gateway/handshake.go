@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 )
 
@@ -46,7 +47,7 @@ func (c *conn) talk() error {
 func (c *conn) lost(err error) error {
 	if errors.Is(err, wire.ErrFrameEmpty) || errors.Is(err, wire.ErrFrameTooLong) {
 		c.s.lock()
-		c.fail(noID, codeBadLength, "Bad Message Length: %v", err)
+		c.Fail(venue.NoID, venue.BadLength, "Bad Message Length: %v", err)
 		c.s.unlock()
 	}
 	return err
@@ -91,7 +92,7 @@ func (c *conn) hello() error {
 func (c *conn) greet() error {
 	c.s.lock()
 	defer c.s.unlock()
-	at := c.s.clock.Now(time.Now()).In(c.s.zone)
+	at := c.s.v.Now().In(c.s.v.Zone)
 	payload, err := wire.ServerHello{Version: int(c.version), Time: at.Format("20060102 15:04:05 MST")}.Append(nil)
 	if err != nil {
 		return err
@@ -139,7 +140,7 @@ func (c *conn) claim(id int) error {
 		case <-grace.C:
 		}
 		c.s.lock()
-		c.fail(noID, codeClientIDInUse, "Unable to connect as the client id is already in use. Retry with a unique client id.")
+		c.Fail(venue.NoID, venue.ClientIDInUse, "Unable to connect as the client id is already in use. Retry with a unique client id.")
 		c.s.unlock()
 		return fmt.Errorf("client id %d is in use: %w", id, errFinished)
 	}
@@ -156,12 +157,15 @@ func (c *conn) tryClaim(id int) (taken <-chan struct{}) {
 		return cl.conn.gone
 	}
 	cl.conn, c.client = c, cl
-	c.send(wire.ManagedAccts{List: strings.Join(s.cfg.Accounts, ",")})
-	c.send(wire.NextValidID{OrderID: cl.highest + 1})
+	c.Send(wire.ManagedAccts{List: strings.Join(s.cfg.Accounts, ",")})
+	c.Send(wire.NextValidID{OrderID: s.blotter.NextID(id)})
 	c.ready = true
-	c.fail(noID, 2104, "Market data farm connection is OK:usfarm")
-	c.fail(noID, 2106, "HMDS data farm connection is OK:ushmds")
-	c.fail(noID, 2158, "Sec-def data farm connection is OK:secdefnj")
+	s.feed.Join(c)
+	s.blotter.Join(c)
+	s.ledger.Join(c)
+	c.Fail(venue.NoID, 2104, "Market data farm connection is OK:usfarm")
+	c.Fail(venue.NoID, 2106, "HMDS data farm connection is OK:ushmds")
+	c.Fail(venue.NoID, 2158, "Sec-def data farm connection is OK:secdefnj")
 	s.touch()
 	s.log.Debug("gateway_client_ready", "client_id", id, "version", int(c.version), "peer", c.net.RemoteAddr().String())
 	return nil

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/order"
 )
@@ -88,7 +89,7 @@ func TestBadOpeningsAreClosed(t *testing.T) {
 				p.v = 200
 			}
 			for _, m := range p.closed() {
-				if e, ok := m.(wire.ErrMsg); !ok || e.Code != codeBadLength {
+				if e, ok := m.(wire.ErrMsg); !ok || e.Code != venue.BadLength {
 					t.Errorf("got %s before the close", names([]wire.Message{m}))
 				}
 			}
@@ -110,7 +111,7 @@ func TestFramingLostInSession(t *testing.T) {
 		p, _ := join(t, s, 200, 1)
 		p.write(binary.BigEndian.AppendUint32(nil, n))
 		list := p.closed()
-		if len(list) != 1 || list[0].(wire.ErrMsg).Code != codeBadLength {
+		if len(list) != 1 || list[0].(wire.ErrMsg).Code != venue.BadLength {
 			t.Errorf("length %d: got %v", n, names(list))
 		}
 		joinable(t, s)
@@ -125,13 +126,13 @@ func TestMalformedAndUnknownMessagesLeaveTheSessionUp(t *testing.T) {
 		code    int
 		id      int64
 	}{
-		{"1\x0011\x00", codeServerRead, -1},                                  // reqMktData without its fields
-		{"1\x0011\x00nine\x00", codeServerRead, -1},                          // an id that is none
-		{"3\x0042\x00", codeServerRead, 42},                                  // placeOrder that ends early
-		{"\x00\x00\x00\x03", codeServerRead, -1},                             // a binary id, as from 201 on
-		{"10\x005\x0077\x00", codeValidation, -1},                            // reqMktDepth
-		{"9999\x001\x002\x00", codeValidation, -1},                           // no such message
-		{"7\x003\x001\x000\x00\x00\x00\x00\x00\x00\x00", codeServerRead, -1}, // reqExecutions without the fields of 200
+		{"1\x0011\x00", venue.ServerRead, -1},                                  // reqMktData without its fields
+		{"1\x0011\x00nine\x00", venue.ServerRead, -1},                          // an id that is none
+		{"3\x0042\x00", venue.ServerRead, 42},                                  // placeOrder that ends early
+		{"\x00\x00\x00\x03", venue.ServerRead, -1},                             // a binary id, as from 201 on
+		{"10\x005\x0077\x00", venue.Validation, -1},                            // reqMktDepth
+		{"9999\x001\x002\x00", venue.Validation, -1},                           // no such message
+		{"7\x003\x001\x000\x00\x00\x00\x00\x00\x00\x00", venue.ServerRead, -1}, // reqExecutions without the fields of 200
 	} {
 		p.write(wire.AppendFrame(nil, []byte(tt.payload)))
 		list := p.sync()
@@ -153,7 +154,7 @@ func TestClientIDInUse(t *testing.T) {
 	began := time.Now()
 	second.send(wire.StartAPI{ClientID: 5})
 	list := second.closed()
-	if len(list) != 1 || list[0].(wire.ErrMsg).Code != codeClientIDInUse {
+	if len(list) != 1 || list[0].(wire.ErrMsg).Code != venue.ClientIDInUse {
 		t.Fatalf("got %v", names(list))
 	}
 	if waited := time.Since(began); waited < claimGrace {
@@ -315,7 +316,7 @@ func TestMaxRate(t *testing.T) {
 			answers++
 		case wire.ErrMsg:
 			refused++
-			if m.Code != codeMaxRate {
+			if m.Code != venue.MaxRate {
 				t.Errorf("got %+v", m)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -41,7 +42,7 @@ func TestMarketOrder(t *testing.T) {
 			}
 			checkFill(t, list)
 			p.send(marketOrder(1, order.Buy, 1))
-			if got := p.sync(); len(got) != 1 || got[0].(wire.ErrMsg).Code != codeDuplicateOrder {
+			if got := p.sync(); len(got) != 1 || got[0].(wire.ErrMsg).Code != venue.DuplicateOrder {
 				t.Errorf("an id used twice: %v", names(got))
 			}
 		})
@@ -303,7 +304,7 @@ func TestAccountSummaryHasALimitOfTwo(t *testing.T) {
 		t.Errorf("got %v", names(list))
 	}
 	p.send(wire.ReqAccountSummary{ReqID: 3, Group: "All", Tags: "NetLiquidation"})
-	if got := p.sync(); len(got) != 1 || got[0].(wire.ErrMsg).Code != codeProcessing {
+	if got := p.sync(); len(got) != 1 || got[0].(wire.ErrMsg).Code != venue.Processing {
 		t.Errorf("a third: %v", names(got))
 	}
 	p.send(wire.CancelAccountSummary{ReqID: 1})
@@ -316,12 +317,12 @@ func TestAccountSummaryHasALimitOfTwo(t *testing.T) {
 func TestSeveralAccountsMustBeNamed(t *testing.T) {
 	_, p := opened(t, 200, func(c *Config) { c.Accounts = []string{"DU1111111", "DU2222222"} })
 	p.send(wire.ReqAccountUpdates{Subscribe: true})
-	if got := p.sync(); len(got) != 1 || got[0].(wire.ErrMsg).Code != codeValidation {
+	if got := p.sync(); len(got) != 1 || got[0].(wire.ErrMsg).Code != venue.Validation {
 		t.Errorf("account updates: %v", names(got))
 	}
 	m := marketOrder(1, order.Buy, 1)
 	p.send(m)
-	if got := p.sync(); got[0].(wire.ErrMsg).Code != codeNoAccount {
+	if got := p.sync(); got[0].(wire.ErrMsg).Code != venue.NoAccount {
 		t.Errorf("an order without an account: %v", names(got))
 	}
 	m.OrderID, m.Account = 2, "DU2222222"
@@ -343,7 +344,7 @@ func TestRejectedOrdersAreForgotten(t *testing.T) {
 	p.send(limitOrder(next+5, order.Buy, 1, "1"))
 	p.sync()
 	s.lock()
-	kept := len(s.placed)
+	kept := s.blotter.Len()
 	s.unlock()
 	if kept != 1 {
 		t.Errorf("%d orders are kept, want the one that works", kept)

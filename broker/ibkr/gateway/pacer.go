@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"robotrader/broker"
 )
@@ -95,5 +94,5 @@ func (p *Pacer) session() (*conn, error) {
 }
 
 func (p *Pacer) instant(c *conn) broker.Instant {
-	return broker.Instant{At: p.s.clock.Now(time.Now()), Ticks: c.ticks, Reports: c.reports}
+	return broker.Instant{At: p.s.v.Now(), Ticks: c.ticks, Reports: c.reports}
 }

@@ -6,20 +6,22 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
 	"robotrader/broker/exchange"
 	"robotrader/broker/exchange/tape"
+	"robotrader/broker/ibkr/gateway/blotter"
+	"robotrader/broker/ibkr/gateway/feed"
+	"robotrader/broker/ibkr/gateway/ledger"
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/market"
 )
 
 // Server is the simulated gateway. Start or Serve it once, and Stop it.
 type Server struct {
-	cfg  Config
-	log  *slog.Logger
-	zone *time.Location // of the market, in which times are told
+	cfg Config
+	log *slog.Logger
 
 	wg    sync.WaitGroup // accept loop, market and sessions
 	quit  chan struct{}  // closed by Stop
@@ -28,15 +30,13 @@ type Server struct {
 	mu       sync.Mutex // guards everything below: this is the owner
 	listener net.Listener
 	stopping bool
-	src      tape.Source
-	x        *exchange.Exchange
-	clock    market.Clock // market time
-	at       time.Time    // market time that the exchange has seen
-	next     tape.Event   // the tape's next event, when pending
+	v        *venue.Venue // exchange, tape and market time
+	feed     *feed.Feed
+	blotter  *blotter.Blotter
+	ledger   *ledger.Ledger
+	next     tape.Event // the tape's next event, when pending
 	pending  bool
-	books    map[market.Symbol]*book
 	clients  map[int]*client
-	placed   map[orderKey]*placed
 	conns    map[*conn]struct{}
 	dirty    []*conn       // sessions with frames that their writer was not told of
 	changed  chan struct{} // closed and renewed when a session comes, goes or is done with an order
@@ -44,9 +44,8 @@ type Server struct {
 
 // client is what the gateway remembers of a client id, across its sessions.
 type client struct {
-	id      int
-	conn    *conn // its session, nil when it has none
-	highest int64 // the highest order id that it used
+	id   int
+	conn *conn // its session, nil when it has none
 }
 
 // New returns a gateway that plays src. Nothing runs yet.
@@ -72,10 +71,9 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, log: log, zone: zone, src: src, x: x,
+		cfg: cfg, log: log,
 		quit: make(chan struct{}), ended: make(chan struct{}), changed: make(chan struct{}),
-		books: map[market.Symbol]*book{}, clients: map[int]*client{},
-		placed: map[orderKey]*placed{}, conns: map[*conn]struct{}{},
+		clients: map[int]*client{}, conns: map[*conn]struct{}{},
 	}
 	start := src.Start()
 	for _, symbol := range src.Symbols() {
@@ -86,9 +84,13 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 		if err := x.List(exchange.StockDetails(symbol, hours.Trading, hours.Liquid)); err != nil {
 			return nil, fmt.Errorf("gateway: list %s: %w", symbol, err)
 		}
-		s.books[symbol] = &book{}
 	}
-	s.clock, s.at = market.NewClock(start, time.Now(), 0), start // stands until Serve
+	s.v = &venue.Venue{
+		X: x, Source: src, Zone: zone, Accounts: cfg.Accounts, ReadOnly: cfg.ReadOnly,
+		At: start, Clock: market.NewClock(start, time.Now(), 0), // stands until Serve
+	}
+	s.feed, s.ledger = feed.New(s.v), ledger.New(s.v)
+	s.blotter = blotter.New(s.v, log, s.ledger.Changed)
 	s.next, s.pending = src.Next()
 	return s, nil
 }
@@ -115,7 +117,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return errors.Join(errStarted, l.Close())
 	}
 	s.listener = l
-	s.clock = market.NewClock(s.at, time.Now(), s.cfg.Speed)
+	s.v.Clock = market.NewClock(s.v.At, time.Now(), s.cfg.Speed)
 	if !s.pending {
 		s.end()
 	}
@@ -146,17 +148,17 @@ func (s *Server) Ended() <-chan struct{} { return s.ended }
 func (s *Server) Now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.clock.Now(time.Now())
+	return s.v.Now()
 }
 
 // Describe tells people what is played.
-func (s *Server) Describe() string { return s.src.Describe() }
+func (s *Server) Describe() string { return s.v.Source.Describe() }
 
 // Ledger returns the books as they stand.
 func (s *Server) Ledger() exchange.Ledger {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.x.Ledger()
+	return s.v.X.Ledger()
 }
 
 // accept takes connections until the listener is closed.
@@ -235,11 +237,13 @@ func (s *Server) leave(c *conn) {
 	s.lock()
 	defer s.unlock()
 	delete(s.conns, c)
-	for _, b := range s.books {
-		b.subs = slices.DeleteFunc(b.subs, func(sub subscription) bool { return sub.conn == c })
-	}
-	if c.client != nil && c.client.conn == c {
-		c.client.conn = nil
+	if c.client != nil {
+		s.feed.Leave(c)
+		s.blotter.Leave(c)
+		s.ledger.Leave(c)
+		if c.client.conn == c {
+			c.client.conn = nil
+		}
 	}
 	c.ready = false
 	close(c.gone)

@@ -1,21 +1,22 @@
-package gateway
+package blotter
 
 import (
 	"robotrader/broker/exchange"
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
 
-// report writes what happened to orders, each to the session of the client
+// Report writes what happened to orders, each to the session of the client
 // that placed it, in the sequence of a live gateway (section 4.6). A client
 // without a session learns it when it asks.
-func (s *Server) report(list []exchange.Report) {
+func (b *Blotter) Report(list []exchange.Report) {
 	for _, r := range list {
 		o := reportOrder(r)
-		p := s.placed[orderKey{o.ClientID, o.OrderID}]
+		p := b.placed[orderKey{o.ClientID, o.OrderID}]
 		if p == nil {
-			s.log.Error("gateway_report_without_order", "client_id", o.ClientID, "order_id", o.OrderID)
+			b.log.Error("gateway_report_without_order", "client_id", o.ClientID, "order_id", o.OrderID)
 			continue
 		}
 		p.order = o
@@ -26,10 +27,10 @@ func (s *Server) report(list []exchange.Report) {
 		if _, ok := r.(exchange.Commission); ok {
 			// Before the commission report: who has taken in the reports of an
 			// instant has taken in the account, too.
-			s.tellAccount(o.Account, p)
+			b.filled(o.Account, o.Symbol)
 		}
-		if cl := s.clients[o.ClientID]; cl != nil && cl.conn != nil && cl.conn.ready {
-			cl.conn.tellReport(p, r)
+		if c := b.clients[o.ClientID]; c != nil && c.Peer != nil {
+			c.tellReport(p, r)
 		}
 	}
 }
@@ -52,38 +53,38 @@ func reportOrder(r exchange.Report) order.Order {
 	return order.Order{}
 }
 
-func (c *conn) tellReport(p *placed, r exchange.Report) {
+func (c *client) tellReport(p *placed, r exchange.Report) {
 	switch r := r.(type) {
 	case exchange.Accepted, exchange.Working:
-		c.send(p.openOrder())
-		c.send(p.status())
+		c.Send(p.openOrder())
+		c.Send(p.status())
 	case exchange.Executed:
-		c.send(c.s.execDetails(-1, p, r.Fill, &r.Order.Filled, r.Order.AvgPrice))
-		c.send(p.openOrder())
-		c.send(p.status())
+		c.Send(c.b.execDetails(-1, p, r.Fill, &r.Order.Filled, r.Order.AvgPrice))
+		c.Send(p.openOrder())
+		c.Send(p.status())
 	case exchange.Commission:
-		c.send(commissionReport(r.ExecID, r.Amount, r.Currency, r.RealizedPNL))
+		c.Send(commissionReport(r.ExecID, r.Amount, r.Currency, r.RealizedPNL))
 	case exchange.Cancelled:
-		c.send(p.status())
-		c.fail(p.order.OrderID, codeCancelled, "Order Canceled - reason:%s", cancelText(r.Reason))
+		c.Send(p.status())
+		c.Fail(p.order.OrderID, venue.Cancelled, "Order Canceled - reason:%s", cancelText(r.Reason))
 	case exchange.Rejected:
 		c.tellRejected(p, r)
 	}
 }
 
 // tellRejected writes the error, then the status Inactive that follows it.
-func (c *conn) tellRejected(p *placed, r exchange.Rejected) {
+func (c *client) tellRejected(p *placed, r exchange.Rejected) {
 	switch r.Reason {
 	case exchange.OffTick:
-		c.fail(p.order.OrderID, codeOffGrid, "The price does not conform to the minimum price variation for this contract. %s", r.Text)
+		c.Fail(p.order.OrderID, venue.OffGrid, "The price does not conform to the minimum price variation for this contract. %s", r.Text)
 	case exchange.UnknownSymbol:
-		c.fail(p.order.OrderID, codeNoContract, noContract)
+		c.Fail(p.order.OrderID, venue.NoContract, venue.NoContractText)
 	case exchange.UnknownAccount:
-		c.fail(p.order.OrderID, codeNoAccount, "You must specify an account. %s", r.Text)
+		c.Fail(p.order.OrderID, venue.NoAccount, "You must specify an account. %s", r.Text)
 	default:
-		c.fail(p.order.OrderID, codeRejected, "Order rejected - reason:%s", r.Text)
+		c.Fail(p.order.OrderID, venue.Rejected, "Order rejected - reason:%s", r.Text)
 	}
-	c.send(p.status())
+	c.Send(p.status())
 }
 
 // cancelText is why an order ended; a real gateway leaves it empty when asked.
@@ -151,7 +152,7 @@ func (p *placed) openOrder() wire.OpenOrder {
 	}
 }
 
-func (s *Server) execDetails(req int, p *placed, f order.Fill, cumulative *market.Qty, average *market.Price) wire.ExecDetails {
+func (b *Blotter) execDetails(req int, p *placed, f order.Fill, cumulative *market.Qty, average *market.Price) wire.ExecDetails {
 	side := "BOT"
 	if f.Side == order.Sell {
 		side = "SLD"
@@ -161,7 +162,7 @@ func (s *Server) execDetails(req int, p *placed, f order.Fill, cumulative *marke
 		liquidity = 2 // removed
 	}
 	return wire.ExecDetails{
-		ReqID: req, OrderID: f.OrderID, Contract: p.contract, ExecID: f.ExecID, Time: s.timeText(f.At),
+		ReqID: req, OrderID: f.OrderID, Contract: p.contract, ExecID: f.ExecID, Time: b.v.TimeText(f.At),
 		Account: f.Account, Exchange: f.Exchange, Side: side, Shares: f.Qty, Price: f.Price, PermID: f.PermID,
 		ClientID: f.ClientID, CumQty: cumulative, AvgPrice: average, OrderRef: f.Ref, LastLiquidity: liquidity,
 	}

@@ -1,6 +1,7 @@
-package gateway
+package feed
 
 import (
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -15,20 +16,20 @@ const (
 
 var one = 1.0
 
-func (c *conn) contractDetails(m wire.ReqContractDetails) {
-	d, ok := c.s.find(m.Contract)
+func (c *client) contractDetails(m wire.ReqContractDetails) {
+	d, ok := c.v.Find(m.Contract)
 	if !ok {
-		c.fail(int64(m.ReqID), codeNoContract, noContract)
+		c.Fail(int64(m.ReqID), venue.NoContract, venue.NoContractText)
 		return
 	}
-	c.send(c.s.contractData(m.ReqID, d))
-	c.send(wire.ContractDataEnd{ReqID: m.ReqID})
+	c.Send(c.f.contractData(m.ReqID, d))
+	c.Send(wire.ContractDataEnd{ReqID: m.ReqID})
 }
 
 // contractData describes a listing, with the hours around market time.
-func (s *Server) contractData(req int, d market.Details) wire.ContractData {
-	trading, liquid, zone := d.Trading, d.Liquid, s.zone
-	if h, err := s.src.Hours(d.Contract.Symbol, s.at); err == nil {
+func (f *Feed) contractData(req int, d market.Details) wire.ContractData {
+	trading, liquid, zone := d.Trading, d.Liquid, f.v.Zone
+	if h, err := f.v.Source.Hours(d.Contract.Symbol, f.v.At); err == nil {
 		trading, liquid = h.Trading, h.Liquid
 	}
 	contract := wire.ContractOf(d.Contract)
@@ -36,7 +37,7 @@ func (s *Server) contractData(req int, d market.Details) wire.ContractData {
 	return wire.ContractData{
 		ReqID: req, Contract: contract, MarketName: contract.TradingClass, MinTick: &tick,
 		OrderTypes: orderTypes, ValidExchanges: venues, PriceMagnifier: 1, LongName: d.LongName,
-		TimeZoneID: zoneText, TradingHours: trading.Format(zone), LiquidHours: liquid.Format(zone),
+		TimeZoneID: venue.ZoneText, TradingHours: trading.Format(zone), LiquidHours: liquid.Format(zone),
 		EVMultiplier: &one, MarketRuleIDs: marketRule, StockType: "COMMON",
 		MinSize: &step, SizeIncrement: &step, SuggestedSizeIncrement: &step,
 	}

@@ -1,9 +1,10 @@
-package gateway
+package blotter
 
 import (
 	"strings"
 	"time"
 
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -12,43 +13,43 @@ import (
 // executions tells the executions that pass the filter, each with its
 // commission. Without a number of days they are those since midnight, as at
 // the venue.
-func (c *conn) executions(m wire.ReqExecutions) {
-	s := c.s
-	from, err := s.executionsFrom(m)
+func (c *client) executions(m wire.ReqExecutions) {
+	b := c.b
+	from, err := b.executionsFrom(m)
 	if err != nil {
-		c.fail(int64(m.ReqID), codeValidation, "Error validating request.-'reqExecutions' : cause - %v", err)
+		c.Fail(int64(m.ReqID), venue.Validation, "Error validating request.-'reqExecutions' : cause - %v", err)
 		return
 	}
 	cumulative := map[int64]market.Qty{} // by order, because a fill does not say
 	spent := map[int64]market.Money{}
-	for _, f := range s.x.Fills() {
+	for _, f := range b.v.X.Fills() {
 		cumulative[f.PermID] = cumulative[f.PermID].Add(f.Qty)
 		spent[f.PermID] = spent[f.PermID].Add(f.Price.Mul(f.Qty))
-		p := s.placed[orderKey{f.ClientID, f.OrderID}]
+		p := b.placed[orderKey{f.ClientID, f.OrderID}]
 		if p == nil || f.At.Before(from) || !passes(&m, &f) {
 			continue
 		}
 		total := cumulative[f.PermID]
 		average, _ := spent[f.PermID].DivQty(total)
-		c.send(s.execDetails(m.ReqID, p, f, &total, &average))
+		c.Send(b.execDetails(m.ReqID, p, f, &total, &average))
 		if f.Commission != nil {
-			c.send(commissionReport(f.ExecID, *f.Commission, f.Currency, f.RealizedPNL))
+			c.Send(commissionReport(f.ExecID, *f.Commission, f.Currency, f.RealizedPNL))
 		}
 	}
-	c.send(wire.ExecDetailsEnd{ReqID: m.ReqID})
+	c.Send(wire.ExecDetailsEnd{ReqID: m.ReqID})
 }
 
 // executionsFrom returns the time from which executions are told.
-func (s *Server) executionsFrom(m wire.ReqExecutions) (time.Time, error) {
-	y, mo, d := s.at.In(s.zone).Date()
-	from := time.Date(y, mo, d, 0, 0, 0, 0, s.zone)
+func (b *Blotter) executionsFrom(m wire.ReqExecutions) (time.Time, error) {
+	y, mo, d := b.v.At.In(b.v.Zone).Date()
+	from := time.Date(y, mo, d, 0, 0, 0, 0, b.v.Zone)
 	if m.LastNDays != nil && *m.LastNDays > 0 {
 		from = from.AddDate(0, 0, 1-min(*m.LastNDays, 7)) // a real gateway keeps seven days
 	}
 	if m.Time == "" {
 		return from, nil
 	}
-	at, err := wire.ParseTime(m.Time, s.zone)
+	at, err := wire.ParseTime(m.Time, b.v.Zone)
 	if err != nil {
 		return time.Time{}, err
 	}

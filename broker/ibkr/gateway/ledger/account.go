@@ -1,11 +1,11 @@
-package gateway
+package ledger
 
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"robotrader/broker/exchange"
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -22,8 +22,8 @@ type value struct{ key, text, currency string }
 // values are the account's, as far as the simulated venue has them. Margin is
 // made up by one rule: a quarter of the positions' gross value; buying power
 // is four times what that leaves.
-func (s *Server) values(account string) []value {
-	v, ok := s.x.Value(account)
+func (l *Ledger) values(account string) []value {
+	v, ok := l.v.X.Value(account)
 	if !ok {
 		return nil
 	}
@@ -55,17 +55,17 @@ func (s *Server) values(account string) []value {
 }
 
 // accountUpdates begins or ends the session's one subscription.
-func (c *conn) accountUpdates(m wire.ReqAccountUpdates) {
+func (c *client) accountUpdates(m wire.ReqAccountUpdates) {
 	account := m.Account
-	if account == "" && len(c.s.cfg.Accounts) == 1 {
-		account = c.s.cfg.Accounts[0]
+	if account == "" && len(c.v.Accounts) == 1 {
+		account = c.v.Accounts[0]
 	}
 	if account == "" {
-		c.fail(noID, codeValidation, "Error validating request.-'reqAccountUpdates' : cause - The account code is required for this operation.")
+		c.Fail(venue.NoID, venue.Validation, "Error validating request.-'reqAccountUpdates' : cause - The account code is required for this operation.")
 		return
 	}
-	if !slices.Contains(c.s.cfg.Accounts, account) {
-		c.fail(noID, codeValidation, "Error validating request.-'reqAccountUpdates' : cause - Invalid account code %.20q", account)
+	if !slices.Contains(c.v.Accounts, account) {
+		c.Fail(venue.NoID, venue.Validation, "Error validating request.-'reqAccountUpdates' : cause - Invalid account code %.20q", account)
 		return
 	}
 	if !m.Subscribe {
@@ -74,26 +74,26 @@ func (c *conn) accountUpdates(m wire.ReqAccountUpdates) {
 	}
 	c.account = account
 	c.tellValues(account)
-	for _, p := range c.s.x.Positions(account) {
-		c.send(c.s.portfolioValue(p))
+	for _, p := range c.v.X.Positions(account) {
+		c.Send(c.l.portfolioValue(p))
 	}
 	c.tellAccountTime()
-	c.send(wire.AcctDownloadEnd{Account: account})
+	c.Send(wire.AcctDownloadEnd{Account: account})
 }
 
-func (c *conn) tellValues(account string) {
-	for _, v := range c.s.values(account) {
-		c.send(wire.AccountValue{Key: v.key, Value: v.text, Currency: v.currency, Account: account})
+func (c *client) tellValues(account string) {
+	for _, v := range c.l.values(account) {
+		c.Send(wire.AccountValue{Key: v.key, Value: v.text, Currency: v.currency, Account: account})
 	}
 }
 
-func (c *conn) tellAccountTime() {
-	c.send(wire.AcctUpdateTime{Clock: c.s.clock.Now(time.Now()).In(c.s.zone).Format("15:04")})
+func (c *client) tellAccountTime() {
+	c.Send(wire.AcctUpdateTime{Clock: c.v.Now().In(c.l.v.Zone).Format("15:04")})
 }
 
 // portfolioValue describes a position. Realised profit is told for the account
 // only.
-func (s *Server) portfolioValue(p exchange.Position) wire.PortfolioValue {
+func (l *Ledger) portfolioValue(p exchange.Position) wire.PortfolioValue {
 	m := wire.PortfolioValue{
 		Contract: wire.ContractOf(p.Contract), Position: p.Qty, MarketPrice: p.Mark, AverageCost: p.AvgCost, Account: p.Account,
 	}
@@ -110,37 +110,20 @@ func (s *Server) portfolioValue(p exchange.Position) wire.PortfolioValue {
 
 // position returns what an account holds of a symbol, also when that is
 // nothing.
-func (s *Server) position(account string, p *placed) exchange.Position {
-	for _, have := range s.x.Positions(account) {
-		if have.Contract.Symbol == p.order.Symbol {
+func (l *Ledger) position(account string, symbol market.Symbol) exchange.Position {
+	for _, have := range l.v.X.Positions(account) {
+		if have.Contract.Symbol == symbol {
 			return have
 		}
 	}
 	flat := exchange.Position{Account: account}
-	if d, ok := s.find(p.contract); ok {
+	if d, ok := l.v.X.Find(market.Contract{Symbol: symbol}); ok {
 		flat.Contract = d.Contract
 	}
-	if m, ok := s.x.Market(p.order.Symbol); ok {
+	if m, ok := l.v.X.Market(symbol); ok {
 		flat.Mark = m.Quote.Last
 	}
 	return flat
-}
-
-// tellAccount tells all who asked what a fill has made of the account.
-func (s *Server) tellAccount(account string, p *placed) {
-	for c := range s.conns {
-		if !c.ready {
-			continue
-		}
-		if c.account == account {
-			c.tellValues(account)
-			c.send(s.portfolioValue(s.position(account, p)))
-			c.tellAccountTime()
-		}
-		if c.positions {
-			c.send(wirePosition(s.position(account, p)))
-		}
-	}
 }
 
 func wirePosition(p exchange.Position) wire.Position {
@@ -151,37 +134,37 @@ func wirePosition(p exchange.Position) wire.Position {
 	return m
 }
 
-func (c *conn) reqPositions() {
+func (c *client) reqPositions() {
 	c.positions = true
-	for _, account := range c.s.cfg.Accounts {
-		for _, p := range c.s.x.Positions(account) {
-			c.send(wirePosition(p))
+	for _, account := range c.v.Accounts {
+		for _, p := range c.v.X.Positions(account) {
+			c.Send(wirePosition(p))
 		}
 	}
-	c.send(wire.PositionEnd{})
+	c.Send(wire.PositionEnd{})
 }
 
 // accountSummary tells the values asked for, once: a real gateway repeats them
 // every three minutes.
-func (c *conn) accountSummary(m wire.ReqAccountSummary) {
+func (c *client) accountSummary(m wire.ReqAccountSummary) {
 	id := int64(m.ReqID)
 	if _, again := c.summaries[m.ReqID]; again {
-		c.fail(id, codeProcessing, "Error processing request.-'reqAccountSummary' : cause - Duplicate ticker id")
+		c.Fail(id, venue.Processing, "Error processing request.-'reqAccountSummary' : cause - Duplicate ticker id")
 		return
 	}
 	if len(c.summaries) >= maxSummaries {
-		c.fail(id, codeProcessing, "Error processing request.-'reqAccountSummary' : cause - Maximum number of account summary requests exceeded")
+		c.Fail(id, venue.Processing, "Error processing request.-'reqAccountSummary' : cause - Maximum number of account summary requests exceeded")
 		return
 	}
 	c.summaries[m.ReqID] = struct{}{}
 	all := m.Tags == "" || m.Tags == "All" || strings.HasPrefix(m.Tags, "$LEDGER")
 	wanted := strings.Split(m.Tags, ",")
-	for _, account := range c.s.cfg.Accounts {
-		for _, v := range c.s.values(account) {
+	for _, account := range c.v.Accounts {
+		for _, v := range c.l.values(account) {
 			if all || slices.ContainsFunc(wanted, func(t string) bool { return strings.TrimSpace(t) == v.key }) {
-				c.send(wire.AccountSummary{ReqID: m.ReqID, Account: account, Tag: v.key, Value: v.text, Currency: v.currency})
+				c.Send(wire.AccountSummary{ReqID: m.ReqID, Account: account, Tag: v.key, Value: v.text, Currency: v.currency})
 			}
 		}
 	}
-	c.send(wire.AccountSummaryEnd{ReqID: m.ReqID})
+	c.Send(wire.AccountSummaryEnd{ReqID: m.ReqID})
 }

@@ -1,10 +1,11 @@
-package gateway
+package blotter
 
 import (
 	"errors"
 	"slices"
 
 	"robotrader/broker/exchange"
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -24,36 +25,34 @@ type placed struct {
 	lastFill *market.Price
 }
 
-const readOnlyText = "Error validating request.-'%s' : cause - The API interface is currently in Read-Only mode."
-
-func (c *conn) placeOrder(m wire.PlaceOrder) {
-	s, cl := c.s, c.client
+func (c *client) placeOrder(m wire.PlaceOrder) {
+	b := c.b
 	switch {
-	case s.cfg.ReadOnly:
-		c.fail(m.OrderID, codeValidation, readOnlyText, "placeOrder")
+	case c.v.ReadOnly:
+		c.Fail(m.OrderID, venue.Validation, venue.ReadOnlyText, "placeOrder")
 		return
-	case m.OrderID <= cl.highest || m.OrderID > maxOrderID:
+	case m.OrderID <= c.highest || m.OrderID > maxOrderID:
 		// A real gateway takes a known id for a change of that order, which is
 		// not built.
-		c.fail(m.OrderID, codeDuplicateOrder, "Duplicate order id")
+		c.Fail(m.OrderID, venue.DuplicateOrder, "Duplicate order id")
 		return
 	}
-	cl.highest = m.OrderID
+	c.highest = m.OrderID
 	if what := notBuilt(&m); what != "" {
-		c.fail(m.OrderID, codeValidation, "Error validating request.-'placeOrder' : cause - %s is not built in the simulated gateway", what)
+		c.Fail(m.OrderID, venue.Validation, "Error validating request.-'placeOrder' : cause - %s is not built in the simulated gateway", what)
 		return
 	}
-	d, ok := s.find(m.Contract)
+	d, ok := b.v.Find(m.Contract)
 	if !ok {
-		c.fail(m.OrderID, codeNoContract, noContract)
+		c.Fail(m.OrderID, venue.NoContract, venue.NoContractText)
 		return
 	}
-	reports := slices.Clone(s.x.Place(s.at, request(cl.id, d.Contract.Symbol, &m)))
-	key := orderKey{cl.id, m.OrderID}
-	s.placed[key] = &placed{ask: m, contract: wire.ContractOf(d.Contract)}
-	s.report(reports)
-	if s.placed[key].order.State == order.Rejected {
-		delete(s.placed, key) // nobody bounds how many of them come, and no execution will need it
+	reports := slices.Clone(b.v.X.Place(b.v.At, request(c.id, d.Contract.Symbol, &m)))
+	key := orderKey{c.id, m.OrderID}
+	b.placed[key] = &placed{ask: m, contract: wire.ContractOf(d.Contract)}
+	b.Report(reports)
+	if b.placed[key].order.State == order.Rejected {
+		delete(b.placed, key) // nobody bounds how many of them come, and no execution will need it
 	}
 }
 
@@ -107,48 +106,48 @@ func request(clientID int, symbol market.Symbol, m *wire.PlaceOrder) exchange.Re
 	return r
 }
 
-func (c *conn) cancelOrder(m wire.CancelOrder) {
-	s := c.s
+func (c *client) cancelOrder(m wire.CancelOrder) {
+	b := c.b
 	if m.Incomplete {
 		return // a live gateway drops it in silence, section 2 at 192
 	}
-	if s.cfg.ReadOnly {
-		c.fail(m.OrderID, codeValidation, readOnlyText, "cancelOrder")
+	if c.v.ReadOnly {
+		c.Fail(m.OrderID, venue.Validation, venue.ReadOnlyText, "cancelOrder")
 		return
 	}
-	p := s.placed[orderKey{c.client.id, m.OrderID}]
+	p := b.placed[orderKey{c.id, m.OrderID}]
 	if p == nil {
-		c.fail(m.OrderID, codeUnknownCancel, "OrderId %d that needs to be cancelled is not found.", m.OrderID)
+		c.Fail(m.OrderID, venue.UnknownCancel, "OrderId %d that needs to be cancelled is not found.", m.OrderID)
 		return
 	}
-	reports, err := s.x.Cancel(s.at, p.order.PermID)
+	reports, err := b.v.X.Cancel(b.v.At, p.order.PermID)
 	if errors.Is(err, exchange.ErrNotOpen) {
-		c.fail(m.OrderID, codeCannotCancel, "OrderId %d that needs to be cancelled cannot be cancelled, state: %s.", m.OrderID, statusText(p.order.State))
+		c.Fail(m.OrderID, venue.CannotCancel, "OrderId %d that needs to be cancelled cannot be cancelled, state: %s.", m.OrderID, statusText(p.order.State))
 		return
 	}
 	if err != nil {
-		c.fail(m.OrderID, codeProcessing, "Error processing request.-'cancelOrder' : cause - %v", err)
+		c.Fail(m.OrderID, venue.Processing, "Error processing request.-'cancelOrder' : cause - %v", err)
 		return
 	}
-	s.report(slices.Clone(reports))
+	b.Report(slices.Clone(reports))
 }
 
-func (c *conn) globalCancel() {
-	if c.s.cfg.ReadOnly {
-		c.fail(noID, codeValidation, readOnlyText, "reqGlobalCancel")
+func (c *client) globalCancel() {
+	if c.v.ReadOnly {
+		c.Fail(venue.NoID, venue.Validation, venue.ReadOnlyText, "reqGlobalCancel")
 		return
 	}
-	c.s.report(slices.Clone(c.s.x.CancelAll(c.s.at)))
+	c.b.Report(slices.Clone(c.v.X.CancelAll(c.v.At)))
 }
 
 // openOrders tells the open orders of the clients that are wanted.
-func (c *conn) openOrders(wanted func(client int) bool) {
-	for _, o := range c.s.x.Open() {
-		if p := c.s.placed[orderKey{o.ClientID, o.OrderID}]; p != nil && wanted(o.ClientID) {
+func (c *client) openOrders(wanted func(client int) bool) {
+	for _, o := range c.v.X.Open() {
+		if p := c.b.placed[orderKey{o.ClientID, o.OrderID}]; p != nil && wanted(o.ClientID) {
 			p.order = o
-			c.send(p.openOrder())
-			c.send(p.status())
+			c.Send(p.openOrder())
+			c.Send(p.status())
 		}
 	}
-	c.send(wire.OpenOrderEnd{})
+	c.Send(wire.OpenOrderEnd{})
 }

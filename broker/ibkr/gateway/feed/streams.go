@@ -1,4 +1,4 @@
-package gateway
+package feed
 
 import (
 	"slices"
@@ -7,12 +7,13 @@ import (
 
 	"robotrader/broker/exchange"
 	"robotrader/broker/exchange/tape"
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
 
-// maxLines bounds a session's market-data subscriptions, the venue's default.
-const maxLines = 100
+// MaxLines bounds a session's market-data subscriptions, the venue's default.
+const MaxLines = 100
 
 // Made up, and the same for every stock: which exchanges quote it, and that
 // paid snapshots are to be had.
@@ -29,58 +30,44 @@ type book struct {
 }
 
 type subscription struct {
-	conn *conn
-	req  int
+	client *client
+	req    int
 }
 
-// find returns the listing that a contract of the wire means: US stocks only.
-func (s *Server) find(w wire.Contract) (market.Details, bool) {
-	if w.SecType != "" && w.SecType != "STK" || w.Currency != "" && w.Currency != "USD" {
-		return market.Details{}, false
-	}
-	if w.Symbol == "" && w.ConID != 0 {
-		return s.x.Find(market.Contract{ConID: w.ConID})
-	}
-	c, err := w.Market()
-	if err != nil {
-		return market.Details{}, false
-	}
-	return s.x.Find(c)
-}
+// drop ends the subscriptions that match.
+func (b *book) drop(match func(subscription) bool) { b.subs = slices.DeleteFunc(b.subs, match) }
 
-const noContract = "No security definition has been found for the request"
-
-func (c *conn) reqMktData(m wire.ReqMktData) {
-	d, ok := c.s.find(m.Contract)
+func (c *client) reqMktData(m wire.ReqMktData) {
+	d, ok := c.v.Find(m.Contract)
 	if !ok {
-		c.fail(int64(m.ReqID), codeNoContract, noContract)
+		c.Fail(int64(m.ReqID), venue.NoContract, venue.NoContractText)
 		return
 	}
 	if _, taken := c.lines[m.ReqID]; taken {
-		c.fail(int64(m.ReqID), codeDuplicateTicker, "Duplicate ticker id")
+		c.Fail(int64(m.ReqID), venue.DuplicateTicker, "Duplicate ticker id")
 		return
 	}
-	if len(c.lines) >= maxLines {
-		c.fail(int64(m.ReqID), codeMaxLines, "Max number of tickers has been reached")
+	if len(c.lines) >= MaxLines {
+		c.Fail(int64(m.ReqID), venue.MaxLines, "Max number of tickers has been reached")
 		return
 	}
 	symbol := d.Contract.Symbol
 	tick := d.MinTick
-	c.send(wire.TickReqParams{ReqID: m.ReqID, MinTick: &tick, BBOExchange: bboExchange, SnapshotPermissions: snapshotPermissions})
-	c.send(wire.MarketDataType{ReqID: m.ReqID, Kind: wire.MarketDataLive})
+	c.Send(wire.TickReqParams{ReqID: m.ReqID, MinTick: &tick, BBOExchange: bboExchange, SnapshotPermissions: snapshotPermissions})
+	c.Send(wire.MarketDataType{ReqID: m.ReqID, Kind: wire.MarketDataLive})
 	c.tellMarket(m.ReqID, symbol)
 	if m.Snapshot || m.Regulatory {
-		c.send(wire.TickSnapshotEnd{ReqID: m.ReqID})
+		c.Send(wire.TickSnapshotEnd{ReqID: m.ReqID})
 		return
 	}
 	c.lines[m.ReqID] = symbol
-	b := c.s.books[symbol]
+	b := c.f.books[symbol]
 	b.subs = append(b.subs, subscription{c, m.ReqID})
 }
 
 // tellMarket sends all that is known about a symbol's market.
-func (c *conn) tellMarket(req int, symbol market.Symbol) {
-	m, ok := c.s.x.Market(symbol)
+func (c *client) tellMarket(req int, symbol market.Symbol) {
+	m, ok := c.v.X.Market(symbol)
 	if !ok {
 		return
 	}
@@ -99,7 +86,7 @@ func (c *conn) tellMarket(req int, symbol market.Symbol) {
 }
 
 // tellSide sends a price where there is one.
-func (c *conn) tellSide(req int, kind wire.TickType, p *market.Price, size *market.Qty) {
+func (c *client) tellSide(req int, kind wire.TickType, p *market.Price, size *market.Qty) {
 	if p == nil {
 		return
 	}
@@ -107,52 +94,51 @@ func (c *conn) tellSide(req int, kind wire.TickType, p *market.Price, size *mark
 	if size != nil {
 		m.Size = *size
 	}
-	c.send(m)
+	c.Send(m)
 }
 
-func (c *conn) tellLastTime(req int, at time.Time) {
-	c.send(wire.TickString{ReqID: req, Type: wire.TickLastTime, Text: strconv.AppendInt(nil, at.Unix(), 10)})
+func (c *client) tellLastTime(req int, at time.Time) {
+	c.Send(wire.TickString{ReqID: req, Type: wire.TickLastTime, Text: strconv.AppendInt(nil, at.Unix(), 10)})
 }
 
-func (c *conn) tellVolume(req int, m exchange.Market) {
+func (c *client) tellVolume(req int, m exchange.Market) {
 	if m.Quote.Volume != nil {
-		c.send(wire.TickSize{ReqID: req, Type: wire.TickVolume, Size: *m.Quote.Volume})
+		c.Send(wire.TickSize{ReqID: req, Type: wire.TickVolume, Size: *m.Quote.Volume})
 	}
 }
 
-func (c *conn) cancelMktData(m wire.CancelMktData) {
+func (c *client) cancelMktData(m wire.CancelMktData) {
 	symbol, ok := c.lines[m.ReqID]
 	if !ok {
-		c.fail(int64(m.ReqID), codeNoTicker, "Can't find EId with tickerId:%d", m.ReqID)
+		c.Fail(int64(m.ReqID), venue.NoTicker, "Can't find EId with tickerId:%d", m.ReqID)
 		return
 	}
 	delete(c.lines, m.ReqID)
-	b := c.s.books[symbol]
-	b.subs = slices.DeleteFunc(b.subs, func(sub subscription) bool { return sub == subscription{c, m.ReqID} })
+	b := c.f.books[symbol]
+	b.drop(func(sub subscription) bool { return sub == subscription{c, m.ReqID} })
 }
 
-// publish tells the subscribers of an event's symbol.
-func (s *Server) publish(b *book, ev tape.Event) {
+func (f *Feed) publish(b *book, ev tape.Event) {
 	if ev.Kind == tape.Quote {
 		b.publishQuote(ev)
 		return
 	}
-	m, ok := s.x.Market(ev.Symbol)
+	m, ok := f.v.X.Market(ev.Symbol)
 	if !ok {
 		return
 	}
 	high, low := changed(&b.high, m.DayHigh), changed(&b.low, m.DayLow)
 	for _, sub := range b.subs {
 		if !ev.Suspicious {
-			sub.conn.tellLastTime(sub.req, ev.At)
-			sub.conn.send(wire.TickPrice{ReqID: sub.req, Type: wire.TickLast, Price: ev.Price, Size: ev.Size})
+			sub.client.tellLastTime(sub.req, ev.At)
+			sub.client.Send(wire.TickPrice{ReqID: sub.req, Type: wire.TickLast, Price: ev.Price, Size: ev.Size})
 		}
-		sub.conn.tellVolume(sub.req, m)
+		sub.client.tellVolume(sub.req, m)
 		if high {
-			sub.conn.tellSide(sub.req, wire.TickHigh, m.DayHigh, nil)
+			sub.client.tellSide(sub.req, wire.TickHigh, m.DayHigh, nil)
 		}
 		if low {
-			sub.conn.tellSide(sub.req, wire.TickLow, m.DayLow, nil)
+			sub.client.tellSide(sub.req, wire.TickLow, m.DayLow, nil)
 		}
 	}
 }
@@ -167,10 +153,10 @@ func (b *book) publishQuote(ev tape.Event) {
 	b.bid, b.ask = ev.Bid, ev.Ask
 	for _, sub := range b.subs {
 		if bid {
-			sub.conn.send(sidePrice(sub.req, wire.TickBid, ev.Bid))
+			sub.client.Send(sidePrice(sub.req, wire.TickBid, ev.Bid))
 		}
 		if ask {
-			sub.conn.send(sidePrice(sub.req, wire.TickAsk, ev.Ask))
+			sub.client.Send(sidePrice(sub.req, wire.TickAsk, ev.Ask))
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package gateway
+package feed
 
 import (
 	"errors"
@@ -8,15 +8,10 @@ import (
 	"time"
 
 	"robotrader/broker/exchange/tape"
+	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
-
-// zoneText is how the venue writes our market's zone.
-const zoneText = "US/Eastern"
-
-// timeText is how times of bars and executions are written.
-const timeText = "20060102 15:04:05 "
 
 const day = 24 * time.Hour
 
@@ -60,7 +55,7 @@ type historyAsk struct {
 }
 
 // historyAsk checks a request for bars of a listed symbol.
-func (s *Server) historyAsk(m wire.ReqHistoricalData) (a historyAsk, err error) {
+func (f *Feed) historyAsk(m wire.ReqHistoricalData) (a historyAsk, err error) {
 	bad := func(format string, args ...any) (historyAsk, error) { return a, fmt.Errorf(format, args...) }
 	var ok bool
 	if a.width, ok = barSizes[m.BarSize]; !ok {
@@ -81,9 +76,9 @@ func (s *Server) historyAsk(m wire.ReqHistoricalData) (a historyAsk, err error) 
 	if m.FormatDate != 1 && m.FormatDate != 2 {
 		return bad("format date %d is neither 1 nor 2", m.FormatDate)
 	}
-	a.end = s.at
+	a.end = f.v.At
 	if m.EndDateTime != "" {
-		end, err := wire.ParseTime(m.EndDateTime, s.zone)
+		end, err := wire.ParseTime(m.EndDateTime, f.v.Zone)
 		if err != nil {
 			return a, err
 		}
@@ -94,38 +89,38 @@ func (s *Server) historyAsk(m wire.ReqHistoricalData) (a historyAsk, err error) 
 	return a, nil
 }
 
-func (c *conn) history(m wire.ReqHistoricalData) {
-	s, id := c.s, int64(m.ReqID)
-	d, ok := s.find(m.Contract)
+func (c *client) history(m wire.ReqHistoricalData) {
+	f, id := c.f, int64(m.ReqID)
+	d, ok := f.v.Find(m.Contract)
 	if !ok {
-		c.fail(id, codeNoContract, noContract)
+		c.Fail(id, venue.NoContract, venue.NoContractText)
 		return
 	}
-	ask, err := s.historyAsk(m)
+	ask, err := f.historyAsk(m)
 	if err != nil {
-		c.fail(id, codeValidation, "Error validating request.-'reqHistoricalData' : cause - %v", err)
+		c.Fail(id, venue.Validation, "Error validating request.-'reqHistoricalData' : cause - %v", err)
 		return
 	}
 	ask.symbol = d.Contract.Symbol
-	bars, err := s.src.History(ask.symbol, ask.end, ask.span, ask.width, m.RegularOnly)
+	bars, err := f.v.Source.History(ask.symbol, ask.end, ask.span, ask.width, m.RegularOnly)
 	if errors.Is(err, tape.ErrBadSpan) {
-		c.fail(id, codeValidation, "Error validating request.-'reqHistoricalData' : cause - %v", err)
+		c.Fail(id, venue.Validation, "Error validating request.-'reqHistoricalData' : cause - %v", err)
 		return
 	}
 	if err != nil || len(bars) == 0 {
-		c.fail(id, codeNoHistory, "Historical Market Data Service error message:HMDS query returned no data: %s@SMART Trades", ask.symbol)
+		c.Fail(id, venue.NoHistory, "Historical Market Data Service error message:HMDS query returned no data: %s@SMART Trades", ask.symbol)
 		return
 	}
 	answer := wire.HistoricalData{
-		ReqID: m.ReqID, Start: s.timeText(ask.end.Add(-ask.span)), End: s.timeText(ask.end),
+		ReqID: m.ReqID, Start: f.v.TimeText(ask.end.Add(-ask.span)), End: f.v.TimeText(ask.end),
 		Bars: make([]wire.Bar, len(bars)),
 	}
 	for i := range bars {
-		answer.Bars[i] = s.wireBar(&bars[i], ask.width, m.FormatDate)
+		answer.Bars[i] = f.wireBar(&bars[i], ask.width, m.FormatDate)
 	}
-	c.send(answer)
-	if c.version >= historyEndVersion {
-		c.send(wire.HistoricalDataEnd{ReqID: m.ReqID, Start: answer.Start, End: answer.End})
+	c.Send(answer)
+	if c.Version() >= historyEndVersion {
+		c.Send(wire.HistoricalDataEnd{ReqID: m.ReqID, Start: answer.Start, End: answer.End})
 	}
 }
 
@@ -133,20 +128,16 @@ func (c *conn) history(m wire.ReqHistoricalData) {
 // message of their own (section 2).
 const historyEndVersion = 196
 
-func (s *Server) timeText(at time.Time) string {
-	return at.In(s.zone).Format(timeText) + zoneText
-}
-
 // wireBar writes a bar. Its weighted average is made up: the close.
-func (s *Server) wireBar(b *market.Bar, width time.Duration, format int) wire.Bar {
+func (f *Feed) wireBar(b *market.Bar, width time.Duration, format int) wire.Bar {
 	date := ""
 	switch {
 	case width >= day:
-		date = b.Start.In(s.zone).Format("20060102")
+		date = b.Start.In(f.v.Zone).Format("20060102")
 	case format == 2:
 		date = strconv.FormatInt(b.Start.Unix(), 10)
 	default:
-		date = s.timeText(b.Start)
+		date = f.v.TimeText(b.Start)
 	}
 	volume, wap := b.Volume, b.Close
 	return wire.Bar{

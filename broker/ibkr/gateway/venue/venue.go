@@ -1,0 +1,74 @@
+// Package venue is what the parts of the simulated gateway share: the exchange
+// and the market that it plays, market time, the sessions as the parts see
+// them, and the codes in which the venue speaks.
+//
+// It promises that one mutex, the server's, guards all of it: whoever calls a
+// part holds it. It does not promise that an exchange or a market exists beyond
+// this process.
+package venue
+
+import (
+	"time"
+
+	"robotrader/broker/exchange"
+	"robotrader/broker/exchange/tape"
+	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/market"
+)
+
+// Peer is a client's session that is ready, as the parts of the gateway see it.
+// Peers are compared: each session is one.
+type Peer interface {
+	// ClientID is the API client id of the session.
+	ClientID() int
+	// Version is the negotiated server version.
+	Version() wire.Version
+	// Send queues a message and never blocks.
+	Send(m wire.Message)
+	// Fail queues an errMsg. id is a request's or an order's, or [NoID]. With
+	// args format is one, else it is the text.
+	Fail(id int64, code int, format string, args ...any)
+}
+
+// Venue is the simulated exchange behind the gateway. The server's mutex guards
+// it.
+type Venue struct {
+	X        *exchange.Exchange
+	Source   tape.Source
+	Zone     *time.Location // of the market, in which times are told
+	Accounts []string       // of the login; the first is the default
+	ReadOnly bool           // orders fail with [Validation]
+
+	// At is the market time that the exchange has seen.
+	At time.Time
+	// Clock is market time.
+	Clock market.Clock
+}
+
+// Now returns market time.
+func (v *Venue) Now() time.Time { return v.Clock.Now(time.Now()) }
+
+// Find returns the listing that a contract of the wire means: US stocks only.
+func (v *Venue) Find(w wire.Contract) (market.Details, bool) {
+	if w.SecType != "" && w.SecType != "STK" || w.Currency != "" && w.Currency != "USD" {
+		return market.Details{}, false
+	}
+	if w.Symbol == "" && w.ConID != 0 {
+		return v.X.Find(market.Contract{ConID: w.ConID})
+	}
+	c, err := w.Market()
+	if err != nil {
+		return market.Details{}, false
+	}
+	return v.X.Find(c)
+}
+
+// ZoneText is how the venue writes the market's zone.
+const ZoneText = "US/Eastern"
+
+// timeText is how times of bars and executions are written.
+const timeText = "20060102 15:04:05 "
+
+// TimeText writes a market time as the venue does, such as
+// "20260402 09:30:00 US/Eastern".
+func (v *Venue) TimeText(at time.Time) string { return at.In(v.Zone).Format(timeText) + ZoneText }
