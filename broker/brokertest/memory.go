@@ -292,19 +292,19 @@ func (m *Memory) tell(reports []exchange.Report) {
 func (m *Memory) words(r exchange.Report) []broker.Event {
 	switch r := r.(type) {
 	case exchange.Accepted:
-		return described(r.Order, "PreSubmitted", order.Acked)
+		return described(r.Order.Order, "PreSubmitted", order.Acked)
 	case exchange.Working:
-		return described(r.Order, "Submitted", order.WorkingNow)
+		return described(r.Order.Order, "Submitted", order.WorkingNow)
 	case exchange.Executed:
 		word, sig := "Submitted", order.WorkingNow
 		if r.Order.State == order.Filled {
 			word, sig = "Filled", order.FilledUp
 		}
-		return append([]broker.Event{broker.ExecutionReport{Fill: r.Fill}}, described(r.Order, word, sig)...)
+		return append([]broker.Event{broker.ExecutionReport{Fill: r.Fill}}, described(r.Order.Order, word, sig)...)
 	case exchange.Commission:
 		return []broker.Event{commission(r.ExecID, r.Amount, r.Currency, r.RealizedPNL)}
 	case exchange.Cancelled:
-		word := status(r.Order, "Cancelled", order.CancelDone)
+		word := status(r.Order.Order, "Cancelled", order.CancelDone)
 		return []broker.Event{word, broker.Notice{
 			Kind: broker.NoticeCancelled, Code: r.Reason.Code(), Text: "Order Canceled - reason:" + r.Reason.String(),
 			OrderID: r.Order.OrderID, At: m.now(),

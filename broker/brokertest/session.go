@@ -137,7 +137,7 @@ func (s *session) Cancel(ctx context.Context, id int64) error {
 		if o.OrderID != id || o.ClientID != s.facts.ClientID {
 			continue
 		}
-		s.m.send([]broker.Event{status(o, "PendingCancel", order.CancelSent)})
+		s.m.send([]broker.Event{status(o.Order, "PendingCancel", order.CancelSent)})
 		reports, err := s.m.exchange.Cancel(s.m.now(), o.PermID)
 		s.m.tell(slices.Clone(reports))
 		return err
@@ -245,7 +245,7 @@ func (s *session) OpenOrders(ctx context.Context) ([]broker.OrderReport, error) 
 	defer s.m.mu.Unlock()
 	list := []broker.OrderReport{}
 	for _, o := range s.m.exchange.Open() {
-		list = append(list, openOrder(o, "Submitted", order.WorkingNow))
+		list = append(list, openOrder(o.Order, "Submitted", order.WorkingNow))
 	}
 	return list, nil
 }

@@ -91,7 +91,7 @@ type Exchange struct {
 
 // resting is an open order.
 type resting struct {
-	order.Order
+	Order
 	seq        int64        // arrival
 	value      market.Money // of its executions
 	commission market.Money // charged so far
@@ -153,8 +153,8 @@ func (x *Exchange) Listed() []market.Details {
 }
 
 // Open returns the open orders, in the order in which they came.
-func (x *Exchange) Open() []order.Order {
-	var all []order.Order
+func (x *Exchange) Open() []Order {
+	var all []Order
 	for _, r := range x.arrivals() {
 		all = append(all, r.Order)
 	}

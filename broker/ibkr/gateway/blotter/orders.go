@@ -137,14 +137,14 @@ func (c *client) globalCancel() {
 		c.Fail(venue.NoID, venue.Validation, venue.ReadOnlyText, "reqGlobalCancel")
 		return
 	}
-	c.b.Report(slices.Clone(c.v.X.CancelAll(c.v.At)))
+	c.b.Report(slices.Clone(c.v.X.CancelAll(c.v.At, nil)))
 }
 
 // openOrders tells the open orders of the clients that are wanted.
 func (c *client) openOrders(wanted func(client int) bool) {
 	for _, o := range c.v.X.Open() {
 		if p := c.b.placed[orderKey{o.ClientID, o.OrderID}]; p != nil && wanted(o.ClientID) {
-			p.order = o
+			p.order = o.Order
 			c.Send(p.openOrder())
 			c.Send(p.status())
 		}

@@ -13,7 +13,7 @@ import (
 // without a session learns it when it asks.
 func (b *Blotter) Report(list []exchange.Report) {
 	for _, r := range list {
-		o := reportOrder(r)
+		o := r.About().Order
 		p := b.placed[orderKey{o.ClientID, o.OrderID}]
 		if p == nil {
 			b.log.Error("gateway_report_without_order", "client_id", o.ClientID, "order_id", o.OrderID)
@@ -33,24 +33,6 @@ func (b *Blotter) Report(list []exchange.Report) {
 			c.tellReport(p, r)
 		}
 	}
-}
-
-func reportOrder(r exchange.Report) order.Order {
-	switch r := r.(type) {
-	case exchange.Accepted:
-		return r.Order
-	case exchange.Working:
-		return r.Order
-	case exchange.Executed:
-		return r.Order
-	case exchange.Commission:
-		return r.Order
-	case exchange.Cancelled:
-		return r.Order
-	case exchange.Rejected:
-		return r.Order
-	}
-	return order.Order{}
 }
 
 func (c *client) tellReport(p *placed, r exchange.Report) {
