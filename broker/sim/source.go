@@ -50,16 +50,48 @@ func (c Config) Played() []market.Symbol {
 	return list
 }
 
+// Market says which market to play.
+type Market struct {
+	// Data are files to replay, each "[SYMBOL=]FILE". Default none.
+	Data []string
+	// Symbols are made up from the start on, when there is no file. Default
+	// AAPL.
+	Symbols []market.Symbol
+	// Seed makes the prices. 0 is a seed like any other.
+	Seed uint64
+	// Start is the market time at which a made-up market begins; any time from
+	// 1980 to 2200. A file begins when it begins.
+	Start time.Time
+	// Sessions tells when a made-up market is open. Default always.
+	Sessions tape.Sessions
+	// Busy multiplies the events of a made-up market, for load tests; see
+	// [tape.SyntheticConfig]. Default 1.
+	Busy int
+	// HaltEvery halts trading on about one day in so many. Default never.
+	HaltEvery int
+	// MaxSymbols, when above 0, has any other valid ticker symbol made up on
+	// demand, see [tape.Universe]: up to so many in all. Default 0.
+	MaxSymbols int
+}
+
 // Source makes the market to play: the files, or without one a synthetic
 // market for each symbol that begins at start. All that is wrong is told at
 // once.
 func Source(data []string, symbols []market.Symbol, seed uint64, start time.Time) (tape.Source, error) {
+	return Market{Data: data, Symbols: symbols, Seed: seed, Start: start}.Source()
+}
+
+// Source makes the market to play. All that is wrong is told at once.
+func (m Market) Source() (tape.Source, error) {
+	made := tape.SyntheticConfig{
+		Seed: m.Seed, Start: m.Start, Sessions: m.Sessions, Busy: m.Busy, HaltEvery: m.HaltEvery,
+	}
 	var sources []tape.Source
 	var errs []error
 	add := func(src tape.Source, err error) {
 		sources, errs = append(sources, src), append(errs, err)
 	}
-	for _, d := range data {
+	for _, d := range m.Data {
 		symbol, path, err := ParseData(d)
 		if err != nil {
 			errs = append(errs, err)
@@ -68,20 +100,23 @@ func Source(data []string, symbols []market.Symbol, seed uint64, start time.Time
 		src, err := tape.Open(path, symbol)
 		add(src, err)
 	}
-	if len(data) == 0 {
-		if len(symbols) == 0 {
-			symbols = []market.Symbol{DefaultSymbol}
-		}
-		for _, s := range symbols {
-			src, err := tape.NewSynthetic(tape.SyntheticConfig{Symbol: s, Seed: seed, Start: start})
-			add(src, err)
-		}
+	symbols := m.Symbols
+	if len(m.Data) > 0 {
+		symbols = nil
+	} else if len(symbols) == 0 {
+		symbols = []market.Symbol{DefaultSymbol}
 	}
-	if err := errors.Join(errs...); err != nil {
+	for _, s := range symbols {
+		c := made
+		c.Symbol = s
+		src, err := tape.NewSynthetic(c)
+		add(src, err)
+	}
+	switch err := errors.Join(errs...); {
+	case err != nil:
 		return nil, err
-	}
-	if len(sources) == 1 {
-		return sources[0], nil
+	case m.MaxSymbols > 0:
+		return tape.NewUniverse(tape.UniverseConfig{Synthetic: made, MaxSymbols: m.MaxSymbols}, sources...)
 	}
 	return tape.Merge(sources...)
 }

@@ -46,6 +46,7 @@ var levels = []struct {
 	{"runner/indicator", 1, ""},
 	{"runner/portfolio", 1, ""},
 	{"broker/market", 0, ""},
+	{"broker/market/calendar", 0, ""},
 	{"broker/order", 0, ""},
 	{"scripts", 7, ""},
 }
@@ -54,6 +55,7 @@ var levels = []struct {
 // row 4: importer to imported.
 var sideways = map[[2]string]bool{
 	{"broker/order", "broker/market"}:           true,
+	{"broker/market/calendar", "broker/market"}: true,
 	{"broker/exchange", "broker"}:               true,
 	{"broker/exchange/tape", "broker"}:          true,
 	{"broker/exchange/tape", "broker/exchange"}: true,

@@ -11,8 +11,10 @@ type Kind uint8
 
 // The kinds of event.
 const (
-	Quote Kind = iota + 1 // Bid and Ask
-	Trade                 // Price, Size, Exchange, Suspicious
+	Quote  Kind = iota + 1 // Bid and Ask
+	Trade                  // Price, Size, Exchange, Suspicious, Cross
+	Halt                   // trading of the symbol stops; nothing else
+	Resume                 // trading of the symbol goes on; nothing else
 )
 
 func (k Kind) String() string {
@@ -21,6 +23,10 @@ func (k Kind) String() string {
 		return "quote"
 	case Trade:
 		return "trade"
+	case Halt:
+		return "halt"
+	case Resume:
+		return "resume"
 	}
 	return "unknown"
 }
@@ -58,4 +64,18 @@ type Event struct {
 	// Suspicious marks a trade that counts in volume but moves neither last
 	// nor high and low, such as one reported late or out of sequence.
 	Suspicious bool
+	// Cross marks the print of an auction. A market that knows no sessions has
+	// none.
+	Cross Cross
 }
+
+// Cross tells which auction made a trade.
+type Cross uint8
+
+// The auctions. An opening cross is the first trade of the regular session, at
+// its first instant; a closing cross is the last one, 1 ms before its end.
+const (
+	NoCross Cross = iota
+	OpeningCross
+	ClosingCross
+)

@@ -10,15 +10,12 @@ import (
 // ErrNoSymbol means that a source knows nothing about a symbol.
 var ErrNoSymbol = errors.New("tape: unknown symbol")
 
-// ErrBadSpan means that a history request makes no sense or asks for more than
-// [MaxSpan].
-var ErrBadSpan = errors.New("tape: bad history request")
-
 // ZoneName is the time zone of the market that every source plays.
 const ZoneName = "America/New_York"
 
 // Source is a market that can be played: events ordered by time, and what is
-// told about their symbols. It is not safe for concurrent use.
+// told about their symbols. It is not safe for concurrent use; the sources of
+// this package have a [Past] that is, see [PastOf].
 type Source interface {
 	// Next returns the next event; ok is false when the tape has ended.
 	// Times never go back.
@@ -32,7 +29,7 @@ type Source interface {
 	// Hours returns the trading hours that a venue would tell around a time:
 	// about ten days. The error wraps [ErrNoSymbol].
 	Hours(symbol market.Symbol, around time.Time) (Hours, error)
-	// History returns the bars of width that start in [end-span, end), oldest
+	// History returns the bars of trades of width that start in [end-span, end), oldest
 	// first, built from the trades before end: the last may be unfinished.
 	// Bars without a trade are left out. It does not depend on how far Next
 	// has played. regularOnly leaves out trades outside the liquid hours. An

@@ -9,18 +9,25 @@ import (
 	"robotrader/broker/market"
 )
 
-// MaxSpan is the longest history that a [Synthetic] makes in one request:
-// every trade in it is generated, at about 10 µs a minute.
-const MaxSpan = 31 * 24 * time.Hour
-
-// maxBars bounds one history of a [Synthetic].
-const maxBars = 100_000
+// The years of a made-up market.
+const (
+	firstYear = 1980
+	lastYear  = 2200
+)
 
 // SyntheticConfig tells which market to make.
 type SyntheticConfig struct {
 	Symbol market.Symbol
 	Seed   uint64    // 0 is a seed like any other
-	Start  time.Time // market time of the first event, 1980 to 2200
+	Start  time.Time // market time of the first event, 1980 to 2200, to 2099 in sessions of New York
+	// Sessions tells when the market is open. Default always.
+	Sessions Sessions
+	// Busy multiplies the events a second, 1 to MaxBusy, for load tests: 100
+	// makes 200 to 500 a second. 0 means 1.
+	Busy int
+	// HaltEvery has trading halted for five minutes on about one day in so
+	// many, at a time that the seed decides. 0 means never.
+	HaltEvery int
 }
 
 // Validate returns all that is wrong with c, joined.
@@ -181,9 +188,9 @@ func (s *Synthetic) History(symbol market.Symbol, end time.Time, span, width tim
 	if err := checkSpan(end, span, width); err != nil {
 		return nil, err
 	}
-	if span > MaxSpan || span/width > maxBars {
+	if span > MaxSpan || span/width > MaxBars {
 		return nil, fmt.Errorf("%w: span %v in bars of %v: a synthetic market tells at most %v and %d bars",
-			ErrBadSpan, span, width, MaxSpan, maxBars)
+			ErrBadSpan, span, width, MaxSpan, MaxBars)
 	}
 	if y := end.Year(); y < 1980 || y > 2200 {
 		return nil, fmt.Errorf("%w: end %v is not in 1980 to 2200", ErrBadSpan, end)
