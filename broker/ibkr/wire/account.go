@@ -137,9 +137,9 @@ func (m *PortfolioValue) read(r *reader) {
 	m.Contract = r.contract11()
 	m.Contract.PrimaryExchange, m.Contract.Exchange = m.Contract.Exchange, ""
 	m.Position = r.qty("position")
-	m.MarketPrice = r.nearPrice("marketPrice")
+	m.MarketPrice = r.optPrice("marketPrice")
 	m.MarketValue = r.nearMoney("marketValue")
-	m.AverageCost = r.nearPrice("averageCost")
+	m.AverageCost = r.optPrice("averageCost")
 	m.UnrealizedPNL = r.nearMoney("unrealizedPNL")
 	m.RealizedPNL = r.nearMoney("realizedPNL")
 	m.Account = r.str("accountName")
@@ -216,7 +216,7 @@ func (m *Position) read(r *reader) {
 	m.Account = r.str("account")
 	m.Contract = r.contract11()
 	m.Position = r.qty("position")
-	m.AvgCost = r.nearPrice("avgCost")
+	m.AvgCost = r.optPrice("avgCost")
 }
 
 // ID implements [Message].

@@ -135,27 +135,28 @@ func (m HistoricalData) Append(dst []byte, v Version) ([]byte, error) {
 		w.price(b.High)
 		w.price(b.Low)
 		w.price(b.Close)
-		w.barVolume(b)
-		w.barWAP(b)
+		w.barVolume(b.Volume)
+		w.barWAP(b.Volume, b.WAP)
 		w.int(b.Trades)
 	}
 	return w.finish()
 }
 
-func (w *writer) barVolume(b *Bar) {
-	if b.Volume == nil {
+// barVolume writes the volume of a bar, which is -1 where it is not of trades.
+func (w *writer) barVolume(volume *market.Qty) {
+	if volume == nil {
 		w.int(-1)
 		return
 	}
-	w.qty(*b.Volume)
+	w.qty(*volume)
 }
 
-func (w *writer) barWAP(b *Bar) {
-	if b.Volume == nil && b.WAP == nil {
+func (w *writer) barWAP(volume *market.Qty, wap *market.Price) {
+	if volume == nil && wap == nil {
 		w.int(-1)
 		return
 	}
-	w.optPrice(b.WAP)
+	w.optPrice(wap)
 }
 
 func (m *HistoricalData) read(r *reader) {
@@ -170,20 +171,22 @@ func (m *HistoricalData) read(r *reader) {
 		b.High = r.price("bar.high")
 		b.Low = r.price("bar.low")
 		b.Close = r.price("bar.close")
-		b.Volume = r.optQty("bar.volume")
-		b.WAP = r.nearPrice("bar.wap")
+		b.Volume = r.optSize("bar.volume")
+		b.WAP = r.optPrice("bar.wap")
 		b.Trades = r.int("bar.barCount")
 		b.dropMinusOne()
 	})
 }
 
 // dropMinusOne makes nil of the -1 that bars without trades carry.
-func (b *Bar) dropMinusOne() {
-	if b.Volume != nil && *b.Volume == minusOneQty {
-		b.Volume = nil
+func (b *Bar) dropMinusOne() { dropMinusOne(&b.Volume, &b.WAP) }
+
+func dropMinusOne(volume **market.Qty, wap **market.Price) {
+	if *volume != nil && **volume == minusOneQty {
+		*volume = nil
 	}
-	if b.Volume == nil && b.WAP != nil && *b.WAP == minusOne {
-		b.WAP = nil
+	if *volume == nil && *wap != nil && **wap == minusOne {
+		*wap = nil
 	}
 }
 
@@ -226,8 +229,8 @@ func (m HistoricalDataUpdate) Append(dst []byte, v Version) ([]byte, error) {
 	w.price(b.Close)
 	w.price(b.High)
 	w.price(b.Low)
-	w.barWAP(b)
-	w.barVolume(b)
+	w.barWAP(b.Volume, b.WAP)
+	w.barVolume(b.Volume)
 	return w.finish()
 }
 
@@ -240,8 +243,8 @@ func (m *HistoricalDataUpdate) read(r *reader) {
 	b.Close = r.price("close")
 	b.High = r.price("high")
 	b.Low = r.price("low")
-	b.WAP = r.nearPrice("wap")
-	b.Volume = r.optQty("volume")
+	b.WAP = r.optPrice("wap")
+	b.Volume = r.optSize("volume")
 	b.dropMinusOne()
 }
 

@@ -13,9 +13,11 @@ import (
 
 var (
 	leastPrice = market.MustPrice("0.00000001")
+	leastQty   = market.MustQty("0.00000001")
 	leastMoney = market.MustMoney("0.0000000000000001")
-	// maxPrice and maxMoney are where one more rounding step could overflow.
+	// maxPrice, maxQty and maxMoney are where one more rounding step could overflow.
 	maxPrice = market.MustPrice("92233720368.54775807")
+	maxQty   = market.MustQty("92233720368.54775807")
 	maxMoney = market.MustMoney("17000000000000000000000")
 )
 
@@ -48,14 +50,19 @@ func roundedUp(b []byte) bool {
 }
 
 // notFinite reports whether b is how a venue prints the outcome of a division
-// by zero.
+// by zero: NaN, or an infinity in one of its spellings.
 func notFinite(b []byte) bool {
-	switch strings.ToLower(strings.TrimPrefix(string(b), "-")) {
-	case "nan", "infinity", "inf", "∞":
-		return true
+	if len(b) > 0 && b[0] == '-' {
+		b = b[1:]
 	}
-	return false
+	if len(b) == 0 || b[0] <= '9' { // a number, as nearly always
+		return false
+	}
+	return isNaN(b) || bytes.EqualFold(b, []byte("infinity")) || bytes.EqualFold(b, []byte("infinite")) ||
+		bytes.EqualFold(b, []byte("inf")) || string(b) == "∞"
 }
+
+func isNaN(b []byte) bool { return len(b) == 3 && bytes.EqualFold(b, []byte("nan")) }
 
 func parseInt(b []byte) (int64, bool) {
 	neg := len(b) > 0 && b[0] == '-'
@@ -79,11 +86,11 @@ func parseInt(b []byte) (int64, bool) {
 }
 
 func parseFloat(b []byte) (float64, bool) {
-	switch string(b) {
-	case "Infinity", "Infinite":
+	if notFinite(b) && !isNaN(b) {
+		if b[0] == '-' {
+			return math.Inf(-1), true
+		}
 		return math.Inf(1), true
-	case "-Infinity":
-		return math.Inf(-1), true
 	}
 	for _, c := range b { // ParseFloat also reads hexadecimal, underscores and names
 		if (c < '0' || c > '9') && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E' {
@@ -144,6 +151,38 @@ func plain(room, b []byte) []byte {
 		out = append(out, digit(i))
 	}
 	return out
+}
+
+// nearestPrice returns the nearest price to a plain decimal.
+func nearestPrice(b []byte) (market.Price, error) {
+	cut, up := round(b, 8)
+	p, err := market.ParsePrice(cut)
+	if err != nil || up == 0 {
+		return p, err
+	}
+	if p.Abs().Cmp(maxPrice) >= 0 {
+		return p, market.ErrNotDecimal
+	}
+	if up > 0 {
+		return p.Add(leastPrice), nil
+	}
+	return p.Sub(leastPrice), nil
+}
+
+// nearestQty is nearestPrice for a quantity.
+func nearestQty(b []byte) (market.Qty, error) {
+	cut, up := round(b, 8)
+	q, err := market.ParseQty(cut)
+	if err != nil || up == 0 {
+		return q, err
+	}
+	if q.Abs().Cmp(maxQty) >= 0 {
+		return q, market.ErrNotDecimal
+	}
+	if up > 0 {
+		return q.Add(leastQty), nil
+	}
+	return q.Sub(leastQty), nil
 }
 
 // round cuts a plain decimal after so many decimals and tells which way the

@@ -122,6 +122,24 @@ func (r *reader) str(field string) string {
 	return string(b)
 }
 
+// strAgain is str into a text that may already hold the same, which then costs
+// no allocation: exchanges repeat.
+func (r *reader) strAgain(field string, s *string) {
+	rest := r.rest
+	if b := r.raw(field); r.err == nil && string(b) == *s {
+		return
+	}
+	if r.err == nil {
+		r.rest = rest
+	}
+	*s = r.str(field)
+}
+
+// failKind refuses a kind of tick that has no layout.
+func (r *reader) failKind(kind int) {
+	r.fail("tickType", strconv.AppendInt(nil, int64(kind), 10), ErrUnsupported)
+}
+
 // text is str for free text that a venue sends with \uXXXX escapes; they are
 // decoded. Section 1.1.
 func (r *reader) text(field string) string {
@@ -218,7 +236,7 @@ func (r *reader) right(field string) string {
 	return s
 }
 
-// price returns the next field as an exact price, which must be there.
+// price returns the next field as a price, which must be there.
 func (r *reader) price(field string) market.Price {
 	p, known := r.priceOr(field)
 	if !known && r.err == nil {
@@ -227,14 +245,23 @@ func (r *reader) price(field string) market.Price {
 	return p
 }
 
-// priceOr is price for a field that may be unset, without an allocation.
+// priceOr is price for a field that may be unset, without an allocation. A
+// client's price is exact, or refused. A venue's is read as the nearest that
+// we hold, which is the same up to eight decimals, and NaN and infinity are
+// unset: a venue computes with doubles (187.25000000000003), and a bar, a tick
+// or an order that we do not see is worse than one with its ninth decimal cut.
 func (r *reader) priceOr(field string) (p market.Price, known bool) {
 	b := r.raw(field)
-	if r.err != nil || isUnset(b) {
+	if r.err != nil || isUnset(b) || !r.client && notFinite(b) {
 		return p, false
 	}
 	var room [plainMax]byte
-	p, err := market.ParsePrice(plain(room[:0], b))
+	var err error
+	if text := plain(room[:0], b); r.client {
+		p, err = market.ParsePrice(text)
+	} else {
+		p, err = nearestPrice(text)
+	}
 	if err != nil {
 		r.fail(field, b, market.ErrNotDecimal)
 		return p, false
@@ -242,36 +269,12 @@ func (r *reader) priceOr(field string) (p market.Price, known bool) {
 	return p, true
 }
 
-// optPrice is price for a field that may be unset.
+// optPrice is priceOr with nil for unset.
 func (r *reader) optPrice(field string) *market.Price {
 	if p, known := r.priceOr(field); known {
 		return p.Ptr()
 	}
 	return nil
-}
-
-// nearPrice returns the next field as the nearest price that we can hold. It
-// is only for what a venue computes, such as an average price, which may have
-// more digits than eight decimals. Unset, NaN and infinity are nil.
-func (r *reader) nearPrice(field string) *market.Price {
-	b := r.raw(field)
-	if r.err != nil || isUnset(b) || notFinite(b) {
-		return nil
-	}
-	var room [plainMax]byte
-	cut, up := round(plain(room[:0], b), 8)
-	p, err := market.ParsePrice(cut)
-	if err != nil || up != 0 && p.Abs().Cmp(maxPrice) >= 0 {
-		r.fail(field, b, market.ErrNotDecimal)
-		return nil
-	}
-	switch {
-	case up > 0:
-		p = p.Add(leastPrice)
-	case up < 0:
-		p = p.Sub(leastPrice)
-	}
-	return &p
 }
 
 // qty returns the next field as an exact quantity, which must be there.
@@ -283,7 +286,8 @@ func (r *reader) qty(field string) market.Qty {
 	return q
 }
 
-// qtyOr is qty for a field that may be unset, without an allocation.
+// qtyOr is qty for a field that may be unset, without an allocation. It is
+// exact in both directions: quantities of orders, fills and positions add up.
 func (r *reader) qtyOr(field string) (q market.Qty, known bool) {
 	b := r.raw(field)
 	if r.err != nil || isUnset(b) {
@@ -301,6 +305,39 @@ func (r *reader) qtyOr(field string) (q market.Qty, known bool) {
 // optQty is qty for a field that may be unset.
 func (r *reader) optQty(field string) *market.Qty {
 	if q, known := r.qtyOr(field); known {
+		return q.Ptr()
+	}
+	return nil
+}
+
+// sizeOr is qtyOr for a venue's market data, whose sizes and volumes are read
+// as the nearest that we hold; NaN and infinity are unset.
+func (r *reader) sizeOr(field string) (q market.Qty, known bool) {
+	b := r.raw(field)
+	if r.err != nil || isUnset(b) || notFinite(b) {
+		return q, false
+	}
+	var room [plainMax]byte
+	q, err := nearestQty(plain(room[:0], b))
+	if err != nil {
+		r.fail(field, b, market.ErrNotDecimal)
+		return q, false
+	}
+	return q, true
+}
+
+// size is sizeOr for a field that must be there.
+func (r *reader) size(field string) market.Qty {
+	q, known := r.sizeOr(field)
+	if !known && r.err == nil {
+		r.fail(field, nil, ErrUnset)
+	}
+	return q
+}
+
+// optSize is sizeOr with nil for unset.
+func (r *reader) optSize(field string) *market.Qty {
+	if q, known := r.sizeOr(field); known {
 		return q.Ptr()
 	}
 	return nil
@@ -345,11 +382,12 @@ func (r *reader) nearMoney(field string) *market.Money {
 	return &m
 }
 
-// double returns the next field as a floating-point number, nil when unset.
-// It is for numbers that can enter no order, fill, balance or limit.
+// double returns the next field as a floating-point number, nil when unset or
+// NaN. Infinity is a number here. It is for numbers that can enter no order,
+// fill, balance or limit.
 func (r *reader) double(field string) *float64 {
 	b := r.raw(field)
-	if r.err != nil || isUnset(b) {
+	if r.err != nil || isUnset(b) || isNaN(b) {
 		return nil
 	}
 	f, ok := parseFloat(b)

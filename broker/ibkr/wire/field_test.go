@@ -87,6 +87,7 @@ func TestExactNumbers(t *testing.T) {
 		{"+1", ""},
 	} {
 		r := readerOf(tt.in + "\x00")
+		r.client = true
 		got := r.optPrice("f")
 		switch {
 		case tt.want == "" && !errors.Is(r.err, market.ErrNotDecimal):
@@ -118,7 +119,7 @@ func TestComputedNumbersRound(t *testing.T) {
 	} {
 		r := readerOf(tt.in + "\x00" + tt.in + "\x00")
 		show := "!"
-		if p := r.nearPrice("p"); r.err == nil {
+		if p := r.optPrice("p"); r.err == nil {
 			if show = ""; p != nil {
 				show = p.String()
 			}
@@ -162,7 +163,7 @@ func TestRoundIsNearest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.StringMatching(`-?[0-9]{1,9}\.[0-9]{0,20}`).Draw(t, "number")
 		r := readerOf(s + "\x00")
-		p := r.nearPrice("p")
+		p := r.optPrice("p")
 		if p == nil {
 			t.Fatalf("%s: %v", s, r.err)
 		}

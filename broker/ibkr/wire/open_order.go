@@ -267,12 +267,17 @@ func (m *OpenOrder) walkHedge(w *walk) {
 	w.str("clearingAccount", &m.ClearingAccount)
 	w.str("clearingIntent", &m.ClearingIntent)
 	w.bool("notHeld", &m.NotHeld)
+	m.walkHedgeContract(w)
+	w.bool("solicited", &m.Solicited)
+}
+
+// walkHedgeContract goes through the delta-neutral contract and the algorithm.
+func (m *OpenOrder) walkHedgeContract(w *walk) {
 	optional(w, "deltaNeutralContract", &m.DeltaNeutralContract, (*DeltaNeutralContract).walk)
 	w.str("algoStrategy", &m.AlgoStrategy)
 	if m.AlgoStrategy != "" {
 		list(w, "algoParams", &m.AlgoParams, 2, (*TagValue).walk)
 	}
-	w.bool("solicited", &m.Solicited)
 }
 
 func (m *OpenOrder) walkState(w *walk) {
@@ -289,7 +294,7 @@ func (m *OpenOrder) walkState(w *walk) {
 	w.text("warningText", &m.WarningText)
 	w.bool("randomizeSize", &m.RandomizeSize)
 	w.bool("randomizePrice", &m.RandomizePrice)
-	if m.OrderType == "PEG BENCH" || m.OrderType == "PEGBENCH" {
+	if pegsBenchmark(m.OrderType) {
 		m.PegBench.walk(w)
 	}
 }
@@ -325,6 +330,12 @@ func (m *OpenOrder) walkRules(w *walk) {
 	w.optInt("duration", &m.Duration)
 	w.optInt("postToAts", &m.PostToATS)
 	w.bool("autoCancelParent", &m.AutoCancelParent)
+	m.walkPegOffsets(w)
+}
+
+// walkPegOffsets goes through the five fields of orders pegged to the best
+// price or the mid-point, which are always there.
+func (m *OpenOrder) walkPegOffsets(w *walk) {
 	w.optInt("minTradeQty", &m.MinTradeQty)
 	w.optInt("minCompeteSize", &m.MinCompeteSize)
 	w.number("competeAgainstBestOffset", &m.CompeteAgainstBestOffset)

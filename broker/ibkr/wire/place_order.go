@@ -355,6 +355,9 @@ func (m *PlaceOrder) walkAdded(w *walk) {
 	}
 }
 
+// pegsBenchmark reports whether an order type carries the block of a benchmark.
+func pegsBenchmark(orderType string) bool { return orderType == "PEG BENCH" || orderType == "PEGBENCH" }
+
 // pegged reports whether an order type carries a block of its own in
 // placeOrder. Both spellings are in use; other PEG types have no block.
 func pegged(orderType string) bool {

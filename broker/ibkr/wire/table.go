@@ -18,71 +18,125 @@ type Message interface {
 
 // The ids of messages from client to server. Section 3.
 const (
-	IDReqMktData           = 1
-	IDCancelMktData        = 2
-	IDPlaceOrder           = 3
-	IDCancelOrder          = 4
-	IDReqOpenOrders        = 5
-	IDReqAccountUpdates    = 6
-	IDReqExecutions        = 7
-	IDReqIDs               = 8
-	IDReqContractDetails   = 9
-	IDSetServerLogLevel    = 14
-	IDReqAutoOpenOrders    = 15
-	IDReqAllOpenOrders     = 16
-	IDReqManagedAccts      = 17
-	IDReqHistoricalData    = 20
-	IDCancelHistoricalData = 25
-	IDReqCurrentTime       = 49
-	IDReqGlobalCancel      = 58
-	IDReqMarketDataType    = 59
-	IDReqPositions         = 61
-	IDReqAccountSummary    = 62
-	IDCancelAccountSummary = 63
-	IDCancelPositions      = 64
-	IDStartAPI             = 71
-	IDReqCompletedOrders   = 99
-	IDReqTimeInMillis      = 105
+	IDReqMktData                = 1
+	IDCancelMktData             = 2
+	IDPlaceOrder                = 3
+	IDCancelOrder               = 4
+	IDReqOpenOrders             = 5
+	IDReqAccountUpdates         = 6
+	IDReqExecutions             = 7
+	IDReqIDs                    = 8
+	IDReqContractDetails        = 9
+	IDReqMktDepth               = 10
+	IDCancelMktDepth            = 11
+	IDReqNewsBulletins          = 12
+	IDCancelNewsBulletins       = 13
+	IDSetServerLogLevel         = 14
+	IDReqAutoOpenOrders         = 15
+	IDReqAllOpenOrders          = 16
+	IDReqManagedAccts           = 17
+	IDReqHistoricalData         = 20
+	IDCancelHistoricalData      = 25
+	IDReqCurrentTime            = 49
+	IDReqRealTimeBars           = 50
+	IDCancelRealTimeBars        = 51
+	IDReqGlobalCancel           = 58
+	IDReqMarketDataType         = 59
+	IDReqPositions              = 61
+	IDReqAccountSummary         = 62
+	IDCancelAccountSummary      = 63
+	IDCancelPositions           = 64
+	IDStartAPI                  = 71
+	IDReqPositionsMulti         = 74
+	IDCancelPositionsMulti      = 75
+	IDReqAccountUpdatesMulti    = 76
+	IDCancelAccountUpdatesMulti = 77
+	IDReqSecDefOptParams        = 78
+	IDReqSoftDollarTiers        = 79
+	IDReqFamilyCodes            = 80
+	IDReqMatchingSymbols        = 81
+	IDReqDepthExchanges         = 82
+	IDReqSmartComponents        = 83
+	IDReqHeadTimestamp          = 87
+	IDCancelHeadTimestamp       = 90
+	IDReqMarketRule             = 91
+	IDReqPnL                    = 92
+	IDCancelPnL                 = 93
+	IDReqPnLSingle              = 94
+	IDCancelPnLSingle           = 95
+	IDReqHistoricalTicks        = 96
+	IDReqTickByTick             = 97
+	IDCancelTickByTick          = 98
+	IDReqCompletedOrders        = 99
+	IDReqUserInfo               = 104
+	IDReqTimeInMillis           = 105
 )
 
 // The ids of messages from server to client. Section 3.
 const (
-	IDTickPrice            = 1
-	IDTickSize             = 2
-	IDOrderStatus          = 3
-	IDErrMsg               = 4
-	IDOpenOrder            = 5
-	IDAccountValue         = 6
-	IDPortfolioValue       = 7
-	IDAcctUpdateTime       = 8
-	IDNextValidID          = 9
-	IDContractData         = 10
-	IDExecDetails          = 11
-	IDManagedAccts         = 15
-	IDHistoricalData       = 17
-	IDTickGeneric          = 45
-	IDTickString           = 46
-	IDCurrentTime          = 49
-	IDContractDataEnd      = 52
-	IDOpenOrderEnd         = 53
-	IDAcctDownloadEnd      = 54
-	IDExecDetailsEnd       = 55
-	IDTickSnapshotEnd      = 57
-	IDMarketDataType       = 58
-	IDCommissionReport     = 59
-	IDPosition             = 61
-	IDPositionEnd          = 62
-	IDAccountSummary       = 63
-	IDAccountSummaryEnd    = 64
-	IDTickReqParams        = 81
-	IDHistoricalDataUpdate = 90
-	IDRerouteMktData       = 91
-	IDOrderBound           = 100
-	IDCompletedOrder       = 101
-	IDCompletedOrdersEnd   = 102
-	IDHistoricalSchedule   = 106
-	IDHistoricalDataEnd    = 108
-	IDTimeInMillis         = 109
+	IDTickPrice             = 1
+	IDTickSize              = 2
+	IDOrderStatus           = 3
+	IDErrMsg                = 4
+	IDOpenOrder             = 5
+	IDAccountValue          = 6
+	IDPortfolioValue        = 7
+	IDAcctUpdateTime        = 8
+	IDNextValidID           = 9
+	IDContractData          = 10
+	IDExecDetails           = 11
+	IDMarketDepth           = 12
+	IDMarketDepthL2         = 13
+	IDNewsBulletin          = 14
+	IDManagedAccts          = 15
+	IDHistoricalData        = 17
+	IDBondContractData      = 18
+	IDTickOptionComputation = 21
+	IDTickGeneric           = 45
+	IDTickString            = 46
+	IDCurrentTime           = 49
+	IDRealTimeBar           = 50
+	IDContractDataEnd       = 52
+	IDOpenOrderEnd          = 53
+	IDAcctDownloadEnd       = 54
+	IDExecDetailsEnd        = 55
+	IDTickSnapshotEnd       = 57
+	IDMarketDataType        = 58
+	IDCommissionReport      = 59
+	IDPosition              = 61
+	IDPositionEnd           = 62
+	IDAccountSummary        = 63
+	IDAccountSummaryEnd     = 64
+	IDPositionMulti         = 71
+	IDPositionMultiEnd      = 72
+	IDAccountUpdateMulti    = 73
+	IDAccountUpdateMultiEnd = 74
+	IDSecDefOptParams       = 75
+	IDSecDefOptParamsEnd    = 76
+	IDSoftDollarTiers       = 77
+	IDFamilyCodes           = 78
+	IDSymbolSamples         = 79
+	IDDepthExchanges        = 80
+	IDTickReqParams         = 81
+	IDSmartComponents       = 82
+	IDHeadTimestamp         = 88
+	IDHistoricalDataUpdate  = 90
+	IDRerouteMktData        = 91
+	IDRerouteMktDepth       = 92
+	IDMarketRule            = 93
+	IDPnL                   = 94
+	IDPnLSingle             = 95
+	IDHistoricalTicks       = 96
+	IDHistoricalTicksBidAsk = 97
+	IDHistoricalTicksLast   = 98
+	IDTickByTick            = 99
+	IDOrderBound            = 100
+	IDCompletedOrder        = 101
+	IDCompletedOrdersEnd    = 102
+	IDHistoricalSchedule    = 106
+	IDUserInfo              = 107
+	IDHistoricalDataEnd     = 108
+	IDTimeInMillis          = 109
 )
 
 // entry is one row of a table: a message's name, and the function that reads
@@ -99,6 +153,16 @@ func into[M Message, P interface {
 }](r *reader) Message {
 	var m M
 	P(&m).read(r)
+	return m
+}
+
+// walked is into for a message with one walk for both directions.
+func walked[M Message, P interface {
+	*M
+	walk(*walk)
+}](r *reader) Message {
+	var m M
+	P(&m).walk(reading(r))
 	return m
 }
 
@@ -141,6 +205,36 @@ var serverTable = [...]entry{
 	IDCommissionReport:   {"commissionReport", into[CommissionReport]},
 	IDOrderBound:         {"orderBound", into[OrderBound]},
 	IDCompletedOrdersEnd: {"completedOrdersEnd", into[CompletedOrdersEnd]},
+
+	// The messages of both directions' walks, and their kin.
+	IDMarketDepth:           {"marketDepth", into[MarketDepth]},
+	IDMarketDepthL2:         {"marketDepthL2", into[MarketDepthL2]},
+	IDNewsBulletin:          {"newsBulletins", walked[NewsBulletin]},
+	IDBondContractData:      {"bondContractData", walked[BondContractData]},
+	IDTickOptionComputation: {"tickOptionComputation", into[TickOptionComputation]},
+	IDRealTimeBar:           {"realTimeBars", into[RealTimeBar]},
+	IDPositionMulti:         {"positionMulti", walked[PositionMulti]},
+	IDPositionMultiEnd:      {"positionMultiEnd", walked[PositionMultiEnd]},
+	IDAccountUpdateMulti:    {"accountUpdateMulti", walked[AccountUpdateMulti]},
+	IDAccountUpdateMultiEnd: {"accountUpdateMultiEnd", walked[AccountUpdateMultiEnd]},
+	IDSecDefOptParams:       {"securityDefinitionOptionParameter", walked[SecDefOptParams]},
+	IDSecDefOptParamsEnd:    {"securityDefinitionOptionParameterEnd", walked[SecDefOptParamsEnd]},
+	IDSoftDollarTiers:       {"softDollarTiers", walked[SoftDollarTiers]},
+	IDFamilyCodes:           {"familyCodes", walked[FamilyCodes]},
+	IDSymbolSamples:         {"symbolSamples", walked[SymbolSamples]},
+	IDDepthExchanges:        {"mktDepthExchanges", walked[DepthExchanges]},
+	IDSmartComponents:       {"smartComponents", walked[SmartComponents]},
+	IDHeadTimestamp:         {"headTimestamp", walked[HeadTimestamp]},
+	IDRerouteMktDepth:       {"rerouteMktDepth", walked[RerouteMktDepth]},
+	IDMarketRule:            {"marketRule", walked[MarketRule]},
+	IDPnL:                   {"pnl", walked[PnL]},
+	IDPnLSingle:             {"pnlSingle", walked[PnLSingle]},
+	IDHistoricalTicks:       {"historicalTicks", into[HistoricalTicks]},
+	IDHistoricalTicksBidAsk: {"historicalTicksBidAsk", into[HistoricalTicksBidAsk]},
+	IDHistoricalTicksLast:   {"historicalTicksLast", into[HistoricalTicksLast]},
+	IDTickByTick:            {"tickByTick", into[TickByTick]},
+	IDCompletedOrder:        {"completedOrder", walked[CompletedOrder]},
+	IDUserInfo:              {"userInfo", walked[UserInfo]},
 }
 
 // clientTable leads from the id of a client's message to its decoder.
@@ -172,6 +266,35 @@ var clientTable = [...]entry{
 	IDReqAllOpenOrders:   {"reqAllOpenOrders", into[ReqAllOpenOrders]},
 	IDReqGlobalCancel:    {"reqGlobalCancel", into[ReqGlobalCancel]},
 	IDReqCompletedOrders: {"reqCompletedOrders", into[ReqCompletedOrders]},
+
+	// The messages of both directions' walks, and their kin.
+	IDReqMktDepth:               {"reqMktDepth", walked[ReqMktDepth]},
+	IDCancelMktDepth:            {"cancelMktDepth", walked[CancelMktDepth]},
+	IDReqNewsBulletins:          {"reqNewsBulletins", walked[ReqNewsBulletins]},
+	IDCancelNewsBulletins:       {"cancelNewsBulletins", into[CancelNewsBulletins]},
+	IDReqRealTimeBars:           {"reqRealTimeBars", walked[ReqRealTimeBars]},
+	IDCancelRealTimeBars:        {"cancelRealTimeBars", walked[CancelRealTimeBars]},
+	IDReqPositionsMulti:         {"reqPositionsMulti", walked[ReqPositionsMulti]},
+	IDCancelPositionsMulti:      {"cancelPositionsMulti", walked[CancelPositionsMulti]},
+	IDReqAccountUpdatesMulti:    {"reqAccountUpdatesMulti", walked[ReqAccountUpdatesMulti]},
+	IDCancelAccountUpdatesMulti: {"cancelAccountUpdatesMulti", walked[CancelAccountUpdatesMulti]},
+	IDReqSecDefOptParams:        {"reqSecDefOptParams", walked[ReqSecDefOptParams]},
+	IDReqSoftDollarTiers:        {"reqSoftDollarTiers", walked[ReqSoftDollarTiers]},
+	IDReqFamilyCodes:            {"reqFamilyCodes", into[ReqFamilyCodes]},
+	IDReqMatchingSymbols:        {"reqMatchingSymbols", walked[ReqMatchingSymbols]},
+	IDReqDepthExchanges:         {"reqMktDepthExchanges", into[ReqDepthExchanges]},
+	IDReqSmartComponents:        {"reqSmartComponents", walked[ReqSmartComponents]},
+	IDReqHeadTimestamp:          {"reqHeadTimestamp", walked[ReqHeadTimestamp]},
+	IDCancelHeadTimestamp:       {"cancelHeadTimestamp", walked[CancelHeadTimestamp]},
+	IDReqMarketRule:             {"reqMarketRule", walked[ReqMarketRule]},
+	IDReqPnL:                    {"reqPnL", walked[ReqPnL]},
+	IDCancelPnL:                 {"cancelPnL", walked[CancelPnL]},
+	IDReqPnLSingle:              {"reqPnLSingle", walked[ReqPnLSingle]},
+	IDCancelPnLSingle:           {"cancelPnLSingle", walked[CancelPnLSingle]},
+	IDReqHistoricalTicks:        {"reqHistoricalTicks", walked[ReqHistoricalTicks]},
+	IDReqTickByTick:             {"reqTickByTickData", walked[ReqTickByTick]},
+	IDCancelTickByTick:          {"cancelTickByTickData", walked[CancelTickByTick]},
+	IDReqUserInfo:               {"reqUserInfo", walked[ReqUserInfo]},
 }
 
 // DecodeServer reads the payload of a message from server to client. The

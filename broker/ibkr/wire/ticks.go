@@ -264,7 +264,7 @@ func (m *TickPrice) read(r *reader) {
 	m.Type = TickType(r.int("tickType"))
 	price, known := r.priceOr("price")
 	m.Price, m.PriceUnset = price, !known
-	size, known := r.qtyOr("size")
+	size, known := r.sizeOr("size")
 	m.Size, m.SizeUnset = size, !known
 	m.Attrs = r.int("attrMask")
 }
@@ -294,7 +294,7 @@ func (m *TickSize) read(r *reader) {
 	r.skip("version")
 	m.ReqID = r.int("reqId")
 	m.Type = TickType(r.int("tickType"))
-	size, known := r.qtyOr("size")
+	size, known := r.sizeOr("size")
 	m.Size, m.SizeUnset = size, !known
 }
 

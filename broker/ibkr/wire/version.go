@@ -31,7 +31,6 @@ func (v Version) check() error {
 //	176 reqContractDetails gains issuerId; the least version, so it is always there
 //	180 exerciseOptions gains manualOrderTime
 //	181 openOrder's auction strategy, no change in any client's source
-//	188 bondContractData gains time zone and hours
 //	191 permId may need more than 32 bits: it is read with 64 everywhere
 const (
 	// faProfile leaves placeOrder, openOrder and completedOrder.
@@ -52,6 +51,8 @@ const (
 	verIneligibility Version = 186
 	// placeOrder and cancelOrder gain RFQ fields, which 190 takes back.
 	verRFQ Version = 187
+	// bondContractData gains time zone and hours after longName.
+	verBondTradingHours Version = 188
 	// placeOrder and openOrder gain includeOvernight.
 	verIncludeOvernight Version = 189
 	// The RFQ fields of 187 go.

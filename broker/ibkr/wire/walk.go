@@ -26,6 +26,20 @@ type walk struct {
 func reading(r *reader) *walk { return &walk{r: r, v: r.v} }
 func writing(w *writer) *walk { return &walk{w: w, v: w.v} }
 
+// appendClient writes a client's message by its layout.
+func appendClient(dst []byte, v Version, name string, id int, layout func(*walk)) ([]byte, error) {
+	w := clientMessage(dst, v, name, id)
+	layout(writing(w))
+	return w.finish()
+}
+
+// appendServer writes a server's message by its layout.
+func appendServer(dst []byte, v Version, name string, id int, layout func(*walk)) ([]byte, error) {
+	w := serverMessage(dst, v, name, id)
+	layout(writing(w))
+	return w.finish()
+}
+
 // Number is a decimal that the codec carries as the venue wrote it, without
 // rounding: ratios, percentages and the like, which nothing here computes
 // with. The empty Number is unset. "0.25", "1.5E-7" and "Infinity" are
@@ -142,22 +156,18 @@ func (w *walk) priceOr(field string, p **market.Price, unset string) {
 		w.w.str(field, unset)
 	case w.r == nil:
 		w.w.price(**p)
-	case w.r.client:
-		*p = w.r.optPrice(field)
 	default:
-		*p = w.r.nearPrice(field)
+		*p = w.r.optPrice(field)
 	}
 }
 
 // mustPrice is price for a field without which the message is worthless.
 func (w *walk) mustPrice(field string, p *market.Price) {
-	q := p
-	w.price(field, &q)
-	if q == nil {
-		w.fail(field, "", ErrUnset)
+	if w.r != nil {
+		*p = w.r.price(field)
 		return
 	}
-	*p = *q
+	w.w.price(*p)
 }
 
 // priceOrZero is price for a field whose empty form means 0.
@@ -188,13 +198,11 @@ func (w *walk) qtyOr(field string, p **market.Qty, unset string) {
 
 // mustQty is qty for a field without which the message is worthless.
 func (w *walk) mustQty(field string, p *market.Qty) {
-	q := p
-	w.qty(field, &q)
-	if q == nil {
-		w.fail(field, "", ErrUnset)
+	if w.r != nil {
+		*p = w.r.qty(field)
 		return
 	}
-	*p = *q
+	w.w.qty(*p)
 }
 
 func (w *walk) money(field string, p **market.Money) { w.moneyOr(field, p, "") }

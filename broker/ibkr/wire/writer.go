@@ -56,6 +56,9 @@ func (w *writer) since(v Version) {
 	}
 }
 
+// failKind refuses a kind of tick that has no layout.
+func (w *writer) failKind(kind int) { w.fail("tickType", strconv.Itoa(kind), ErrUnsupported) }
+
 func (w *writer) end() { w.b = append(w.b, 0) }
 
 // empty writes an unset field.
