@@ -41,11 +41,14 @@ type Config struct {
 	// PartialFills limits a fill to the size that the tape shows. Default
 	// off: an order fills whole.
 	PartialFills bool
+	// Margin is how much equity positions and orders need. Default
+	// [DefaultMargin].
+	Margin Margin
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{Accounts: []string{"DU7654321"}, Cash: market.MustMoney("1000000")}
+	return Config{Accounts: []string{"DU7654321"}, Cash: market.MustMoney("1000000"), Margin: DefaultMargin()}
 }
 
 // Validate returns all that is wrong with c, joined.
@@ -67,7 +70,7 @@ func (c Config) Validate() error {
 	if c.Cash.Sign() < 0 {
 		errs = append(errs, fmt.Errorf("exchange: cash %v is below 0", c.Cash))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.Margin.validate())...)
 }
 
 // Exchange matches own orders against a tape and keeps the books. It is not
@@ -81,7 +84,11 @@ type Exchange struct {
 
 	open     map[int64]*resting // by perm id
 	expiry   time.Time          // of the DAY order that ends first, zero without one
-	fills    []order.Fill
+	fills    []execution        // the newest version of each, oldest first
+	replaced []execution        // what corrections replaced, oldest first
+	execs    uint32             // given so far
+	dayStart time.Time          // midnight in New York
+	dayEnd   time.Time
 	permBase int64
 	orders   int64  // given so far
 	execHead uint32 // the first part of execution ids
@@ -112,7 +119,9 @@ type listing struct {
 	dayOpen, dayHigh, dayLow    market.Price
 	prevClose                   market.Price
 	hasVolume, hasDay, hasClose bool
-	dayEnd                      time.Time // of the day of the newest trade
+	dayEnd                      time.Time    // of the day of the newest trade
+	ref                         market.Price // the mark from which the exchange's day counts
+	hasRef                      bool
 
 	buys, sells []*resting // best first
 }
@@ -138,7 +147,7 @@ func New(cfg Config) (*Exchange, error) {
 		execHead: 0xe000 + uint32(seed>>20)&0xfff, execBase: uint32(seed >> 32),
 	}
 	for _, id := range cfg.Accounts {
-		x.accounts[id] = &account{id: id, cash: cfg.Cash, positions: make(map[market.Symbol]*position)}
+		x.accounts[id] = &account{id: id, start: cfg.Cash, cash: cfg.Cash, positions: make(map[market.Symbol]*position)}
 	}
 	return x, nil
 }
@@ -169,9 +178,6 @@ func (x *Exchange) arrivals() []*resting {
 	}
 	return all
 }
-
-// Fills returns all executions with their commissions, oldest first.
-func (x *Exchange) Fills() []order.Fill { return slices.Clone(x.fills) }
 
 // Market is what is known about a symbol's market. A nil number is unknown.
 type Market struct {
@@ -204,78 +210,6 @@ func (x *Exchange) Market(s market.Symbol) (m Market, ok bool) {
 		m.PrevClose = l.prevClose.Ptr()
 	}
 	return m, true
-}
-
-// Position is what an account holds of one symbol.
-type Position struct {
-	Account  string
-	Contract market.Contract
-	Qty      market.Qty    // negative is short
-	Cost     market.Money  // exact, without commission; negative for a short
-	AvgCost  *market.Price // Cost / Qty, to eight decimals
-	Mark     *market.Price // last, else the middle of the quote; nil when unknown
-}
-
-// Positions returns the positions of an account that are not flat, ordered by
-// symbol. An account that is not known has none.
-func (x *Exchange) Positions(id string) []Position {
-	a, ok := x.accounts[id]
-	if !ok {
-		return nil
-	}
-	var all []Position
-	for _, s := range sortedKeys(a.positions) {
-		p, l := a.positions[s], x.listings[s]
-		if p.qty.IsZero() {
-			continue
-		}
-		all = append(all, Position{
-			Account: id, Contract: l.details.Contract, Qty: p.qty, Cost: p.cost, AvgCost: p.average(), Mark: l.mark(),
-		})
-	}
-	return all
-}
-
-// mark is the price at which a holding is valued.
-func (l *listing) mark() *market.Price {
-	switch {
-	case l.last.Known:
-		return l.last.Price.Ptr()
-	case l.bid.Known && l.ask.Known:
-		return l.bid.Price.Add(l.ask.Price).Half().Ptr()
-	}
-	return nil
-}
-
-// Value is what an account is worth. Positions without a mark count at cost.
-type Value struct {
-	Cash           market.Money
-	Positions      market.Money // at their marks, shorts negative
-	GrossPositions market.Money // the sum of their absolute values
-	Equity         market.Money // Cash + Positions (NetLiquidation)
-	Realized       market.Money // before commission
-	Unrealized     market.Money
-	Commissions    market.Money
-}
-
-// Value values an account; ok is false when it is not known.
-func (x *Exchange) Value(id string) (v Value, ok bool) {
-	a, ok := x.accounts[id]
-	if !ok {
-		return Value{}, false
-	}
-	v = Value{Cash: a.cash, Realized: a.realised, Commissions: a.commissions}
-	for s, p := range a.positions { // sums are exact: their order does not matter
-		worth := p.cost
-		if m := x.listings[s].mark(); m != nil {
-			worth = m.Mul(p.qty)
-		}
-		v.Positions = v.Positions.Add(worth)
-		v.GrossPositions = v.GrossPositions.Add(worth.Abs())
-		v.Unrealized = v.Unrealized.Add(worth.Sub(p.cost))
-	}
-	v.Equity = v.Cash.Add(v.Positions)
-	return v, true
 }
 
 // Accounts lists the account ids, in the order of the configuration.

@@ -25,8 +25,11 @@ type AccountLedger struct {
 	RealizedPNLAfterCommission market.Money     `json:"realized_pnl_after_commission"`
 	Positions                  []LedgerPosition `json:"positions"` // not flat, by symbol
 	// Executions are all of them, oldest first; realized_pnl is before
-	// commission, and null where nothing was closed.
+	// commission, and null where nothing was closed. A corrected one stands in
+	// its newest version, one that was taken back with quantity 0.
 	Executions []order.Fill `json:"executions"`
+	// Replaced are the versions that corrections replaced. They count nowhere.
+	Replaced []order.Fill `json:"replaced,omitempty"`
 }
 
 // LedgerPosition is what an account holds of one symbol.
@@ -44,7 +47,7 @@ func (x *Exchange) Ledger() Ledger {
 	for _, id := range x.cfg.Accounts {
 		a := x.accounts[id]
 		al := AccountLedger{
-			Account: id, Currency: currency, StartingCash: x.cfg.Cash, Cash: a.cash, Commissions: a.commissions,
+			Account: id, Currency: currency, StartingCash: a.start, Cash: a.cash, Commissions: a.commissions,
 			RealizedPNLBeforeCommission: a.realised, RealizedPNLAfterCommission: a.realised.Sub(a.commissions),
 			Positions: []LedgerPosition{}, Executions: []order.Fill{},
 		}
@@ -53,7 +56,12 @@ func (x *Exchange) Ledger() Ledger {
 		}
 		for _, f := range x.fills {
 			if f.Account == id {
-				al.Executions = append(al.Executions, f)
+				al.Executions = append(al.Executions, f.Fill)
+			}
+		}
+		for _, f := range x.replaced {
+			if f.Account == id {
+				al.Replaced = append(al.Replaced, f.Fill)
 			}
 		}
 		led.Accounts = append(led.Accounts, al)

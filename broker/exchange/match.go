@@ -19,18 +19,9 @@ const dayOrderEnd = 20 // o'clock
 // the exchange gave it (PermID), also when it was rejected.
 func (x *Exchange) Place(now time.Time, r Request) []Report {
 	x.begin(now)
-	if r.Account == "" && len(x.cfg.Accounts) == 1 {
-		r.Account = x.cfg.Accounts[0]
-	}
 	x.orders++
-	o := &resting{seq: x.orders, Order: Order{Terms: r.Terms, Order: order.Order{
-		Ref: r.Ref, OrderID: r.OrderID, PermID: x.permBase + x.orders, ClientID: r.ClientID, Account: r.Account,
-		Symbol: r.Symbol, Side: r.Side, Type: r.Type, TIF: r.TIF, Qty: r.Qty, State: order.Accepted,
-		Created: now, Updated: now,
-	}}}
-	if r.Limit != nil {
-		o.Limit = r.Limit.Ptr() // the caller may change his
-	}
+	o := x.draft(now, &r)
+	o.seq, o.PermID = x.orders, x.permBase+x.orders
 	l := x.listings[r.Symbol]
 	if reason, text := x.refuse(o, l); reason != 0 {
 		o.State, o.Note = order.Rejected, text
@@ -49,6 +40,22 @@ func (x *Exchange) Place(now time.Time, r Request) []Report {
 		x.rest(now, o, l)
 	}
 	return x.out
+}
+
+// draft is the order that r asks for, without a number.
+func (x *Exchange) draft(now time.Time, r *Request) *resting {
+	o := &resting{Order: Order{Terms: r.Terms, Order: order.Order{
+		Ref: r.Ref, OrderID: r.OrderID, ClientID: r.ClientID, Account: r.Account,
+		Symbol: r.Symbol, Side: r.Side, Type: r.Type, TIF: r.TIF, Qty: r.Qty, State: order.Accepted,
+		Created: now, Updated: now,
+	}}}
+	if o.Account == "" && len(x.cfg.Accounts) == 1 {
+		o.Account = x.cfg.Accounts[0]
+	}
+	if r.Limit != nil {
+		o.Limit = r.Limit.Ptr() // the caller may change his
+	}
+	return o
 }
 
 // refuse judges an order before it is taken; a zero reason takes it.
@@ -78,7 +85,7 @@ func (x *Exchange) refuse(o *resting, l *listing) (Reason, string) {
 	case len(x.fills) >= MaxFills:
 		return Full, fmt.Sprintf("the books hold %d executions: start a new exchange", len(x.fills))
 	}
-	return 0, ""
+	return x.afford(o)
 }
 
 func refusePrice(o *resting, tick market.Price) (Reason, string) {
@@ -187,6 +194,7 @@ func (x *Exchange) sessionEnd(now time.Time) time.Time {
 func (x *Exchange) begin(now time.Time) {
 	clear(x.out)
 	x.out = x.out[:0]
+	x.turnDay(now)
 	if x.expiry.IsZero() || now.Before(x.expiry) {
 		return
 	}
@@ -292,6 +300,7 @@ func (x *Exchange) Apply(now time.Time, ev tape.Event) []Report {
 		sold := l.last
 		x.sweep(now, l, &l.sells, &sold)
 	}
+	l.beginDay()
 	return x.out
 }
 
@@ -370,18 +379,12 @@ func (x *Exchange) fill(now time.Time, o *resting, price market.Price, against *
 		o.AvgPrice = &avg
 	}
 	f := order.Fill{
-		ExecID: fmt.Sprintf("%08x.%08x.01.01", x.execHead, x.execBase+uint32(len(x.fills))),
+		ExecID: x.nextExecID(),
 		Ref:    o.Ref, OrderID: o.OrderID, PermID: o.PermID, ClientID: o.ClientID, Account: o.Account,
 		Symbol: o.Symbol, Side: o.Side, Qty: size, Price: price, Exchange: "SMART", At: now, Currency: currency,
 	}
 	x.out = append(x.out, Executed{o.Order, f})
-	due := FixedCommission(o.Filled, o.value)
-	commission := due.Sub(o.commission)
-	o.commission = due
-	f.Commission = &commission
-	f.RealizedPNL = x.accounts[o.Account].book(&f, commission)
-	x.fills = append(x.fills, f)
-	x.out = append(x.out, Commission{o.Order, f.ExecID, commission, currency, f.RealizedPNL})
+	x.enter(o, f)
 }
 
 // sortedKeys makes what is kept in a map come in one order.

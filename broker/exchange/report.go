@@ -54,14 +54,32 @@ type Executed struct {
 	Fill  order.Fill
 }
 
-// Commission tells what an execution cost and earned. RealizedPNL is before
-// commission, and nil when the execution closed nothing.
+// Commission tells what an execution cost and earned.
 type Commission struct {
-	Order       Order
-	ExecID      string
-	Amount      market.Money
-	Currency    string
+	Order    Order
+	ExecID   string
+	Amount   market.Money
+	Currency string
+	// RealizedPNL is before commission, and nil when the execution closed
+	// nothing.
 	RealizedPNL *market.Money
+	// RealizedNet is RealizedPNL less the commission of opening and closing
+	// these shares, as a live gateway tells it; nil with it.
+	RealizedNet *market.Money
+}
+
+// Corrected says that an execution has a new version. It carries the
+// commission, too: on the wire both the execution and its commission report
+// come again under the new id.
+type Corrected struct {
+	// Order is the order while it is open. Of one that has ended only what its
+	// executions tell is known here: it has no quantity, type or time in force,
+	// and its State says nothing.
+	Order Order
+	Old   order.Fill // as it was told before
+	Fill  order.Fill // Qty 0 when it was taken back
+	// RealizedNet is the new version's RealizedPNL after commission.
+	RealizedNet *market.Money
 }
 
 // Cancelled says that what is left of the order will not fill.
@@ -103,6 +121,9 @@ func (r Executed) About() Order { return r.Order }
 
 // About implements [Report].
 func (r Commission) About() Order { return r.Order }
+
+// About implements [Report].
+func (r Corrected) About() Order { return r.Order }
 
 // About implements [Report].
 func (r Cancelled) About() Order { return r.Order }
