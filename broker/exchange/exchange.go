@@ -10,7 +10,6 @@ import (
 
 	"robotrader/broker/exchange/tape"
 	"robotrader/broker/market"
-	"robotrader/broker/order"
 )
 
 // ErrNotOpen means that no order with that number is open: it never was, or it
