@@ -41,9 +41,11 @@ stage format ./scripts/fmt.sh --check
 stage web ./scripts/web.sh --check
 stage lint ./scripts/lint.sh
 stage chromium browser
+stage foreign-client ./scripts/interop.sh --install
 # The end-to-end and browser tests build the binary themselves; they are
-# told to fail, not to skip, where a browser is missing.
-stage tests env REQUIRE_BROWSER=1 go test -race -timeout 20m ./...
+# told to fail, not to skip, where a browser is missing; so are those that drive
+# the foreign client.
+stage tests env REQUIRE_BROWSER=1 REQUIRE_INTEROP=1 go test -race -timeout 20m ./...
 stage fuzz ./scripts/fuzz.sh "${FUZZ_SECONDS:-2}"
 stage smoke ./scripts/smoke.sh
 
