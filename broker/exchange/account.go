@@ -15,6 +15,7 @@ type account struct {
 	realised    market.Money // before commission
 	commissions market.Money
 	positions   map[market.Symbol]*position
+	changed     bool // since it was last told
 }
 
 // holding is a number of shares and what they cost. Quantity and cost have the
@@ -28,8 +29,9 @@ type holding struct {
 // position is what an account has of one symbol, and what happened to it.
 type position struct {
 	holding
-	base holding // before the oldest execution in the books
-	day  dayBook
+	base    holding // before the oldest execution in the books
+	day     dayBook
+	changed bool // since it was last told
 }
 
 // closing is what an execution earned by the shares that it closed.
@@ -54,6 +56,7 @@ func (a *account) book(f *order.Fill, commission market.Money) *closing {
 	p := a.position(f.Symbol)
 	change := f.Side.Signed(f.Qty)
 	paid := f.Price.Mul(change)
+	a.changed, p.changed = true, true
 	a.cash = a.cash.Sub(paid).Sub(commission)
 	a.commissions = a.commissions.Add(commission)
 	c := p.trade(change, f.Price, commission)

@@ -61,7 +61,7 @@ func (x *Exchange) List(d market.Details) error {
 	} else {
 		delete(x.byConID, l.details.Contract.ConID)
 	}
-	l.details = d
+	l.details, l.changed = d, true
 	x.byConID[d.Contract.ConID] = l
 	return nil
 }

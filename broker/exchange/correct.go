@@ -139,6 +139,7 @@ func (x *Exchange) correct(now time.Time, execID string, price market.Price, qty
 	case len(x.fills)+len(x.replaced) >= 2*MaxFills:
 		return x.out, fmt.Errorf("%w: the books hold %d corrections: start a new exchange", ErrNoCorrection, len(x.replaced))
 	}
+	x.watch.version(i)
 	e := &x.fills[i]
 	e.ExecID, e.Price, e.Qty = next, price, qty
 	filled, value, paid := x.orderSums(old.PermID)
@@ -177,6 +178,7 @@ func (x *Exchange) orderSums(permID int64) (qty market.Qty, value, commission ma
 func (x *Exchange) rebook(old, e *execution) {
 	a := x.accounts[e.Account]
 	p := a.positions[e.Symbol]
+	a.changed, p.changed = true, true
 	was := p.holding
 	p.holding = p.base
 	inDay := !e.At.Before(x.dayStart)

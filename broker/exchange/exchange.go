@@ -88,6 +88,7 @@ type Exchange struct {
 	execs    uint32             // given so far
 	dayStart time.Time          // midnight in New York
 	dayEnd   time.Time
+	watch    watch
 	permBase int64
 	orders   int64  // given so far
 	execHead uint32 // the first part of execution ids
@@ -121,6 +122,7 @@ type listing struct {
 	dayEnd                      time.Time    // of the day of the newest trade
 	ref                         market.Price // the mark from which the exchange's day counts
 	hasRef                      bool
+	changed                     bool // since it was last told
 
 	buys, sells []*resting // best first
 }

@@ -192,6 +192,7 @@ func (x *Exchange) sessionEnd(now time.Time) time.Time {
 // begin starts a call: it forgets the reports of the last one and expires what
 // has expired by now.
 func (x *Exchange) begin(now time.Time) {
+	x.watch.reports(x.out)
 	clear(x.out)
 	x.out = x.out[:0]
 	x.turnDay(now)
@@ -284,6 +285,7 @@ func (x *Exchange) Apply(now time.Time, ev tape.Event) []Report {
 	if l == nil {
 		return x.out
 	}
+	l.changed = true
 	switch ev.Kind {
 	case tape.Quote:
 		l.bid, l.ask = ev.Bid, ev.Ask

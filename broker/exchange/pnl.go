@@ -55,10 +55,12 @@ func (x *Exchange) turnDay(now time.Time) {
 	x.dayEnd = time.Date(y, m, d+1, 0, 0, 0, 0, x.zone)
 	for _, l := range x.listings {
 		l.ref, l.hasRef = l.price()
+		l.changed = true
 	}
 	for _, a := range x.accounts {
+		a.changed = true
 		for _, p := range a.positions {
-			p.day = dayBook{qty: p.qty}
+			p.day, p.changed = dayBook{qty: p.qty}, true
 		}
 	}
 }
