@@ -7,7 +7,8 @@ import (
 // ReqHistoricalData asks for bars.
 type ReqHistoricalData struct {
 	ReqID          int
-	Contract       Contract // not a BAG
+	Contract       Contract
+	Legs           []ComboLeg // of a BAG: conId, ratio, action and exchange
 	IncludeExpired bool
 	EndDateTime    string // "" = now; must be empty with KeepUpToDate
 	BarSize        string // such as "1 min"
@@ -69,35 +70,24 @@ func (ReqHistoricalData) ID() int { return IDReqHistoricalData }
 
 // Append implements [Message]. Mind the order: bar size before duration.
 func (m ReqHistoricalData) Append(dst []byte, v Version) ([]byte, error) {
-	w := clientMessage(dst, v, "reqHistoricalData", IDReqHistoricalData)
-	w.int(m.ReqID)
-	w.contract12(m.Contract)
-	w.bool(m.IncludeExpired)
-	w.str("endDateTime", m.EndDateTime)
-	w.str("barSizeSetting", m.BarSize)
-	w.str("durationStr", m.Duration)
-	w.bool(m.RegularOnly)
-	w.str("whatToShow", m.WhatToShow)
-	w.int(m.FormatDate)
-	w.refuseBag(m.Contract)
-	w.bool(m.KeepUpToDate)
-	w.str("chartOptions", m.ChartOptions)
-	return w.finish()
+	return appendClient(dst, v, "reqHistoricalData", m.ID(), m.walk)
 }
 
-func (m *ReqHistoricalData) read(r *reader) {
-	m.ReqID = r.int("reqId")
-	m.Contract = r.contract12()
-	m.IncludeExpired = r.bool("includeExpired")
-	m.EndDateTime = r.str("endDateTime")
-	m.BarSize = r.str("barSizeSetting")
-	m.Duration = r.str("durationStr")
-	m.RegularOnly = r.bool("useRTH")
-	m.WhatToShow = r.str("whatToShow")
-	m.FormatDate = r.int("formatDate")
-	r.refuseBag(m.Contract)
-	m.KeepUpToDate = r.bool("keepUpToDate")
-	m.ChartOptions = r.str("chartOptions")
+func (m *ReqHistoricalData) walk(w *walk) {
+	w.int("reqId", &m.ReqID)
+	w.contract12(&m.Contract)
+	w.bool("includeExpired", &m.IncludeExpired)
+	w.str("endDateTime", &m.EndDateTime)
+	w.str("barSizeSetting", &m.BarSize)
+	w.str("durationStr", &m.Duration)
+	w.bool("useRTH", &m.RegularOnly)
+	w.str("whatToShow", &m.WhatToShow)
+	w.int("formatDate", &m.FormatDate)
+	if m.Contract.SecType == "BAG" {
+		list(w, "comboLegs", &m.Legs, 4, (*ComboLeg).walkRequest)
+	}
+	w.bool("keepUpToDate", &m.KeepUpToDate)
+	w.str("chartOptions", &m.ChartOptions)
 }
 
 // ID implements [Message].

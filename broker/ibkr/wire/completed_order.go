@@ -41,7 +41,7 @@ func (m *CompletedOrder) walk(w *walk) {
 	w.str("clearingAccount", &o.ClearingAccount)
 	w.str("clearingIntent", &o.ClearingIntent)
 	w.bool("notHeld", &o.NotHeld)
-	o.walkHedgeContract(w)
+	walkHedgeContract(w, &o.DeltaNeutralContract, &o.AlgoStrategy, &o.AlgoParams)
 	w.bool("solicited", &o.Solicited)
 	w.str("status", &o.Status)
 	w.bool("randomizeSize", &o.RandomizeSize)
@@ -49,7 +49,7 @@ func (m *CompletedOrder) walk(w *walk) {
 	if pegsBenchmark(o.OrderType) {
 		o.PegBench.walk(w)
 	}
-	o.walkConditions(w)
+	walkConditions(w, &o.Conditions, &o.ConditionsIgnoreRTH, &o.ConditionsCancelOrder)
 	w.maxPrice("adjusted trailStopPrice", &o.AdjustedTrailStopPrice)
 	w.maxPrice("lmtPriceOffset", &o.LmtPriceOffset)
 	w.money("cashQty", &o.CashQty)

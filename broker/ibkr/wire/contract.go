@@ -77,19 +77,6 @@ func (r *reader) contract12() (c Contract) {
 	return c
 }
 
-// refuseBag refuses combinations, whose legs this codec does not carry.
-func (w *writer) refuseBag(c Contract) {
-	if c.SecType == "BAG" {
-		w.fail("secType", c.SecType, ErrUnsupported)
-	}
-}
-
-func (r *reader) refuseBag(c Contract) {
-	if c.SecType == "BAG" {
-		r.fail("secType", []byte(c.SecType), ErrUnsupported)
-	}
-}
-
 // contract11 reads the contract as answers about positions, orders and
 // executions carry it: conId to right, multiplier, one exchange, currency,
 // local symbol, trading class.

@@ -62,7 +62,9 @@ func notFinite(b []byte) bool {
 		bytes.EqualFold(b, []byte("inf")) || string(b) == "∞"
 }
 
-func isNaN(b []byte) bool { return len(b) == 3 && bytes.EqualFold(b, []byte("nan")) }
+func isNaN(b []byte) bool {
+	return bytes.EqualFold(bytes.TrimPrefix(b, []byte{'-'}), []byte("nan"))
+}
 
 func parseInt(b []byte) (int64, bool) {
 	neg := len(b) > 0 && b[0] == '-'

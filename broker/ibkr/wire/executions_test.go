@@ -6,31 +6,6 @@ import (
 	"testing"
 )
 
-func TestExecutionMessagesRoundTrip(t *testing.T) {
-	t.Run("reqExecutions", func(t *testing.T) {
-		roundTrips(t, true, func(m ReqExecutions, v Version) ReqExecutions {
-			if v < 200 {
-				m.LastNDays, m.SpecificDates = nil, nil
-			}
-			return m
-		})
-	})
-	t.Run("execDetails", func(t *testing.T) {
-		roundTrips(t, false, func(m ExecDetails, v Version) ExecDetails {
-			m.Contract.PrimaryExchange = ""
-			if v < 178 {
-				m.PendingPriceRevision = false
-			}
-			if v < 198 {
-				m.Submitter = ""
-			}
-			return m
-		})
-	})
-	t.Run("execDetailsEnd", func(t *testing.T) { roundTrips(t, false, all[ExecDetailsEnd]) })
-	t.Run("commissionReport", func(t *testing.T) { roundTrips(t, false, all[CommissionReport]) })
-}
-
 func TestExecDetailsEndWithoutReqID(t *testing.T) {
 	m, err := DecodeServerStrict(200, []byte("55\x001\x00"))
 	if err != nil || m != Message(ExecDetailsEnd{ReqID: -1}) {

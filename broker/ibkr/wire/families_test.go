@@ -14,181 +14,19 @@ import (
 	"robotrader/broker/market"
 )
 
-// Each round trip draws every exported field at random, at every version; the
-// function says what the version, or the layout, cannot carry.
-
-func TestSessionRoundTrip(t *testing.T) {
-	t.Run("startApi", func(t *testing.T) { roundTrips(t, true, all[StartAPI]) })
-	t.Run("managedAccts", func(t *testing.T) { roundTrips(t, false, all[ManagedAccts]) })
-	t.Run("reqManagedAccts", func(t *testing.T) { roundTrips(t, true, all[ReqManagedAccts]) })
-	t.Run("nextValidId", func(t *testing.T) { roundTrips(t, false, all[NextValidID]) })
-	t.Run("reqIds", func(t *testing.T) { roundTrips(t, true, all[ReqIDs]) })
-	t.Run("reqCurrentTime", func(t *testing.T) { roundTrips(t, true, all[ReqCurrentTime]) })
-	t.Run("currentTime", func(t *testing.T) { roundTrips(t, false, all[CurrentTime]) })
-	t.Run("setServerLogLevel", func(t *testing.T) { roundTrips(t, true, all[SetServerLogLevel]) })
-	t.Run("errMsg", func(t *testing.T) {
-		roundTrips(t, false, func(m ErrMsg, v Version) ErrMsg {
-			if v < 194 {
-				m.Time = 0
-			}
-			return m
-		})
-	})
+// TestVersionsOfMessages shows which messages a version does not have yet.
+func TestVersionsOfMessages(t *testing.T) {
 	for v := MinVersion; v <= MaxVersion; v++ {
-		for _, m := range []Message{ReqTimeInMillis{}, TimeInMillis{1775425766350}} {
-			b, err := m.Append(nil, v)
-			if (err == nil) != (v >= 197) || err != nil && !errors.Is(err, ErrVersion) {
-				t.Errorf("%T at %d: %q, %v", m, v, b, err)
+		for in, since := range map[string]Version{"109|1|": 197, "108|3|a|b|": 196} {
+			if _, err := DecodeServer(v, []byte(strings.ReplaceAll(in, "|", "\x00"))); (err == nil) != (v >= since) {
+				t.Errorf("%s at %d: %v", in, v, err)
 			}
-		}
-		if _, err := DecodeServer(v, []byte("109\x001\x00")); (err == nil) != (v >= 197) {
-			t.Errorf("109 at %d: %v", v, err)
 		}
 	}
-}
-
-func TestTicksRoundTrip(t *testing.T) {
-	t.Run("reqMktData", func(t *testing.T) {
-		roundTrips(t, true, func(m ReqMktData, _ Version) ReqMktData {
-			m.Contract = noBag(m.Contract)
-			return m
-		})
-	})
-	t.Run("cancelMktData", func(t *testing.T) { roundTrips(t, true, all[CancelMktData]) })
-	t.Run("reqMarketDataType", func(t *testing.T) { roundTrips(t, true, all[ReqMarketDataType]) })
-	t.Run("tickPrice", func(t *testing.T) {
-		roundTrips(t, false, func(m TickPrice, _ Version) TickPrice {
-			if m.PriceUnset {
-				m.Price = market.Price{}
-			}
-			if m.SizeUnset {
-				m.Size = market.Qty{}
-			}
-			return m
-		})
-	})
-	t.Run("tickSize", func(t *testing.T) {
-		roundTrips(t, false, func(m TickSize, _ Version) TickSize {
-			if m.SizeUnset {
-				m.Size = market.Qty{}
-			}
-			return m
-		})
-	})
-	t.Run("tickString", func(t *testing.T) {
-		roundTrips(t, false, func(m TickString, _ Version) TickString {
-			m.Text = append([]byte{}, m.Text...)
-			return m
-		})
-	})
-	t.Run("tickGeneric", func(t *testing.T) { roundTrips(t, false, all[TickGeneric]) })
-	t.Run("tickReqParams", func(t *testing.T) { roundTrips(t, false, all[TickReqParams]) })
-	t.Run("marketDataType", func(t *testing.T) { roundTrips(t, false, all[MarketDataType]) })
-	t.Run("tickSnapshotEnd", func(t *testing.T) { roundTrips(t, false, all[TickSnapshotEnd]) })
-	t.Run("rerouteMktData", func(t *testing.T) { roundTrips(t, false, all[RerouteMktData]) })
-}
-
-func noBag(c Contract) Contract {
-	if c.SecType == "BAG" {
-		c.SecType = "FUT"
+	// ibkr-go saw it without its end.
+	if got, err := DecodeServerStrict(200, []byte("108\x003\x00a\x00")); err != nil || got != (HistoricalDataEnd{3, "a", ""}) {
+		t.Errorf("short historicalDataEnd: got %v, %v", got, err)
 	}
-	return c
-}
-
-func TestBarsRoundTrip(t *testing.T) {
-	t.Run("reqHistoricalData", func(t *testing.T) {
-		roundTrips(t, true, func(m ReqHistoricalData, _ Version) ReqHistoricalData {
-			m.Contract = noBag(m.Contract)
-			return m
-		})
-	})
-	t.Run("cancelHistoricalData", func(t *testing.T) { roundTrips(t, true, all[CancelHistoricalData]) })
-	t.Run("historicalData", func(t *testing.T) {
-		roundTrips(t, false, func(m HistoricalData, v Version) HistoricalData {
-			if v >= 196 {
-				m.Start, m.End = "", ""
-			}
-			for i := range m.Bars {
-				m.Bars[i].dropMinusOne()
-			}
-			return m
-		})
-	})
-	t.Run("historicalDataUpdate", func(t *testing.T) {
-		roundTrips(t, false, func(m HistoricalDataUpdate, _ Version) HistoricalDataUpdate {
-			m.Bar.dropMinusOne()
-			return m
-		})
-	})
-	t.Run("historicalSchedule", func(t *testing.T) { roundTrips(t, false, all[HistoricalSchedule]) })
-	for v := MinVersion; v <= MaxVersion; v++ {
-		m := HistoricalDataEnd{3, "a", "b"}
-		b, err := m.Append(nil, v)
-		if (err == nil) != (v >= 196) {
-			t.Errorf("historicalDataEnd at %d: %q, %v", v, b, err)
-		}
-		if err != nil {
-			continue
-		}
-		if got, err := DecodeServerStrict(v, b); err != nil || got != m {
-			t.Errorf("historicalDataEnd at %d: got %v, %v", v, got, err)
-		}
-		// ibkr-go saw it without its end.
-		if got, err := DecodeServerStrict(v, []byte("108\x003\x00a\x00")); err != nil || got != (HistoricalDataEnd{3, "a", ""}) {
-			t.Errorf("short historicalDataEnd at %d: got %v, %v", v, got, err)
-		}
-	}
-}
-
-func TestContractRoundTrip(t *testing.T) {
-	t.Run("reqContractDetails", func(t *testing.T) { roundTrips(t, true, all[ReqContractDetails]) })
-	t.Run("contractDataEnd", func(t *testing.T) { roundTrips(t, false, all[ContractDataEnd]) })
-	for _, secType := range []string{"STK", "FUND"} {
-		t.Run("contractData "+secType, func(t *testing.T) {
-			roundTrips(t, false, func(m ContractData, v Version) ContractData {
-				m.Contract.SecType = secType
-				if v < 182 {
-					m.LastTradeDate = ""
-				}
-				if v < 186 {
-					m.Ineligibility = nil
-				}
-				switch {
-				case secType != "FUND" || v < 179:
-					m.Fund = nil
-				case m.Fund == nil:
-					m.Fund = &Fund{}
-				}
-				return m
-			})
-		})
-	}
-}
-
-func TestAccountRoundTrip(t *testing.T) {
-	t.Run("reqAccountUpdates", func(t *testing.T) { roundTrips(t, true, all[ReqAccountUpdates]) })
-	t.Run("accountValue", func(t *testing.T) { roundTrips(t, false, all[AccountValue]) })
-	t.Run("portfolioValue", func(t *testing.T) {
-		roundTrips(t, false, func(m PortfolioValue, _ Version) PortfolioValue {
-			m.Contract.Exchange = ""
-			return m
-		})
-	})
-	t.Run("acctUpdateTime", func(t *testing.T) { roundTrips(t, false, all[AcctUpdateTime]) })
-	t.Run("acctDownloadEnd", func(t *testing.T) { roundTrips(t, false, all[AcctDownloadEnd]) })
-	t.Run("reqPositions", func(t *testing.T) { roundTrips(t, true, all[ReqPositions]) })
-	t.Run("cancelPositions", func(t *testing.T) { roundTrips(t, true, all[CancelPositions]) })
-	t.Run("position", func(t *testing.T) {
-		roundTrips(t, false, func(m Position, _ Version) Position {
-			m.Contract.PrimaryExchange = ""
-			return m
-		})
-	})
-	t.Run("positionEnd", func(t *testing.T) { roundTrips(t, false, all[PositionEnd]) })
-	t.Run("reqAccountSummary", func(t *testing.T) { roundTrips(t, true, all[ReqAccountSummary]) })
-	t.Run("cancelAccountSummary", func(t *testing.T) { roundTrips(t, true, all[CancelAccountSummary]) })
-	t.Run("accountSummary", func(t *testing.T) { roundTrips(t, false, all[AccountSummary]) })
-	t.Run("accountSummaryEnd", func(t *testing.T) { roundTrips(t, false, all[AccountSummaryEnd]) })
 }
 
 // frames reads a file of testdata: frames that we wrote by hand.

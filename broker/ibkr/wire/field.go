@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -185,6 +186,9 @@ func (r *reader) optInt(field string) *int {
 		r.fail(field, b, ErrNotInteger)
 		return nil
 	}
+	if n64 == math.MaxInt32 || n64 == math.MaxInt64 || n64 == math.MinInt64 { // with zeros before it
+		return nil
+	}
 	return &n
 }
 
@@ -207,14 +211,18 @@ func (r *reader) count(field string, fields int) int {
 	return int(n)
 }
 
-// items reads n items. Room is made as they come, and an error ends it, so that
-// a long count before bad fields costs little.
+// items reads n items. Room is made in few steps as they come, and an error
+// ends it, so that a long count before bad fields costs little, and one before
+// good fields not much more than the items.
 func items[T any](r *reader, n int, read func(*T)) []T {
 	if n == 0 || r.err != nil {
 		return nil
 	}
 	all := make([]T, 0, min(n, 256))
 	for len(all) < n && r.err == nil {
+		if len(all) == cap(all) {
+			all = append(make([]T, 0, min(n, 8*len(all))), all...)
+		}
 		var item T
 		read(&item)
 		all = append(all, item)
@@ -393,6 +401,9 @@ func (r *reader) double(field string) *float64 {
 	f, ok := parseFloat(b)
 	if !ok {
 		r.fail(field, b, ErrNotNumber)
+		return nil
+	}
+	if f >= unsetDouble && !math.IsInf(f, 1) { // in another spelling
 		return nil
 	}
 	return &f

@@ -161,7 +161,7 @@ func (m *OpenOrder) walk(w *walk) {
 	m.walkCombo(w)
 	m.walkHedge(w)
 	m.walkState(w)
-	m.walkConditions(w)
+	walkConditions(w, &m.Conditions, &m.ConditionsIgnoreRTH, &m.ConditionsCancelOrder)
 	m.walkAdjusted(w)
 	m.walkRules(w)
 	m.walkAdded(w)
@@ -245,11 +245,7 @@ func (m *OpenOrder) walkVolatility(w *walk) {
 
 func (m *OpenOrder) walkCombo(w *walk) {
 	w.str("comboLegsDescrip", &m.ComboLegsDescription)
-	list(w, "comboLegs", &m.ComboLegs, 8, (*ComboLeg).walk)
-	list(w, "orderComboLegs", &m.ComboLegPrices, 1, func(p **market.Price, w *walk) {
-		w.price("orderComboLeg.price", p)
-	})
-	list(w, "smartComboRoutingParams", &m.SmartComboRouting, 2, (*TagValue).walk)
+	walkCombo(w, &m.ComboLegs, &m.ComboLegPrices, &m.SmartComboRouting)
 	w.maxInt("scaleInitLevelSize", &m.ScaleInitLevelSize)
 	w.maxInt("scaleSubsLevelSize", &m.ScaleSubsLevelSize)
 	w.price("scalePriceIncrement", &m.ScalePriceIncrement)
@@ -267,17 +263,8 @@ func (m *OpenOrder) walkHedge(w *walk) {
 	w.str("clearingAccount", &m.ClearingAccount)
 	w.str("clearingIntent", &m.ClearingIntent)
 	w.bool("notHeld", &m.NotHeld)
-	m.walkHedgeContract(w)
+	walkHedgeContract(w, &m.DeltaNeutralContract, &m.AlgoStrategy, &m.AlgoParams)
 	w.bool("solicited", &m.Solicited)
-}
-
-// walkHedgeContract goes through the delta-neutral contract and the algorithm.
-func (m *OpenOrder) walkHedgeContract(w *walk) {
-	optional(w, "deltaNeutralContract", &m.DeltaNeutralContract, (*DeltaNeutralContract).walk)
-	w.str("algoStrategy", &m.AlgoStrategy)
-	if m.AlgoStrategy != "" {
-		list(w, "algoParams", &m.AlgoParams, 2, (*TagValue).walk)
-	}
 }
 
 func (m *OpenOrder) walkState(w *walk) {
@@ -296,14 +283,6 @@ func (m *OpenOrder) walkState(w *walk) {
 	w.bool("randomizePrice", &m.RandomizePrice)
 	if pegsBenchmark(m.OrderType) {
 		m.PegBench.walk(w)
-	}
-}
-
-func (m *OpenOrder) walkConditions(w *walk) {
-	list(w, "conditions", &m.Conditions, 4, (*Condition).walk)
-	if len(m.Conditions) > 0 {
-		w.bool("conditionsIgnoreRth", &m.ConditionsIgnoreRTH)
-		w.bool("conditionsCancelOrder", &m.ConditionsCancelOrder)
 	}
 }
 
@@ -391,7 +370,13 @@ func NewOpenOrder(p PlaceOrder, clientID int, permID int64, status string) OpenO
 		BlockOrder: p.BlockOrder, SweepToFill: p.SweepToFill, AllOrNone: p.AllOrNone,
 		MinQty: p.MinQty, OCAType: p.OCAType, ParentID: p.ParentID, TriggerMethod: p.TriggerMethod,
 		Volatility: p.Volatility, VolatilityType: p.VolatilityType, ContinuousUpdate: p.ContinuousUpdate,
-		DeltaNeutralOrderType: "None", DeltaNeutral: DeltaNeutralOrder{OpenClose: "?"},
+		DeltaNeutralAuxPrice: p.DeltaNeutralAuxPrice, DeltaNeutralOrderType: "None", DeltaNeutral: DeltaNeutralOrder{OpenClose: "?"},
+		ComboLegs: p.ComboLegs, ComboLegPrices: p.ComboLegPrices, SmartComboRouting: p.SmartComboRouting,
+		ScaleInitLevelSize: p.ScaleInitLevelSize, ScaleSubsLevelSize: p.ScaleSubsLevelSize,
+		ScalePriceIncrement: p.ScalePriceIncrement, Scale: p.Scale,
+		DeltaNeutralContract: p.DeltaNeutralContract, AlgoStrategy: p.AlgoStrategy, AlgoParams: p.AlgoParams,
+		PegBench: p.PegBench, Conditions: p.Conditions,
+		ConditionsIgnoreRTH: p.ConditionsIgnoreRTH, ConditionsCancelOrder: p.ConditionsCancelOrder,
 		ReferencePriceType: p.ReferencePriceType, TrailStopPrice: p.TrailStopPrice, TrailingPercent: p.TrailingPercent,
 		HedgeType: p.HedgeType, HedgeParam: p.HedgeParam, OptOutSmartRouting: p.OptOutSmartRouting,
 		ClearingAccount: p.ClearingAccount, ClearingIntent: p.ClearingIntent, NotHeld: p.NotHeld,
@@ -405,7 +390,9 @@ func NewOpenOrder(p PlaceOrder, clientID int, permID int64, status string) OpenO
 		DontUseAutoPriceForHedge: true, IsOMSContainer: p.IsOMSContainer,
 		DiscretionaryUpToLimit: p.DiscretionaryUpToLimit, UsePriceMgmtAlgo: p.UsePriceMgmtAlgo,
 		Duration: p.Duration, PostToATS: p.PostToATS, AutoCancelParent: p.AutoCancelParent,
-		MinTradeQty: p.MinTradeQty, CustomerAccount: p.CustomerAccount,
+		MinTradeQty: p.MinTradeQty, MinCompeteSize: p.MinCompeteSize,
+		CompeteAgainstBestOffset: p.CompeteAgainstBestOffset,
+		MidOffsetAtWhole:         p.MidOffsetAtWhole, MidOffsetAtHalf: p.MidOffsetAtHalf, CustomerAccount: p.CustomerAccount,
 		ProfessionalCustomer: p.ProfessionalCustomer, IncludeOvernight: p.IncludeOvernight,
 		ExtOperator: p.ExtOperator, ManualOrderIndicator: p.ManualOrderIndicator, ImbalanceOnly: p.ImbalanceOnly,
 	}
@@ -416,6 +403,9 @@ func NewOpenOrder(p PlaceOrder, clientID int, permID int64, status string) OpenO
 // fillVenueDefaults sets what a live gateway makes of fields left unset.
 func (m *OpenOrder) fillVenueDefaults(p PlaceOrder) {
 	zero := 0
+	if p.DeltaNeutralOrderType != "" {
+		m.DeltaNeutralOrderType, m.DeltaNeutral = p.DeltaNeutralOrderType, p.DeltaNeutral
+	}
 	if p.DisplaySize != 0 {
 		m.DisplaySize = &p.DisplaySize
 	}

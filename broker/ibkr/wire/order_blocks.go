@@ -26,6 +26,45 @@ type ComboLeg struct {
 	ExemptCode         int
 }
 
+// walkCombo goes through the legs of a combination, their prices and the
+// routing parameters.
+func walkCombo(w *walk, legs *[]ComboLeg, prices *[]*market.Price, routing *[]TagValue) {
+	list(w, "comboLegs", legs, 8, (*ComboLeg).walk)
+	list(w, "orderComboLegs", prices, 1, func(p **market.Price, w *walk) {
+		w.price("orderComboLeg.price", p)
+	})
+	list(w, "smartComboRoutingParams", routing, 2, (*TagValue).walk)
+}
+
+// walkRequest goes through the four fields of a leg that requests for market
+// data carry.
+func (b *ComboLeg) walkRequest(w *walk) {
+	w.int64("comboLeg.conId", &b.ConID)
+	w.int("comboLeg.ratio", &b.Ratio)
+	w.str("comboLeg.action", &b.Action)
+	w.str("comboLeg.exchange", &b.Exchange)
+}
+
+// walkHedgeContract goes through the delta-neutral contract and the algorithm,
+// which are neighbours in every order.
+func walkHedgeContract(w *walk, hedge **DeltaNeutralContract, algo *string, params *[]TagValue) {
+	optional(w, "deltaNeutralContract", hedge, (*DeltaNeutralContract).walk)
+	w.str("algoStrategy", algo)
+	if *algo != "" {
+		list(w, "algoParams", params, 2, (*TagValue).walk)
+	}
+}
+
+// walkConditions goes through the conditions, and what is said of all of them
+// when there are any.
+func walkConditions(w *walk, conditions *[]Condition, ignoreRTH, cancelOrder *bool) {
+	list(w, "conditions", conditions, 4, (*Condition).walk)
+	if len(*conditions) > 0 {
+		w.bool("conditionsIgnoreRth", ignoreRTH)
+		w.bool("conditionsCancelOrder", cancelOrder)
+	}
+}
+
 // TagValue is one pair of a list: an algorithm's parameter, a security id.
 type TagValue struct{ Tag, Value string }
 

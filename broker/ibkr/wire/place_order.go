@@ -3,13 +3,10 @@ package wire
 import "robotrader/broker/market"
 
 // PlaceOrder is message 3, client to gateway: a new order, or a change of a
-// working one when OrderID is known. All fields of a stock order are here, in
-// the order of the wire. A nil pointer is unset and is written as an empty
-// field; when read, the empty field and the literal sentinels are both nil.
-//
-// Orders with combo legs, delta-neutral, scale, pegged, algo or condition
-// blocks are refused by name, in both directions, with [ErrUnsupported]. The
-// fields marked "refused" exist only for that.
+// working one when OrderID is known. All fields are here, in the order of the
+// wire. A nil pointer is unset and is written as an empty field; when read, the
+// empty field and the literal sentinels are both nil. A block that is "there"
+// with another field is neither written nor read without it.
 type PlaceOrder struct {
 	OrderID  int64
 	Contract Contract
@@ -35,6 +32,10 @@ type PlaceOrder struct {
 	TriggerMethod int
 	OutsideRTH    bool
 	Hidden        bool
+
+	ComboLegs         []ComboLeg      // there when Contract is a BAG, and so on
+	ComboLegPrices    []*market.Price // one a leg, or none
+	SmartComboRouting []TagValue
 
 	DiscretionaryAmt   market.Price // 0 = none
 	GoodAfterTime      string
@@ -64,17 +65,19 @@ type PlaceOrder struct {
 
 	Volatility            Number
 	VolatilityType        *int
-	DeltaNeutralOrderType string // refused when set
+	DeltaNeutralOrderType string
 	DeltaNeutralAuxPrice  *market.Price
+	DeltaNeutral          DeltaNeutralOrder // there when DeltaNeutralOrderType is not empty
 	ContinuousUpdate      bool
 	ReferencePriceType    *int
 	TrailStopPrice        *market.Price
 	TrailingPercent       Number
 
-	ScaleInitLevelSize  *int          // refused when set
-	ScaleSubsLevelSize  *int          // refused when set
-	ScalePriceIncrement *market.Price // refused when above 0
-	ScaleTable          string        // refused when set
+	ScaleInitLevelSize  *int
+	ScaleSubsLevelSize  *int
+	ScalePriceIncrement *market.Price
+	Scale               Scale // there when ScalePriceIncrement is above 0
+	ScaleTable          string
 	ActiveStartTime     string
 	ActiveStopTime      string
 	HedgeType           string
@@ -84,15 +87,20 @@ type PlaceOrder struct {
 	ClearingAccount      string
 	ClearingIntent       string
 	NotHeld              bool
-	DeltaNeutralContract bool   // refused
-	AlgoStrategy         string // refused when set
+	DeltaNeutralContract *DeltaNeutralContract
+	AlgoStrategy         string
+	AlgoParams           []TagValue // there when AlgoStrategy is not empty
 	AlgoID               string
 	WhatIf               bool   // asks for margin and commission, places nothing
 	OrderMiscOptions     string // "tag=value;"…
 	Solicited            bool
 	RandomizeSize        bool
 	RandomizePrice       bool
-	ConditionCount       int // refused when not 0
+
+	PegBench              PegBench // there when OrderType is PEG BENCH
+	Conditions            []Condition
+	ConditionsIgnoreRTH   bool // there with Conditions
+	ConditionsCancelOrder bool // there with Conditions
 
 	AdjustedOrderType      string
 	TriggerPrice           *market.Price
@@ -119,7 +127,11 @@ type PlaceOrder struct {
 	AutoCancelParent         bool
 	AdvancedErrorOverride    string
 	ManualOrderTime          string
-	MinTradeQty              *int   // only when Contract.Exchange is IBKRATS
+	MinTradeQty              *int   // there when Contract.Exchange is IBKRATS
+	MinCompeteSize           *int   // there when OrderType is PEG BEST
+	CompeteAgainstBestOffset Number // there when OrderType is PEG BEST; "Infinity" = up to mid
+	MidOffsetAtWhole         Number // there when OrderType is PEG MID, or PEG BEST up to mid
+	MidOffsetAtHalf          Number // likewise
 	CustomerAccount          string // from 183
 	ProfessionalCustomer     bool   // from 184
 	IncludeOvernight         bool   // from 189
@@ -153,7 +165,7 @@ func (m *PlaceOrder) walk(w *walk) {
 	w.str("secId", &m.SecID)
 	m.walkBasics(w)
 	if m.Contract.SecType == "BAG" {
-		w.refuse("secType", m.Contract.SecType, "combo legs")
+		walkCombo(w, &m.ComboLegs, &m.ComboLegPrices, &m.SmartComboRouting)
 	}
 	w.constant("sharesAllocation", "")
 	m.walkTimesAndGroups(w)
@@ -231,10 +243,10 @@ func (m *PlaceOrder) walkVolatility(w *walk) {
 	w.number("volatility", &m.Volatility)
 	w.optInt("volatilityType", &m.VolatilityType)
 	w.str("deltaNeutralOrderType", &m.DeltaNeutralOrderType)
-	if m.DeltaNeutralOrderType != "" {
-		w.refuse("deltaNeutralOrderType", m.DeltaNeutralOrderType, "delta-neutral order type")
-	}
 	w.price("deltaNeutralAuxPrice", &m.DeltaNeutralAuxPrice)
+	if m.DeltaNeutralOrderType != "" {
+		m.DeltaNeutral.walk(w)
+	}
 	w.bool("continuousUpdate", &m.ContinuousUpdate)
 	w.optInt("referencePriceType", &m.ReferencePriceType)
 	w.price("trailStopPrice", &m.TrailStopPrice)
@@ -243,23 +255,13 @@ func (m *PlaceOrder) walkVolatility(w *walk) {
 
 // walkScaleAndHedge goes through fields 71 to 77.
 func (m *PlaceOrder) walkScaleAndHedge(w *walk) {
-	const scale = "scale block"
 	w.optInt("scaleInitLevelSize", &m.ScaleInitLevelSize)
-	if m.ScaleInitLevelSize != nil {
-		w.refuse("scaleInitLevelSize", *m.ScaleInitLevelSize, scale)
-	}
 	w.optInt("scaleSubsLevelSize", &m.ScaleSubsLevelSize)
-	if m.ScaleSubsLevelSize != nil {
-		w.refuse("scaleSubsLevelSize", *m.ScaleSubsLevelSize, scale)
-	}
 	w.price("scalePriceIncrement", &m.ScalePriceIncrement)
 	if above0(m.ScalePriceIncrement) {
-		w.refuse("scalePriceIncrement", m.ScalePriceIncrement, scale)
+		m.Scale.walk(w)
 	}
 	w.str("scaleTable", &m.ScaleTable)
-	if m.ScaleTable != "" {
-		w.refuse("scaleTable", m.ScaleTable, scale)
-	}
 	w.str("activeStartTime", &m.ActiveStartTime)
 	w.str("activeStopTime", &m.ActiveStopTime)
 	w.str("hedgeType", &m.HedgeType)
@@ -274,27 +276,17 @@ func (m *PlaceOrder) walkRouting(w *walk) {
 	w.str("clearingAccount", &m.ClearingAccount)
 	w.str("clearingIntent", &m.ClearingIntent)
 	w.bool("notHeld", &m.NotHeld)
-	w.bool("deltaNeutralContract", &m.DeltaNeutralContract)
-	if m.DeltaNeutralContract {
-		w.refuse("deltaNeutralContract", m.DeltaNeutralContract, "delta-neutral contract")
-	}
-	w.str("algoStrategy", &m.AlgoStrategy)
-	if m.AlgoStrategy != "" {
-		w.refuse("algoStrategy", m.AlgoStrategy, "algo block")
-	}
+	walkHedgeContract(w, &m.DeltaNeutralContract, &m.AlgoStrategy, &m.AlgoParams)
 	w.str("algoId", &m.AlgoID)
 	w.bool("whatIf", &m.WhatIf)
 	w.str("orderMiscOptions", &m.OrderMiscOptions)
 	w.bool("solicited", &m.Solicited)
 	w.bool("randomizeSize", &m.RandomizeSize)
 	w.bool("randomizePrice", &m.RandomizePrice)
-	if pegged(m.OrderType) {
-		w.refuse("orderType", m.OrderType, "pegged block")
+	if pegsBenchmark(m.OrderType) {
+		m.PegBench.walk(w)
 	}
-	w.int("conditionCount", &m.ConditionCount)
-	if m.ConditionCount != 0 {
-		w.refuse("conditionCount", m.ConditionCount, "conditions")
-	}
+	walkConditions(w, &m.Conditions, &m.ConditionsIgnoreRTH, &m.ConditionsCancelOrder)
 }
 
 // walkAdjusted goes through fields 91 to 101.
@@ -330,6 +322,16 @@ func (m *PlaceOrder) walkRules(w *walk) {
 	if m.Contract.Exchange == "IBKRATS" {
 		w.optInt("minTradeQty", &m.MinTradeQty)
 	}
+	upToMid := m.OrderType == "PEG MID" || m.OrderType == "PEGMID"
+	if m.OrderType == "PEG BEST" || m.OrderType == "PEGBEST" {
+		w.optInt("minCompeteSize", &m.MinCompeteSize)
+		w.number("competeAgainstBestOffset", &m.CompeteAgainstBestOffset)
+		upToMid = m.CompeteAgainstBestOffset.infinite()
+	}
+	if upToMid {
+		w.number("midOffsetAtWhole", &m.MidOffsetAtWhole)
+		w.number("midOffsetAtHalf", &m.MidOffsetAtHalf)
+	}
 }
 
 // walkAdded goes through what versions after 176 added.
@@ -357,13 +359,3 @@ func (m *PlaceOrder) walkAdded(w *walk) {
 
 // pegsBenchmark reports whether an order type carries the block of a benchmark.
 func pegsBenchmark(orderType string) bool { return orderType == "PEG BENCH" || orderType == "PEGBENCH" }
-
-// pegged reports whether an order type carries a block of its own in
-// placeOrder. Both spellings are in use; other PEG types have no block.
-func pegged(orderType string) bool {
-	switch orderType {
-	case "PEG BENCH", "PEGBENCH", "PEG MID", "PEGMID", "PEG BEST", "PEGBEST":
-		return true
-	}
-	return false
-}

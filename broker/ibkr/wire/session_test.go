@@ -206,15 +206,3 @@ func TestTextIsChecked(t *testing.T) {
 		t.Errorf("got %v, %v, want ErrText", m, err)
 	}
 }
-
-func TestBagIsRefused(t *testing.T) {
-	bag := Contract{Symbol: "SPY", SecType: "BAG"}
-	for _, m := range []Message{ReqMktData{Contract: bag}, ReqHistoricalData{Contract: bag}} {
-		if _, err := m.Append(nil, 200); !errors.Is(err, ErrUnsupported) {
-			t.Errorf("%T: %v, want ErrUnsupported", m, err)
-		}
-	}
-	if m, err := DecodeClient(200, []byte("1\x0011\x001\x000\x00SPY\x00BAG\x00\x00\x00\x00\x00\x00\x00\x00\x00\x002\x00")); !errors.Is(err, ErrUnsupported) {
-		t.Errorf("got %v, %v, want ErrUnsupported", m, err)
-	}
-}

@@ -239,14 +239,14 @@ var serverTable = [...]entry{
 
 // clientTable leads from the id of a client's message to its decoder.
 var clientTable = [...]entry{
-	IDReqMktData:           {"reqMktData", into[ReqMktData]},
+	IDReqMktData:           {"reqMktData", walked[ReqMktData]},
 	IDCancelMktData:        {"cancelMktData", into[CancelMktData]},
 	IDReqAccountUpdates:    {"reqAccountUpdates", into[ReqAccountUpdates]},
 	IDReqIDs:               {"reqIds", into[ReqIDs]},
 	IDReqContractDetails:   {"reqContractDetails", into[ReqContractDetails]},
 	IDSetServerLogLevel:    {"setServerLogLevel", into[SetServerLogLevel]},
 	IDReqManagedAccts:      {"reqManagedAccts", into[ReqManagedAccts]},
-	IDReqHistoricalData:    {"reqHistoricalData", into[ReqHistoricalData]},
+	IDReqHistoricalData:    {"reqHistoricalData", walked[ReqHistoricalData]},
 	IDCancelHistoricalData: {"cancelHistoricalData", into[CancelHistoricalData]},
 	IDReqCurrentTime:       {"reqCurrentTime", into[ReqCurrentTime]},
 	IDReqMarketDataType:    {"reqMarketDataType", into[ReqMarketDataType]},

@@ -65,12 +65,14 @@ const (
 
 // ReqMktData subscribes to a contract's market.
 type ReqMktData struct {
-	ReqID       int
-	Contract    Contract // not a BAG
-	Generic     string   // generic tick types, a comma list; default none
-	Snapshot    bool
-	Regulatory  bool // a snapshot that costs money
-	DataOptions string
+	ReqID        int
+	Contract     Contract
+	Legs         []ComboLeg // of a BAG: conId, ratio, action and exchange
+	DeltaNeutral *DeltaNeutralContract
+	Generic      string // generic tick types, a comma list; default none
+	Snapshot     bool
+	Regulatory   bool // a snapshot that costs money
+	DataOptions  string
 }
 
 // TickPrice is a price, and the size that belongs to it for bid, ask and last.
@@ -143,31 +145,21 @@ func (ReqMktData) ID() int { return IDReqMktData }
 
 // Append implements [Message].
 func (m ReqMktData) Append(dst []byte, v Version) ([]byte, error) {
-	w := clientMessage(dst, v, "reqMktData", IDReqMktData)
-	w.int(11)
-	w.int(m.ReqID)
-	w.contract12(m.Contract)
-	w.refuseBag(m.Contract)
-	w.bool(false) // no delta-neutral contract
-	w.str("genericTickList", m.Generic)
-	w.bool(m.Snapshot)
-	w.bool(m.Regulatory)
-	w.str("mktDataOptions", m.DataOptions)
-	return w.finish()
+	return appendClient(dst, v, "reqMktData", m.ID(), m.walk)
 }
 
-func (m *ReqMktData) read(r *reader) {
-	r.skip("version")
-	m.ReqID = r.int("reqId")
-	m.Contract = r.contract12()
-	r.refuseBag(m.Contract)
-	if r.bool("deltaNeutral") {
-		r.fail("deltaNeutral", []byte("1"), ErrUnsupported)
+func (m *ReqMktData) walk(w *walk) {
+	w.constant("version", "11")
+	w.int("reqId", &m.ReqID)
+	w.contract12(&m.Contract)
+	if m.Contract.SecType == "BAG" {
+		list(w, "comboLegs", &m.Legs, 4, (*ComboLeg).walkRequest)
 	}
-	m.Generic = r.str("genericTickList")
-	m.Snapshot = r.bool("snapshot")
-	m.Regulatory = r.bool("regulatorySnapshot")
-	m.DataOptions = r.str("mktDataOptions")
+	optional(w, "deltaNeutralContract", &m.DeltaNeutral, (*DeltaNeutralContract).walk)
+	w.str("genericTickList", &m.Generic)
+	w.bool("snapshot", &m.Snapshot)
+	w.bool("regulatorySnapshot", &m.Regulatory)
+	w.str("mktDataOptions", &m.DataOptions)
 }
 
 // ID implements [Message].

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strconv"
 
 	"robotrader/broker/market"
@@ -42,8 +43,9 @@ func appendServer(dst []byte, v Version, name string, id int, layout func(*walk)
 
 // Number is a decimal that the codec carries as the venue wrote it, without
 // rounding: ratios, percentages and the like, which nothing here computes
-// with. The empty Number is unset. "0.25", "1.5E-7" and "Infinity" are
-// Numbers; what is none is refused in both directions.
+// with. The empty Number is unset. "0.25", "1.5E-7" and "Infinity" are Numbers,
+// in whatever spelling infinity came; what is none is refused in both
+// directions, but for a venue's NaN, which is unset.
 type Number string
 
 // The literal spellings of "unset" that a live gateway writes in the fields
@@ -62,7 +64,7 @@ func (w *walk) fail(field, value string, err error) {
 	w.w.fail(field, value, err)
 }
 
-// refuse ends the walk because of a block that is not built yet.
+// refuse ends the walk at a value that the protocol does not have.
 func (w *walk) refuse(field string, value any, what string) {
 	w.fail(field, fmt.Sprint(value), fmt.Errorf("%s: %w", what, ErrUnsupported))
 }
@@ -232,7 +234,13 @@ func (w *walk) numberOr(field string, p *Number, unset string) {
 	if w.r != nil {
 		b := w.r.raw(field)
 		*p = ""
-		if w.r.err == nil && !isUnset(b) {
+		switch {
+		case w.r.err != nil || isUnset(b) || !w.r.client && isNaN(b):
+		case notFinite(b) && b[0] == '-':
+			*p = "-Infinity"
+		case notFinite(b) && !isNaN(b):
+			*p = "Infinity"
+		default:
 			*p = Number(b)
 			p.check(w, field)
 		}
@@ -244,6 +252,12 @@ func (w *walk) numberOr(field string, p *Number, unset string) {
 	}
 	p.check(w, field)
 	w.w.str(field, string(*p))
+}
+
+// infinite reports whether the number is the positive infinity.
+func (n Number) infinite() bool {
+	f, ok := parseFloat([]byte(n))
+	return ok && math.IsInf(f, 1)
 }
 
 func (n Number) check(w *walk, field string) {
