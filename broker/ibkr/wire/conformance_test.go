@@ -187,7 +187,7 @@ func TestLyingCounts(t *testing.T) {
 
 // maxAllocation is what reading n bytes may cost: a slice of structs with an
 // item for each few empty fields, and the smaller ones that it grew out of.
-func maxAllocation(n int) uint64 { return uint64(1<<16 + 24*n) }
+func maxAllocation(n int) uint64 { return uint64(1<<16 + 32*n) }
 
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats

@@ -271,11 +271,11 @@ func (n Number) check(w *walk, field string) {
 const maxItems = 4096
 
 // list walks a count and as many items, each at least fields fields long.
-func list[T any](w *walk, field string, items *[]T, fields int, item func(*T, *walk)) {
-	n := len(*items)
+func list[T any](w *walk, field string, all *[]T, fields int, item func(*T, *walk)) {
+	n := len(*all)
 	if w.r != nil {
 		n = w.r.count(field, fields)
-		*items = nil
+		*all = nil
 	} else {
 		w.w.int(n)
 	}
@@ -283,16 +283,12 @@ func list[T any](w *walk, field string, items *[]T, fields int, item func(*T, *w
 		w.fail(field, strconv.Itoa(n), ErrCount)
 		return
 	}
-	for i := range n {
-		if w.r == nil {
-			item(&(*items)[i], w)
-			continue
-		}
-		var one T
-		if item(&one, w); w.r.err != nil {
-			return
-		}
-		*items = append(*items, one)
+	if w.r != nil {
+		*all = items(w.r, n, func(one *T) { item(one, w) })
+		return
+	}
+	for i := range *all {
+		item(&(*all)[i], w)
 	}
 }
 
