@@ -223,9 +223,8 @@ func items[T any](r *reader, n int, read func(*T)) []T {
 		if len(all) == cap(all) {
 			all = append(make([]T, 0, min(n, 8*len(all))), all...)
 		}
-		var item T
-		read(&item)
-		all = append(all, item)
+		all = all[:len(all)+1]
+		read(&all[len(all)-1]) // in place: a variable of ours would go to the heap
 	}
 	return all
 }
