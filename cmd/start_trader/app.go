@@ -20,6 +20,7 @@ import (
 	"robotrader/runner/strategy"
 	"robotrader/runner/strategy/everytick"
 	"robotrader/runner/strategy/smacross"
+	"robotrader/runner/strategy/tickcount"
 	"robotrader/services/telemetry"
 	"robotrader/websocket/feed"
 	"robotrader/websocket/hub"
@@ -31,6 +32,7 @@ func kinds() []strategy.Kind {
 	return []strategy.Kind{
 		smacross.Kind(),
 		everytick.Kind(),
+		tickcount.Kind(),
 	}
 }
 

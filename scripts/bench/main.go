@@ -44,7 +44,8 @@ type plan struct {
 	starts  int
 	settle  time.Duration // before memory is read
 	ticks   int
-	beside  int // cycles of the figures that only inform
+	beside  int           // cycles of the figures that only inform
+	push    time.Duration // of each rate of throughput
 	gotime  string
 	gocount int
 }
@@ -63,7 +64,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	quick := flags.Bool("quick", false, "fewer rounds: figures for a first look")
-	only := flags.String("only", "", "one of start, memory, latency, code (default: all)")
+	only := flags.String("only", "", "one of start, memory, latency, throughput, code (default: all)")
 	bin := flags.String("bin", "bin", "folder of the built binaries")
 	dir := flags.String("dir", "", "folder for the data folders of the runs: its disk is measured (default: the binaries')")
 	if err := flags.Parse(args); err != nil {
@@ -72,9 +73,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		}
 		return 2
 	}
-	p := plan{bin: *bin, folder: *dir, starts: 10, settle: 10 * time.Second, ticks: 1000, beside: 200, gotime: "1s", gocount: 3}
+	p := plan{bin: *bin, folder: *dir, starts: 10, settle: 10 * time.Second, ticks: 1000, beside: 200, push: 5 * time.Second, gotime: "1s", gocount: 3}
 	if *quick {
-		p.starts, p.settle, p.ticks, p.beside, p.gotime, p.gocount = 3, 3*time.Second, 200, 50, "200ms", 1
+		p.starts, p.settle, p.ticks, p.beside, p.push, p.gotime, p.gocount = 3, 3*time.Second, 200, 50, time.Second, "200ms", 1
 	}
 	if p.folder == "" {
 		p.folder = p.bin
@@ -105,6 +106,7 @@ func measure(ctx context.Context, p plan, only string, out io.Writer) error {
 		{"start", start},
 		{"memory", memory},
 		{"latency", latency},
+		{"throughput", throughput},
 		{"code", code},
 	}
 	var faults []error
@@ -126,7 +128,7 @@ func measure(ctx context.Context, p plan, only string, out io.Writer) error {
 		}
 	}
 	if !ran {
-		return fmt.Errorf("--only %q is none of start, memory, latency, code", only)
+		return fmt.Errorf("--only %q is none of start, memory, latency, throughput, code", only)
 	}
 	return errors.Join(append(faults, ctx.Err())...)
 }
