@@ -21,12 +21,13 @@ const (
 	wantedTicks = 100_000
 	// mostLag is how long after the last tick was written the strategy may
 	// still be counting: more says that a queue grew all the while.
-	mostLag = shownEvery + 250*time.Millisecond
+	mostLag = shownEvery + 500*time.Millisecond
 	// shownEvery is how often the trader brings what a strategy shows up to date.
 	shownEvery = time.Second
 	// ticksAnEvent is how many ticks the trader hears of a trade (trade and
 	// volume) and of a quote (bid and ask).
 	ticksAnEvent = 2
+	sharesATrade = 100
 	burstEvery   = 5 * time.Millisecond
 	countWait    = 30 * time.Second
 )
@@ -34,7 +35,6 @@ const (
 // pushed is what was sent and what came of it.
 type pushed struct {
 	events, trades int
-	shares         int64
 	took           time.Duration // to write them
 	lag            time.Duration // from the last one to the strategy's full count
 	cpu            time.Duration // that the trader spent
@@ -43,14 +43,16 @@ type pushed struct {
 
 // count is what the strategy "tick_count" shows.
 type count struct {
-	ticks, trades uint64
-	shares        string
+	ticks, trades, shares uint64
 }
 
 // lost says what is missing, "" when nothing is.
 func (l pushed) lost(before count) string {
 	if got := l.heard.trades - before.trades; got != uint64(l.trades) {
 		return fmt.Sprintf("%d of %d trades", got, l.trades)
+	}
+	if got := l.heard.shares - before.shares; got != uint64(l.trades)*sharesATrade {
+		return fmt.Sprintf("%d trades of %d shares, not of %d each", l.trades, got, sharesATrade)
 	}
 	return ""
 }
@@ -158,7 +160,7 @@ func (v *venue) event(n int) tape.Event {
 	cent := market.MustPrice("0.01")
 	price := market.MustPrice("187.25").Add(cent.Times(int64(n % 7)))
 	if n%2 == 0 {
-		return tape.Event{Symbol: symbol, Kind: tape.Trade, Price: price, Size: market.Shares(100), Exchange: "Q"}
+		return tape.Event{Symbol: symbol, Kind: tape.Trade, Price: price, Size: market.Shares(sharesATrade), Exchange: "Q"}
 	}
 	size := market.Shares(1_000_000)
 	return tape.Event{
@@ -210,10 +212,13 @@ func (t *trader) count(ctx context.Context) (c count, err error) {
 	if values["trades"] == "" {
 		return c, nil // none yet
 	}
-	if c.trades, err = strconv.ParseUint(values["trades"], 10, 64); err != nil {
-		return c, err
+	for _, v := range []struct {
+		name string
+		n    *uint64
+	}{{"ticks", &c.ticks}, {"trades", &c.trades}, {"shares", &c.shares}} {
+		if *v.n, err = strconv.ParseUint(values[v.name], 10, 64); err != nil {
+			return c, t.fault("state: %s: %v", v.name, err)
+		}
 	}
-	c.ticks, err = strconv.ParseUint(values["ticks"], 10, 64)
-	c.shares = values["shares"]
-	return c, err
+	return c, nil
 }
