@@ -90,7 +90,7 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 		At: start, Clock: market.NewClock(start, time.Now(), 0), // stands until Serve
 	}
 	s.feed, s.ledger = feed.New(s.v), ledger.New(s.v)
-	s.blotter = blotter.New(s.v, log, s.ledger.Changed)
+	s.blotter = blotter.New(s.v, blotter.Config{}, log, s.ledger.Changed)
 	s.next, s.pending = src.Next()
 	return s, nil
 }

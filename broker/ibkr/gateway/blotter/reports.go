@@ -8,106 +8,258 @@ import (
 	"robotrader/broker/order"
 )
 
-// Report writes what happened to orders, each to the session of the client
-// that placed it, in the sequence of a live gateway (section 4.6). A client
-// without a session learns it when it asks.
+// zero is the venue's way to say that there is no price.
+var zero market.Price
+
+// Report writes what happened to orders, each to the sessions that hear of it,
+// in the sequence of a live gateway (section 4.6). A client without a session
+// learns it when it asks.
 func (b *Blotter) Report(list []exchange.Report) {
-	for _, r := range list {
-		o := r.About().Order
+	for i, r := range list {
+		o := r.About()
 		p := b.placed[orderKey{o.ClientID, o.OrderID}]
 		if p == nil {
 			b.log.Error("gateway_report_without_order", "client_id", o.ClientID, "order_id", o.OrderID)
 			continue
 		}
-		p.order = o
-		if done, ok := r.(exchange.Executed); ok {
-			price := done.Fill.Price
-			p.lastFill = &price
+		b.note(p, r, o)
+		if fillsOnArrival(list, i) {
+			continue
 		}
-		if _, ok := r.(exchange.Commission); ok {
-			// Before the commission report: who has taken in the reports of an
-			// instant has taken in the account, too.
-			b.filled(o.Account, o.Symbol)
+		if _, ok := r.(exchange.Working); ok {
+			p.rested = true
 		}
-		if c := b.clients[o.ClientID]; c != nil && c.Peer != nil {
+		var few [2]*client
+		for _, c := range b.hearers(p, few[:0]) {
 			c.tellReport(p, r)
 		}
 	}
 }
 
-func (c *client) tellReport(p *placed, r exchange.Report) {
+// note keeps what a report says.
+func (b *Blotter) note(p *placed, r exchange.Report, o exchange.Order) {
+	p.order = o
+	if zero := b.clients[0]; p.key.order < 0 && zero != nil && zero.autoBind {
+		zero.bind(p)
+	}
 	switch r := r.(type) {
-	case exchange.Accepted, exchange.Working:
-		c.Send(p.openOrder())
-		c.Send(p.status())
 	case exchange.Executed:
-		c.Send(c.b.execDetails(-1, p, r.Fill, &r.Order.Filled, r.Order.AvgPrice))
-		c.Send(p.openOrder())
+		p.lastFill = r.Fill.Price.Ptr()
+	case exchange.Commission:
+		// Before the commission report: who has taken in the reports of an
+		// instant has taken in the account, too.
+		b.filled(o.Account, o.Symbol)
+	case exchange.Modified:
+		if p.next != nil {
+			p.ask, p.next = *p.next, nil
+		}
+	case exchange.Cancelled:
+		p.why, p.text = r.Reason, cancelText(r.Reason)
+	case exchange.Rejected:
+		p.why, p.text = r.Reason, r.Text
+	}
+	if o.State.Final() {
+		b.end(p)
+	}
+}
+
+// fillsOnArrival reports whether report i says of a new order that it works,
+// just before it tells a fill: a live gateway tells PreSubmitted, then the
+// execution.
+func fillsOnArrival(list []exchange.Report, i int) bool {
+	w, ok := list[i].(exchange.Working)
+	if !ok || i == 0 || i+1 == len(list) {
+		return false
+	}
+	before, new := list[i-1].(exchange.Accepted)
+	after, fills := list[i+1].(exchange.Executed)
+	return new && fills && before.Order.PermID == w.Order.PermID && after.Order.PermID == w.Order.PermID
+}
+
+// tellReport tells a session of a report. Notes and refusals are for who asked;
+// the master client hears what became of the order.
+func (c *client) tellReport(p *placed, r exchange.Report) {
+	owner := c.id == p.key.client
+	if p.order.Wait == exchange.WaitTransmit && !p.order.State.Final() {
+		if u, ok := r.(exchange.Unmodified); ok && owner {
+			c.tellUnmodified(p, u)
+		}
+		return // not transmitted: nobody has heard of it yet
+	}
+	switch r := r.(type) {
+	case exchange.Accepted, exchange.HeldBack, exchange.Modified:
+		c.tellOrder(p)
+	case exchange.Triggered:
 		c.Send(p.status())
+	case exchange.Working:
+		c.tellOrder(p)
+		c.Send(p.status()) // live gateways say it twice
+	case exchange.Executed:
+		c.Send(c.b.execDetails(-1, &r.Fill, &r.Order.Filled, r.Order.AvgPrice))
+		c.tellOrder(p)
 	case exchange.Commission:
 		c.Send(commissionReport(r.ExecID, r.Amount, r.Currency, r.RealizedPNL))
 	case exchange.Cancelled:
-		c.Send(p.status())
-		c.Fail(p.order.OrderID, venue.Cancelled, "Order Canceled - reason:%s", cancelText(r.Reason))
+		c.tellCancelled(p, r, owner)
 	case exchange.Rejected:
-		c.tellRejected(p, r)
+		c.tellRejected(p, r, owner)
+	case exchange.Unmodified:
+		if owner {
+			c.tellUnmodified(p, r)
+		}
+	case exchange.Warning:
+		if owner {
+			c.tellWarning(p, r)
+		}
+	}
+}
+
+func (c *client) tellOrder(p *placed) {
+	p.told = true
+	c.Send(p.openOrder())
+	c.Send(p.status())
+}
+
+// tellCancelled writes the way to the end: a cancel that was asked for is
+// pending first.
+func (c *client) tellCancelled(p *placed, r exchange.Cancelled, owner bool) {
+	if r.Reason == exchange.Asked && p.told {
+		m := p.status()
+		m.Status = pendingCancel
+		c.Send(m)
+	}
+	c.Send(p.status())
+	if owner {
+		c.Fail(p.shown(), venue.Cancelled, "Order Canceled - reason:%s", p.text)
 	}
 }
 
 // tellRejected writes the error, then the status Inactive that follows it.
-func (c *client) tellRejected(p *placed, r exchange.Rejected) {
-	switch r.Reason {
-	case exchange.OffTick:
-		c.Fail(p.order.OrderID, venue.OffGrid, "The price does not conform to the minimum price variation for this contract. %s", r.Text)
-	case exchange.UnknownSymbol:
-		c.Fail(p.order.OrderID, venue.NoContract, venue.NoContractText)
-	case exchange.UnknownAccount:
-		c.Fail(p.order.OrderID, venue.NoAccount, "You must specify an account. %s", r.Text)
-	default:
-		c.Fail(p.order.OrderID, venue.Rejected, "Order rejected - reason:%s", r.Text)
+func (c *client) tellRejected(p *placed, r exchange.Rejected, owner bool) {
+	if owner {
+		code, text := refusal(r.Reason, r.Text)
+		c.Fail(p.shown(), code, "%s", text)
 	}
 	c.Send(p.status())
+}
+
+// tellUnmodified writes why a change was refused. Where that is the word for a
+// rejected order, the status follows: the order itself stands.
+func (c *client) tellUnmodified(p *placed, r exchange.Unmodified) {
+	code, text := refusal(r.Reason, r.Text)
+	c.Fail(p.shown(), code, "%s", text)
+	if r.Reason != exchange.Mismatch && r.Reason != exchange.CannotModify && p.told {
+		c.Send(p.status())
+	}
+}
+
+// tellWarning writes a note about an order that stands.
+func (c *client) tellWarning(p *placed, r exchange.Warning) {
+	if r.Code != venue.OrderMessage {
+		c.Fail(p.shown(), r.Code, "%s", r.Text)
+		return
+	}
+	o := &p.order
+	c.Fail(p.shown(), r.Code, "Order Message:\n%s %v %s %s.%s\nWarning: %s",
+		o.Side, o.Qty, o.Symbol, p.contract.PrimaryExchange, p.contract.TradingClass, r.Text)
+}
+
+// refusal is the code and the words of a refusal.
+func refusal(why exchange.Reason, text string) (int, string) {
+	switch why {
+	case exchange.OffTick:
+		return venue.OffGrid, "The price does not conform to the minimum price variation for this contract. " + text
+	case exchange.UnknownSymbol:
+		return venue.NoContract, venue.NoContractText
+	case exchange.UnknownAccount:
+		return venue.NoAccount, "You must specify an account. " + text
+	case exchange.CannotModify:
+		return venue.CannotModify, venue.CannotModifyText
+	case exchange.Mismatch:
+		return venue.Mismatch, venue.MismatchText + " " + text
+	case exchange.NoParent:
+		return venue.MissingParent, venue.MissingParentText
+	}
+	return venue.Rejected, "Order rejected - reason:" + text
 }
 
 // cancelText is why an order ended; a real gateway leaves it empty when asked.
 func cancelText(r exchange.Reason) string {
 	switch r {
+	case exchange.Asked:
+		return ""
 	case exchange.Expired:
 		return "the session of a DAY order has ended"
 	case exchange.Remainder:
 		return "the rest of an IOC order"
-	case exchange.NoMarket:
-		return "no market for an IOC order"
+	case exchange.OCA:
+		return "another order of its group was filled"
+	case exchange.ParentEnded:
+		return "its parent order has ended"
+	}
+	return r.String()
+}
+
+// The statuses that no state alone says.
+const (
+	apiPending    = "ApiPending"
+	apiCancelled  = "ApiCancelled"
+	pendingCancel = "PendingCancel"
+	preSubmitted  = "PreSubmitted"
+)
+
+// statusText is the venue's word for how the order stands.
+func (p *placed) statusText() string {
+	switch s := p.order.State; {
+	case s == order.Filled:
+		return "Filled"
+	case s == order.Cancelled && !p.told:
+		return apiCancelled // it never left the gateway
+	case s == order.Cancelled:
+		return "Cancelled"
+	case s == order.Rejected || s == order.Inactive:
+		return "Inactive"
+	case p.order.Wait == exchange.WaitTransmit:
+		return apiPending
+	case p.order.Wait != exchange.WaitNone:
+		return preSubmitted
+	case s == order.Working || s == order.Partial:
+		return "Submitted"
+	}
+	return preSubmitted
+}
+
+// whyHeld is the venue's word for what an order waits for, where it has one.
+func (p *placed) whyHeld() string {
+	o := &p.order
+	triggers := false
+	switch o.Type {
+	case order.Stop, order.StopLimit, order.Trail, order.TrailLimit, order.MarketIfTouched, order.LimitIfTouched:
+		triggers = !o.Triggered
+	}
+	switch {
+	case o.State.Final():
+		return ""
+	case o.Wait == exchange.WaitParent && triggers:
+		return "child,trigger"
+	case o.Wait == exchange.WaitParent:
+		return "child"
+	case o.Wait == exchange.WaitTrigger:
+		return "trigger"
 	}
 	return ""
 }
 
-// statusText is the venue's word for a state.
-func statusText(s order.State) string {
-	switch s {
-	case order.Filled:
-		return "Filled"
-	case order.Cancelled:
-		return "Cancelled"
-	case order.Rejected, order.Inactive:
-		return "Inactive"
-	case order.Working, order.Partial:
-		return "Submitted"
-	case order.Cancelling:
-		return "PendingCancel"
-	}
-	return "PreSubmitted"
-}
-
 func (p *placed) status() wire.OrderStatus {
 	o := &p.order
-	filled, remaining, zero := o.Filled, o.Remaining(), market.Price{}
+	filled, remaining := o.Filled, o.Remaining()
 	if o.State == order.Rejected {
 		remaining = o.Qty
 	}
 	m := wire.OrderStatus{
-		OrderID: o.OrderID, Status: statusText(o.State), Filled: &filled, Remaining: &remaining,
-		AvgFillPrice: o.AvgPrice, PermID: o.PermID, LastFillPrice: p.lastFill, ClientID: o.ClientID, MktCapPrice: &zero,
+		OrderID: p.shown(), Status: p.statusText(), Filled: &filled, Remaining: &remaining,
+		AvgFillPrice: o.AvgPrice, PermID: o.PermID, ParentID: p.ask.ParentID, LastFillPrice: p.lastFill,
+		ClientID: o.ClientID, WhyHeld: p.whyHeld(), MktCapPrice: &zero,
 	}
 	if m.AvgFillPrice == nil { // the venue's way to say none
 		m.AvgFillPrice = &zero
@@ -121,35 +273,19 @@ func (p *placed) status() wire.OrderStatus {
 // openOrder describes the order. What the client did not choose stands as a
 // live gateway spells it (section 5.3).
 func (p *placed) openOrder() wire.OpenOrder {
-	o, ask := &p.order, &p.ask
-	qty := o.Qty
-	return wire.OpenOrder{
-		OrderID: o.OrderID, Contract: p.contract, Action: string(o.Side), TotalQuantity: &qty,
-		OrderType: string(o.Type), LmtPrice: o.Limit, TIF: string(o.TIF), Account: o.Account,
-		OpenClose: ask.OpenClose, Origin: ask.Origin, OrderRef: o.Ref, ClientID: o.ClientID, PermID: o.PermID,
-		OutsideRTH: ask.OutsideRTH, Hidden: ask.Hidden, ExemptCode: ask.ExemptCode, OCAType: 3,
-		DeltaNeutralOrderType: "None", DeltaNeutral: wire.DeltaNeutralOrder{OpenClose: "?"},
-		ClearingIntent: "IB", Solicited: ask.Solicited, Status: statusText(o.State),
-		AdjustedOrderType: "None", DontUseAutoPriceForHedge: true, IncludeOvernight: ask.IncludeOvernight,
+	o, qty := &p.order, p.order.Qty
+	m := wire.NewOpenOrder(p.ask, o.ClientID, o.PermID, p.statusText())
+	m.OrderID, m.Contract, m.TotalQuantity = p.shown(), p.contract, &qty
+	m.Contract.Right = "?"
+	m.Account, m.TIF, m.OCAGroup = o.Account, string(o.TIF), o.OCAGroup
+	switch {
+	case o.Limit != nil:
+		m.LmtPrice = o.Limit
+	case o.Type != order.TrailLimit:
+		m.LmtPrice = &zero
 	}
-}
-
-func (b *Blotter) execDetails(req int, p *placed, f order.Fill, cumulative *market.Qty, average *market.Price) wire.ExecDetails {
-	side := "BOT"
-	if f.Side == order.Sell {
-		side = "SLD"
+	if o.TrailNow != nil {
+		m.TrailStopPrice, m.AdjustedTrailStopPrice = o.TrailNow, o.TrailNow
 	}
-	liquidity := 1 // added
-	if p.order.Type == order.Market {
-		liquidity = 2 // removed
-	}
-	return wire.ExecDetails{
-		ReqID: req, OrderID: f.OrderID, Contract: p.contract, ExecID: f.ExecID, Time: b.v.TimeText(f.At),
-		Account: f.Account, Exchange: f.Exchange, Side: side, Shares: f.Qty, Price: f.Price, PermID: f.PermID,
-		ClientID: f.ClientID, CumQty: cumulative, AvgPrice: average, OrderRef: f.Ref, LastLiquidity: liquidity,
-	}
-}
-
-func commissionReport(execID string, amount market.Money, currency string, realized *market.Money) wire.CommissionReport {
-	return wire.CommissionReport{ExecID: execID, Commission: &amount, Currency: currency, RealizedPNL: realized}
+	return m
 }

@@ -1,0 +1,35 @@
+package blotter
+
+import "time"
+
+// Config says how orders are treated beyond what the exchange decides.
+type Config struct {
+	// Master is the "Master API client ID" of the gateway's settings: the
+	// client that hears of the orders of all. Nil is none, the default.
+	Master *int
+	// DownloadOpenOrders plays the box "download open orders on connection":
+	// a client hears of its open orders and their executions before its next
+	// order id. Master does anyway. Default false.
+	DownloadOpenOrders bool
+	// PresetTIF tells with code 10349 that an order without a time in force
+	// became a DAY order, as gateways with an order preset do. The order is
+	// live all the same. Default false.
+	PresetTIF bool
+	// OldCancelCodes answers a cancel that finds nothing with 135 and one that
+	// comes too late with 161, as older gateways do, in place of 10147 and
+	// 10148. Default false.
+	OldCancelCodes bool
+	// ModifyWait refuses a change of an order that comes within this market
+	// time of its placing or of its last change, with code 2102. Default 0:
+	// never.
+	ModifyWait time.Duration
+}
+
+// The bounds of the blotter. Open orders are bounded by the exchange.
+const (
+	// maxEnded bounds the orders that have ended and are still known, of all
+	// clients together. Those of an earlier day go first, then the oldest.
+	maxEnded = 10_000
+	// maxOrderID is the greatest order id that leaves room to rise in 32 bits.
+	maxOrderID = 1<<31 - 2
+)
