@@ -75,6 +75,28 @@ func passes(m *wire.ReqExecutions, f *order.Fill) bool {
 		is(m.Symbol, string(f.Symbol)) && is(m.SecType, "STK") && is(m.Exchange, f.Exchange) && is(side, string(f.Side))
 }
 
+// tellFills tells the executions that are wanted, each with its commission.
+func (c *client) tellFills(req int, wanted func(*order.Fill) bool) {
+	cumulative := map[int64]market.Qty{} // by order, because a fill does not say
+	spent := map[int64]market.Money{}
+	for _, e := range c.v.X.Executions() {
+		if e.Replaced || e.Qty.IsZero() {
+			continue // by a correction, or taken back
+		}
+		f := &e.Fill
+		total, value := cumulative[f.PermID].Add(f.Qty), spent[f.PermID].Add(f.Price.Mul(f.Qty))
+		cumulative[f.PermID], spent[f.PermID] = total, value
+		if !wanted(f) {
+			continue
+		}
+		average, _ := value.DivQty(total)
+		c.Send(c.b.execDetails(req, f, &total, &average))
+		if f.Commission != nil {
+			c.Send(commissionReport(f.ExecID, *f.Commission, f.Currency, e.RealizedNet))
+		}
+	}
+}
+
 // execDetails describes an execution, also of an order that is forgotten.
 func (b *Blotter) execDetails(req int, f *order.Fill, cumulative *market.Qty, average *market.Price) wire.ExecDetails {
 	m := wire.ExecDetails{

@@ -5,7 +5,6 @@ import (
 
 	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
-	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
 
@@ -109,26 +108,6 @@ func (b *Blotter) Download(p venue.Peer) {
 	c.Send(wire.OpenOrderEnd{})
 	b.forget() // finds the day
 	c.tellFills(-1, func(f *order.Fill) bool { return (master || open[f.PermID]) && !f.At.Before(b.dayBegan) })
-}
-
-// tellFills tells the executions that are wanted, each with its commission.
-func (c *client) tellFills(req int, wanted func(*order.Fill) bool) {
-	cumulative := map[int64]market.Qty{} // by order, because a fill does not say
-	spent := map[int64]market.Money{}
-	fills := c.v.X.Fills()
-	for i := range fills {
-		f := &fills[i]
-		total, value := cumulative[f.PermID].Add(f.Qty), spent[f.PermID].Add(f.Price.Mul(f.Qty))
-		cumulative[f.PermID], spent[f.PermID] = total, value
-		if !wanted(f) {
-			continue
-		}
-		average, _ := value.DivQty(total)
-		c.Send(c.b.execDetails(req, f, &total, &average))
-		if f.Commission != nil {
-			c.Send(commissionReport(f.ExecID, *f.Commission, f.Currency, f.RealizedPNL))
-		}
-	}
 }
 
 // hearers appends the sessions that hear of an order.

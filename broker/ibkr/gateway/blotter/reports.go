@@ -38,6 +38,11 @@ func (b *Blotter) Report(list []exchange.Report) {
 
 // note keeps what a report says.
 func (b *Blotter) note(p *placed, r exchange.Report, o exchange.Order) {
+	if fix, ok := r.(exchange.Corrected); ok {
+		p.order.Filled, p.order.AvgPrice = o.Filled, o.AvgPrice // it does not carry the terms
+		b.filled(fix.Fill.Account, fix.Fill.Symbol)
+		return
+	}
 	p.order = o
 	if zero := b.clients[0]; p.key.order < 0 && zero != nil && zero.autoBind {
 		zero.bind(p)
@@ -98,7 +103,10 @@ func (c *client) tellReport(p *placed, r exchange.Report) {
 		c.Send(c.b.execDetails(-1, &r.Fill, &r.Order.Filled, r.Order.AvgPrice))
 		c.tellOrder(p)
 	case exchange.Commission:
-		c.Send(commissionReport(r.ExecID, r.Amount, r.Currency, r.RealizedPNL))
+		c.Send(commissionReport(r.ExecID, r.Amount, r.Currency, r.RealizedNet))
+	case exchange.Corrected:
+		c.Send(c.b.execDetails(-1, &r.Fill, &r.Order.Filled, r.Order.AvgPrice))
+		c.Send(commissionReport(r.Fill.ExecID, *r.Fill.Commission, r.Fill.Currency, r.RealizedNet))
 	case exchange.Cancelled:
 		c.tellCancelled(p, r, owner)
 	case exchange.Rejected:
