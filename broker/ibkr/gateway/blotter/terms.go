@@ -154,13 +154,13 @@ func notSimulated(m *wire.PlaceOrder) string {
 		return "a combination (combo legs)"
 	case m.AlgoStrategy != "":
 		return fmt.Sprintf("the algorithm %.20q", m.AlgoStrategy)
-	case m.ConditionCount != 0:
+	case len(m.Conditions) > 0:
 		return "a conditional order"
 	case above0(m.ScalePriceIncrement) != nil || m.ScaleInitLevelSize != nil || m.ScaleTable != "":
 		return "a scale order"
 	case m.HedgeType != "":
 		return "a hedge"
-	case m.DeltaNeutralOrderType != "" && m.DeltaNeutralOrderType != "None" || m.DeltaNeutralContract:
+	case m.DeltaNeutralOrderType != "" && m.DeltaNeutralOrderType != "None" || m.DeltaNeutralContract != nil:
 		return "a delta-neutral order"
 	case strings.HasPrefix(m.OrderType, "PEG"):
 		return fmt.Sprintf("a pegged order (%.20q)", m.OrderType)
