@@ -67,6 +67,13 @@ func (w *watch) reports(list []Report) {
 	}
 }
 
+// order notes an order that changes without a report.
+func (w *watch) order(o *resting) {
+	if w.on {
+		w.orders[o.PermID] = struct{}{}
+	}
+}
+
 func (w *watch) version(i int) {
 	if w.on && i < w.fills {
 		w.versions[i] = struct{}{}

@@ -3,6 +3,7 @@ package exchange
 import (
 	"fmt"
 	"hash/fnv"
+	"time"
 
 	"robotrader/broker/market"
 )
@@ -57,11 +58,14 @@ func (x *Exchange) List(d market.Details) error {
 	l := x.listings[s]
 	if l == nil {
 		l = new(listing)
+		l.alarm = alarm{no: int64(len(x.listings)), listing: l}
 		x.listings[s] = l
 	} else {
 		delete(x.byConID, l.details.Contract.ConID)
 	}
 	l.details, l.changed = d, true
+	l.hours(d.Trading, d.Liquid)
+	x.alarms.set(&l.alarm, time.Time{}, rankTurn) // the next call sees where it stands
 	x.byConID[d.Contract.ConID] = l
 	return nil
 }

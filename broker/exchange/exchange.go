@@ -40,6 +40,9 @@ type Config struct {
 	// PartialFills limits a fill to the size that the tape shows. Default
 	// off: an order fills whole.
 	PartialFills bool
+	// FillShare is the part of that size which own orders may take, above 0 and
+	// at most 100 %. Default 0: all of it.
+	FillShare market.Percent
 	// Margin is how much equity positions and orders need. Default
 	// [DefaultMargin].
 	Margin Margin
@@ -66,6 +69,9 @@ func (c Config) Validate() error {
 		}
 		seen[id] = true
 	}
+	if c.FillShare.Sign() < 0 || market.MustPercent("100").Less(c.FillShare) {
+		errs = append(errs, fmt.Errorf("exchange: fill share of %v per cent is not between 0 and 100", c.FillShare))
+	}
 	if c.Cash.Sign() < 0 {
 		errs = append(errs, fmt.Errorf("exchange: cash %v is below 0", c.Cash))
 	}
@@ -81,12 +87,16 @@ type Exchange struct {
 	listings map[market.Symbol]*listing
 	byConID  map[int64]*listing
 
-	open     map[int64]*resting // by perm id
-	expiry   time.Time          // of the DAY order that ends first, zero without one
-	fills    []execution        // the newest version of each, oldest first
-	replaced []execution        // what corrections replaced, oldest first
-	execs    uint32             // given so far
-	dayStart time.Time          // midnight in New York
+	open     map[int64]*resting    // by perm id
+	children map[int64][]*resting  // open ones, by the parent's perm id, as they came
+	groups   map[ocaKey][]*resting // open members, as they came
+	alarms   alarms                // what is due when
+	instant  int64                 // counts events, see resting.born
+	seqs     int64                 // of resting.seq, given so far
+	fills    []execution           // the newest version of each, oldest first
+	replaced []execution           // what corrections replaced, oldest first
+	execs    uint32                // given so far
+	dayStart time.Time             // midnight in New York
 	dayEnd   time.Time
 	watch    watch
 	permBase int64
@@ -99,16 +109,22 @@ type Exchange struct {
 // resting is an open order.
 type resting struct {
 	Order
-	seq        int64        // arrival
+	seq        int64        // when it took its place in the queue
 	value      market.Money // of its executions
 	commission market.Money // charged so far
 	expires    time.Time    // zero: never
+	alarm      alarm
+	place      place
+	fresh      bool  // went live while the market was not playing: it takes what comes first
+	atClose    bool  // a MOC or LOC order that is at the exchange
+	opened     bool  // an OPG order whose opening has come
+	born       int64 // the event in which it came to rest: that one does not fill it
 }
 
 // listing is one symbol's market and the orders that rest in it.
 type listing struct {
 	details market.Details
-	bid     tape.Level // Size is what is left of it when fills are partial
+	bid     tape.Level
 	ask     tape.Level
 	last    tape.Level
 	bidAt   time.Time
@@ -124,7 +140,14 @@ type listing struct {
 	hasRef                      bool
 	changed                     bool // since it was last told
 
-	buys, sells []*resting // best first
+	buys, sells []*resting // working, best first
+	up, down    []*resting // set off by a trade at or above, at or below; nearest first
+	trails      trailing   // not set off
+	fresh       []*resting // those of buys and sells that are, as they came
+
+	session
+	bidLeft, askLeft     tape.Level // what own orders may still take of bid and ask
+	boughtLeft, soldLeft tape.Level // … and of the last trade
 }
 
 // New returns an exchange without listings.
@@ -144,6 +167,7 @@ func New(cfg Config) (*Exchange, error) {
 		cfg: cfg, zone: zone,
 		accounts: make(map[string]*account), listings: make(map[market.Symbol]*listing),
 		byConID: make(map[int64]*listing), open: make(map[int64]*resting),
+		children: make(map[int64][]*resting), groups: make(map[ocaKey][]*resting),
 		permBase: 1_000_000_000 + int64(seed%900_000_000), // fits 31 bits, as IBKR's do
 		execHead: 0xe000 + uint32(seed>>20)&0xfff, execBase: uint32(seed >> 32),
 	}
@@ -201,6 +225,7 @@ func (x *Exchange) Market(s market.Symbol) (m Market, ok bool) {
 	q.Ask, q.AskSize = l.ask.Ptr()
 	q.Last, q.LastSize = l.last.Ptr()
 	q.BidAt, q.AskAt, q.LastAt = l.bidAt, l.askAt, l.lastAt
+	q.Halted = l.halted
 	if l.hasVolume {
 		q.Volume = l.volume.Ptr()
 	}

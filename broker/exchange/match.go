@@ -12,33 +12,38 @@ import (
 	"robotrader/broker/order"
 )
 
-// dayOrderEnd is when DAY orders expire, as New York's clock shows it.
-const dayOrderEnd = 20 // o'clock
-
 // Place gives an order. The order of the first report carries the number that
 // the exchange gave it (PermID), also when it was rejected.
 func (x *Exchange) Place(now time.Time, r Request) []Report {
 	x.begin(now)
 	x.orders++
 	o := x.draft(now, &r)
-	o.seq, o.PermID = x.orders, x.permBase+x.orders
+	o.PermID = x.permBase + x.orders
 	l := x.listings[r.Symbol]
+	x.adopt(o)
 	if reason, text := x.refuse(o, l); reason != 0 {
 		o.State, o.Note = order.Rejected, text
 		x.out = append(x.out, Rejected{o.Order, reason, text})
 		return x.out
 	}
+	o.seq, o.alarm = x.nextSeq(), alarm{no: x.orders, order: o}
+	o.expires = x.expiry(now, o, l)
+	x.open[o.PermID] = o
+	x.join(o)
 	x.out = append(x.out, Accepted{o.Order})
-	o.State = order.Working
-	x.out = append(x.out, Working{o.Order})
-	x.take(now, o, l)
-	switch {
-	case o.State == order.Filled:
-	case o.TIF == order.IOC:
-		x.end(now, o, Remainder)
-	default:
-		x.rest(now, o, l)
+	x.warnIgnored(o)
+	if o.Parent == 0 {
+		x.proceed(now, o, l)
+		x.warn(now, o, l)
+		return x.out
 	}
+	x.children[o.Parent] = append(x.children[o.Parent], o)
+	if o.Hold {
+		x.proceed(now, o, l)
+		return x.out
+	}
+	o.Hold = true
+	x.release(now, o.Parent)
 	return x.out
 }
 
@@ -47,92 +52,100 @@ func (x *Exchange) draft(now time.Time, r *Request) *resting {
 	o := &resting{Order: Order{Terms: r.Terms, Order: order.Order{
 		Ref: r.Ref, OrderID: r.OrderID, ClientID: r.ClientID, Account: r.Account,
 		Symbol: r.Symbol, Side: r.Side, Type: r.Type, TIF: r.TIF, Qty: r.Qty, State: order.Accepted,
-		Created: now, Updated: now,
+		Created: now, Updated: now, Limit: r.Limit,
 	}}}
 	if o.Account == "" && len(x.cfg.Accounts) == 1 {
 		o.Account = x.cfg.Accounts[0]
 	}
-	if r.Limit != nil {
-		o.Limit = r.Limit.Ptr() // the caller may change his
+	// The caller may change what his pointers point at.
+	own(&o.Limit)
+	own(&o.Stop)
+	own(&o.TrailAmount)
+	own(&o.TrailPercent)
+	own(&o.TrailStop)
+	own(&o.LimitOffset)
+	if o.Type == order.TrailLimit && o.Limit != nil && o.LimitOffset == nil && o.TrailStop != nil {
+		o.LimitOffset, o.Limit = o.distance(), nil
 	}
 	return o
 }
 
-// refuse judges an order before it is taken; a zero reason takes it.
-func (x *Exchange) refuse(o *resting, l *listing) (Reason, string) {
-	switch {
-	case l == nil:
-		return UnknownSymbol, fmt.Sprintf("symbol %.20q is not listed here", o.Symbol)
-	case x.accounts[o.Account] == nil:
-		return UnknownAccount, fmt.Sprintf("account %.20q is none of %v", o.Account, x.cfg.Accounts)
-	case o.Side != order.Buy && o.Side != order.Sell:
-		return BadOrder, fmt.Sprintf("side %.20q is neither BUY nor SELL", o.Side)
-	case o.TIF != order.Day && o.TIF != order.GTC && o.TIF != order.IOC:
-		return BadOrder, fmt.Sprintf("time in force %.20q is none of DAY, GTC, IOC", o.TIF)
-	case o.Qty.Sign() <= 0 || order.MaxQty.Less(o.Qty):
-		return BadQuantity, fmt.Sprintf("quantity %v is not above 0 and at most %v", o.Qty, order.MaxQty)
-	case l.details.SizeStep == market.Shares(1) && o.Qty != o.Qty.Whole():
-		return BadQuantity, fmt.Sprintf("quantity %v is not whole shares", o.Qty)
+func own[T any](p **T) {
+	if *p != nil {
+		v := **p
+		*p = &v
 	}
-	if reason, text := refusePrice(o, l.details.MinTick); reason != 0 {
-		return reason, text
-	}
-	switch {
-	case o.TIF == order.IOC && !l.bid.Known && !l.ask.Known && !l.last.Known:
-		return NoMarket, fmt.Sprintf("nothing is known about the market of %s: an immediate order cannot wait", o.Symbol)
-	case len(x.open) >= MaxOpen:
-		return Full, fmt.Sprintf("%d orders are open: cancel some", len(x.open))
-	case len(x.fills) >= MaxFills:
-		return Full, fmt.Sprintf("the books hold %d executions: start a new exchange", len(x.fills))
-	}
-	return x.afford(o)
 }
 
-func refusePrice(o *resting, tick market.Price) (Reason, string) {
-	switch o.Type {
-	case order.Market:
-		if o.Limit != nil {
-			return BadPrice, fmt.Sprintf("limit %v on a market order", o.Limit)
-		}
-	case order.Limit:
-		if o.Limit == nil {
-			return BadPrice, "limit order without a limit"
-		}
-		if o.Limit.Sign() <= 0 {
-			return BadPrice, fmt.Sprintf("limit %v is not above 0", o.Limit)
-		}
-		if !o.Limit.OnGrid(tick) {
-			return OffTick, fmt.Sprintf("limit %v is not a multiple of %v", o.Limit, tick)
-		}
-	default:
-		return BadOrder, fmt.Sprintf("type %.20q is neither MKT nor LMT", o.Type)
+// distance is how far the limit is beyond the first stop, nil when it is not or
+// one of them is out of bounds.
+func (o *resting) distance() *market.Price {
+	if o.Limit.Sign() <= 0 || o.TrailStop.Sign() <= 0 {
+		return nil
 	}
-	return 0, ""
+	d := o.TrailStop.Sub(*o.Limit)
+	if o.Side == order.Buy {
+		d = d.Neg()
+	}
+	return &d
 }
 
-// take fills an arriving order against what is known.
+// expiry is when an order ends by itself, zero for never.
+func (x *Exchange) expiry(now time.Time, o *resting, l *listing) time.Time {
+	switch o.TIF {
+	case order.GTC:
+		return time.Time{}
+	case order.GTD:
+		return o.GoodTill
+	}
+	return x.lastsUntil(l, o, now)
+}
+
+// take fills an arriving order against what is known: the opposite quote, for
+// an order without a limit else the last trade.
 func (x *Exchange) take(now time.Time, o *resting, l *listing) {
-	against := l.opposite(o.Side)
-	if !against.Known && o.Type == order.Market {
-		against = &l.last
+	against := &l.bidLeft
+	if o.Side == order.Buy {
+		against = &l.askLeft
+	}
+	if !against.Known && o.Limit == nil {
+		against = &l.soldLeft
+		if o.Side == order.Buy {
+			against = &l.boughtLeft
+		}
 	}
 	if against.Known && o.reaches(against.Price) {
-		x.fill(now, o, against.Price, against)
+		x.takeFrom(now, o, l, against.Price, against)
 	}
 }
 
-// opposite is the level that an order of a side takes from.
-func (l *listing) opposite(side order.Side) *tape.Level {
-	if side == order.Buy {
-		return &l.ask
+// takeFrom fills as much of an order as there is to trade with and the order
+// allows, and reports whether that was anything.
+func (x *Exchange) takeFrom(now time.Time, o *resting, l *listing, price market.Price, against *tape.Level) bool {
+	size := o.Remaining()
+	if x.cfg.PartialFills && against.Size.Less(size) {
+		if size = against.Size; o.AllOrNone || o.TIF == order.FOK {
+			return false
+		}
+		if o.Filled.IsZero() && size.Less(o.MinQty) {
+			return false
+		}
 	}
-	return &l.bid
+	if size.Sign() <= 0 {
+		return false
+	}
+	if x.cfg.PartialFills {
+		against.Size = against.Size.Sub(size)
+		l.changed = true
+	}
+	x.fill(now, o, l, price, size)
+	return true
 }
 
-// reaches reports whether the order may trade at p.
+// reaches reports whether the order, when it works, may trade at p.
 func (o *resting) reaches(p market.Price) bool {
 	switch {
-	case o.Type == order.Market:
+	case o.Limit == nil:
 		return true
 	case o.Side == order.Buy:
 		return !o.Limit.Less(p)
@@ -140,84 +153,15 @@ func (o *resting) reaches(p market.Price) bool {
 	return !p.Less(*o.Limit)
 }
 
-// rest puts an order among those that wait, by price and then time.
-func (x *Exchange) rest(now time.Time, o *resting, l *listing) {
-	if o.TIF == order.Day {
-		o.expires = x.sessionEnd(now)
-		if x.expiry.IsZero() || o.expires.Before(x.expiry) {
-			x.expiry = o.expires
-		}
-	}
-	x.open[o.PermID] = o
-	side := l.side(o.Side)
-	i, _ := slices.BinarySearchFunc(*side, o, priority)
-	*side = slices.Insert(*side, i, o)
-}
-
-func (l *listing) side(s order.Side) *[]*resting {
-	if s == order.Buy {
-		return &l.buys
-	}
-	return &l.sells
-}
-
-// priority orders the orders of one side: market orders first, then the better
-// limit, then the earlier.
-func priority(a, b *resting) int {
-	switch {
-	case a.Limit == nil && b.Limit != nil:
-		return -1
-	case a.Limit != nil && b.Limit == nil:
-		return 1
-	case a.Limit != nil && *a.Limit != *b.Limit:
-		c := a.Limit.Cmp(*b.Limit)
-		if a.Side == order.Buy {
-			return -c
-		}
-		return c
-	}
-	return cmp.Compare(a.seq, b.seq)
-}
-
-// sessionEnd is when a DAY order given at now expires.
-func (x *Exchange) sessionEnd(now time.Time) time.Time {
-	y, m, d := now.In(x.zone).Date()
-	end := time.Date(y, m, d, dayOrderEnd, 0, 0, 0, x.zone)
-	if !now.Before(end) {
-		end = time.Date(y, m, d+1, dayOrderEnd, 0, 0, 0, x.zone)
-	}
-	return end
-}
-
-// begin starts a call: it forgets the reports of the last one and expires what
-// has expired by now.
-func (x *Exchange) begin(now time.Time) {
-	x.watch.reports(x.out)
-	clear(x.out)
-	x.out = x.out[:0]
-	x.turnDay(now)
-	if x.expiry.IsZero() || now.Before(x.expiry) {
-		return
-	}
-	x.expiry = time.Time{}
-	for _, o := range x.arrivals() {
-		switch {
-		case o.expires.IsZero():
-		case !now.Before(o.expires):
-			x.withdraw(now, o, Expired)
-		case x.expiry.IsZero() || o.expires.Before(x.expiry):
-			x.expiry = o.expires
-		}
-	}
-}
-
-// Advance moves market time: DAY orders whose session has ended expire.
+// Advance moves market time: what is due by now happens, such as the end of DAY
+// orders whose session is over.
 func (x *Exchange) Advance(now time.Time) []Report {
 	x.begin(now)
 	return x.out
 }
 
-// Cancel ends an open order. The error wraps [ErrNotOpen].
+// Cancel ends an open order. Its children end with it, or go live for what it
+// filled. The error wraps [ErrNotOpen].
 func (x *Exchange) Cancel(now time.Time, permID int64) ([]Report, error) {
 	x.begin(now)
 	o, ok := x.open[permID]
@@ -229,52 +173,18 @@ func (x *Exchange) Cancel(now time.Time, permID int64) ([]Report, error) {
 }
 
 // CancelAll ends the open orders that which reports true of, all when it is
-// nil, in the order in which they came.
+// nil: the children first, and else in the order in which they came.
 func (x *Exchange) CancelAll(now time.Time, which func(Order) bool) []Report {
 	x.begin(now)
-	for _, o := range x.arrivals() {
-		if which == nil || which(o.Order) {
-			x.withdraw(now, o, Asked)
+	all := slices.DeleteFunc(x.arrivals(), func(o *resting) bool { return which != nil && !which(o.Order) })
+	for _, children := range [...]bool{true, false} { // first, so that none goes live on the way
+		for _, o := range all {
+			if (o.Parent != 0) == children && x.open[o.PermID] == o {
+				x.withdraw(now, o, Asked)
+			}
 		}
 	}
 	return x.out
-}
-
-// Modify changes an open order into what r asks for: price, quantity, time in
-// force and terms, and with Hold = false it is transmitted with its family. A
-// change that is refused is told as [Unmodified], and the order stands. It
-// keeps its place in the queue only when its quantity falls and nothing else
-// changes. The error wraps [ErrNotOpen]; a TWS tells it as code 104.
-func (x *Exchange) Modify(now time.Time, permID int64, r Request) ([]Report, error) {
-	x.begin(now)
-	if _, ok := x.open[permID]; !ok {
-		return x.out, fmt.Errorf("%w: perm id %d", ErrNotOpen, permID)
-	}
-	return x.out, nil
-}
-
-// Halt stops trading in a symbol, or lets it go on. While it is halted nothing
-// fills and no stop is set off; orders come, change and go. When it goes on,
-// the next quote or trade fills. A symbol that is not listed is ignored.
-func (x *Exchange) Halt(now time.Time, s market.Symbol, on bool) []Report {
-	x.begin(now)
-	return x.out
-}
-
-// withdraw ends an order that rests.
-func (x *Exchange) withdraw(now time.Time, o *resting, why Reason) {
-	delete(x.open, o.PermID)
-	side := x.listings[o.Symbol].side(o.Side)
-	if i, ok := slices.BinarySearchFunc(*side, o, priority); ok {
-		*side = slices.Delete(*side, i, i+1)
-	}
-	x.end(now, o, why)
-}
-
-// end tells that the rest of an order is cancelled.
-func (x *Exchange) end(now time.Time, o *resting, why Reason) {
-	o.State, o.Updated, o.Note = order.Cancelled, now, why.String()
-	x.out = append(x.out, Cancelled{o.Order, why})
 }
 
 // Apply tells the exchange what happened in the market, and fills what it
@@ -286,21 +196,23 @@ func (x *Exchange) Apply(now time.Time, ev tape.Event) []Report {
 		return x.out
 	}
 	l.changed = true
+	x.instant++
 	switch ev.Kind {
 	case tape.Quote:
 		l.bid, l.ask = ev.Bid, ev.Ask
 		l.bidAt, l.askAt = ev.At, ev.At
-		x.sweep(now, l, &l.buys, &l.ask)
-		x.sweep(now, l, &l.sells, &l.bid)
+		l.bidLeft, l.askLeft = x.allowed(l, ev.Bid), x.allowed(l, ev.Ask)
+		x.quoted(now, l)
 	case tape.Trade:
 		l.trade(&ev, x.zone)
-		if ev.Suspicious {
-			break
+		if !ev.Suspicious {
+			// Each side of the print is there for the orders opposite.
+			l.boughtLeft = x.allowed(l, l.last)
+			l.soldLeft = l.boughtLeft
+			x.traded(now, l)
 		}
-		bought := l.last // each side of the print is there for the orders opposite
-		x.sweep(now, l, &l.buys, &bought)
-		sold := l.last
-		x.sweep(now, l, &l.sells, &sold)
+	case tape.Halt, tape.Resume:
+		l.halt(ev.Kind == tape.Halt)
 	}
 	l.beginDay()
 	return x.out
@@ -332,50 +244,95 @@ func (l *listing) trade(ev *tape.Event, zone *time.Location) {
 	}
 }
 
-// sweep fills the orders that rest on one side, best first, against a quote or
-// a print, as long as they reach it. A market order trades at its price, a
-// limit order at its own.
-func (x *Exchange) sweep(now time.Time, l *listing, side *[]*resting, against *tape.Level) {
-	if !against.Known || len(*side) == 0 {
-		return
+// allowed is what own orders may take of a level.
+func (x *Exchange) allowed(l *listing, of tape.Level) tape.Level {
+	if x.cfg.PartialFills {
+		if x.cfg.FillShare.Sign() > 0 {
+			of.Size = x.cfg.FillShare.OfQty(of.Size, l.details.SizeStep)
+		}
+		of.Size = of.Size.Floor(l.details.SizeStep)
 	}
-	filled := 0
-	for _, o := range *side {
-		if !o.reaches(against.Price) {
-			break
-		}
-		price := against.Price
-		if o.Type == order.Limit {
-			price = *o.Limit
-		}
-		x.fill(now, o, price, against)
-		if o.State != order.Filled {
-			break // what was there is used up
-		}
-		delete(x.open, o.PermID)
-		filled++
-	}
-	*side = slices.Delete(*side, 0, filled)
+	return of
 }
 
-// fill executes as much of the order as there is to trade with, tells it, and
-// enters it into the books.
-func (x *Exchange) fill(now time.Time, o *resting, price market.Price, against *tape.Level) {
-	size := o.Remaining()
-	if x.cfg.PartialFills {
-		if against.Size.Less(size) {
-			size = against.Size
-		}
-		against.Size = against.Size.Sub(size)
-	}
-	if size.Sign() <= 0 {
+// quoted fills what a quote fills.
+func (x *Exchange) quoted(now time.Time, l *listing) {
+	if l.halted || l.phase == shut {
 		return
 	}
+	x.sweep(now, l, &l.buys, &l.askLeft)
+	x.sweep(now, l, &l.sells, &l.bidLeft)
+	x.settle(now, l, l.ask.Known, l.bid.Known)
+}
+
+// traded fills what a trade fills, and sets off what it sets off.
+func (x *Exchange) traded(now time.Time, l *listing) {
+	if l.halted || l.phase == shut {
+		return
+	}
+	x.sweep(now, l, &l.buys, &l.boughtLeft)
+	x.sweep(now, l, &l.sells, &l.soldLeft)
+	x.settle(now, l, true, true)
+	l.printed = true
+	l.follow(l.last.Price)
+	x.elect(now, l)
+}
+
+// sweep fills the orders that rest on one side, best first, against a quote or
+// a print, as long as they reach it. An order without a limit, and one that
+// went live while the market was not playing, trades at its price; another at
+// its own, because it was there first.
+func (x *Exchange) sweep(now time.Time, l *listing, side *[]*resting, against *tape.Level) {
+	for i := 0; against.Known && i < len(*side); {
+		o := (*side)[i]
+		if !o.reaches(against.Price) || x.cfg.PartialFills && against.Size.Sign() <= 0 {
+			return
+		}
+		price := against.Price
+		if o.Limit != nil && !o.fresh {
+			price = *o.Limit
+		}
+		if o.born == x.instant || !x.takeFrom(now, o, l, price, against) {
+			i++
+			continue
+		}
+		i = 0 // its fill may have ended others
+	}
+}
+
+// settle makes orders that went live while the market was not playing ordinary
+// ones, and ends those that had this one chance.
+func (x *Exchange) settle(now time.Time, l *listing, buys, sells bool) {
+	if len(l.fresh) == 0 {
+		return
+	}
+	for _, o := range slices.Clone(l.fresh) {
+		known := sells
+		if o.Side == order.Buy {
+			known = buys
+		}
+		switch {
+		case !known || x.open[o.PermID] != o || !o.fresh || o.born == x.instant:
+		case o.TIF == order.OPG || atOnce(o.TIF):
+			x.withdraw(now, o, Remainder)
+		default:
+			remove(&l.fresh, o, bySeq)
+			o.fresh = false
+			x.watch.order(o)
+		}
+	}
+}
+
+// fill executes size of the order, tells it, enters it into the books, and does
+// what follows from it.
+func (x *Exchange) fill(now time.Time, o *resting, l *listing, price market.Price, size market.Qty) {
+	left := o.Remaining()
 	o.Filled = o.Filled.Add(size)
 	o.value = o.value.Add(price.Mul(size))
 	o.Updated, o.State = now, order.Partial
 	if o.Remaining().IsZero() {
 		o.State = order.Filled
+		x.drop(o)
 	}
 	if avg, ok := o.value.DivQty(o.Filled); ok {
 		o.AvgPrice = &avg
@@ -387,6 +344,10 @@ func (x *Exchange) fill(now time.Time, o *resting, price market.Price, against *
 	}
 	x.out = append(x.out, Executed{o.Order, f})
 	x.enter(o, f)
+	x.shareOut(now, o, size, left)
+	if o.State == order.Filled {
+		x.ended(now, o)
+	}
 }
 
 // sortedKeys makes what is kept in a map come in one order.

@@ -26,7 +26,7 @@ func (x *Exchange) Restore(s State) error {
 	if c.PermBase <= 0 || c.Orders < 0 || c.DayEnd.Before(c.DayStart) || c.DayEnd.Sub(c.DayStart) > 49*time.Hour {
 		return badState("counters %+v cannot be: the state is damaged; use an older copy, or begin anew", *c)
 	}
-	x.permBase, x.orders, x.execHead, x.execBase, x.execs = c.PermBase, c.Orders, c.ExecHead, c.ExecBase, c.Execs
+	x.permBase, x.orders, x.execHead, x.execBase, x.execs, x.seqs = c.PermBase, c.Orders, c.ExecHead, c.ExecBase, c.Execs, c.Queued
 	x.dayStart, x.dayEnd = c.DayStart, c.DayEnd
 	x.watch.seq = s.Seq
 	for i := range s.Markets {
@@ -58,6 +58,13 @@ func (x *Exchange) restoreMarket(m *MarketState) error {
 		return badState("market of %s: one of the day's open, high and low is missing: the state is damaged", m.Symbol)
 	}
 	l.bid, l.ask, l.last = m.Bid.level(), m.Ask.level(), m.Last.level()
+	p := slices.Index(phaseNames[:], m.Phase)
+	if p < 0 {
+		return badState("market of %s: %.20q is no phase of a day: the state is damaged", m.Symbol, m.Phase)
+	}
+	l.phase, l.halted, l.printed = phase(p), m.Halted, m.Printed
+	l.bidLeft, l.askLeft, l.boughtLeft, l.soldLeft = l.bid, l.ask, l.last, l.last
+	l.bidLeft.Size, l.askLeft.Size, l.boughtLeft.Size, l.soldLeft.Size = m.Left.Bid, m.Left.Ask, m.Left.Bought, m.Left.Sold
 	l.bidAt, l.askAt, l.lastAt, l.dayEnd = m.BidAt, m.AskAt, m.LastAt, m.DayEnd
 	if m.Volume != nil {
 		l.volume, l.hasVolume = *m.Volume, true
@@ -188,21 +195,50 @@ func (x *Exchange) restoreOrders(s *State) error {
 			return badState("order %d: never given, or there twice: the state is damaged", k.PermID)
 		case k.Side != order.Buy && k.Side != order.Sell, k.Filled.Sign() < 0, k.Remaining().Sign() <= 0, !k.State.Live():
 			return badState("order %d: %.10q %v with %v filled and %v cannot be open: the state is damaged", k.PermID, k.Side, k.Qty, k.Filled, k.State)
+		case k.Queued <= 0 || k.Queued > x.seqs:
+			return badState("order %d: place %d in the queue was never given: the state is damaged", k.PermID, k.Queued)
 		}
-		x.readmit(&resting{
-			Order: k.Order, seq: k.PermID - x.permBase, value: k.Value, commission: k.Commission, expires: k.Expires,
-		})
+		if reason, text := x.readmit(k); reason != 0 {
+			return badState("order %d: %s: the state is damaged", k.PermID, text)
+		}
 	}
 	return nil
 }
 
-// readmit puts an order of a state back to its place.
-func (x *Exchange) readmit(o *resting) {
-	if !o.expires.IsZero() && (x.expiry.IsZero() || o.expires.Before(x.expiry)) {
-		x.expiry = o.expires
+// readmit puts an order of a state back to its place, unless its terms cannot
+// be those of an order.
+func (x *Exchange) readmit(k *OrderState) (Reason, string) {
+	o := &resting{
+		Order: k.Order, seq: k.Queued, value: k.Value, commission: k.Commission, expires: k.Expires,
+		fresh: k.Fresh, atClose: k.AtClose, opened: k.Opened,
+	}
+	o.alarm = alarm{no: o.PermID - x.permBase, order: o}
+	l := x.listings[o.Symbol]
+	for _, judge := range [...]func() (Reason, string){
+		func() (Reason, string) { return refuseQty(o, market.Qty{}) },
+		func() (Reason, string) { return refusePrices(o, market.Price{}) },
+	} {
+		if reason, text := judge(); reason != 0 {
+			return reason, text
+		}
 	}
 	x.open[o.PermID] = o
-	side := x.listings[o.Symbol].side(o.Side)
-	i, _ := slices.BinarySearchFunc(*side, o, priority)
-	*side = slices.Insert(*side, i, o)
+	x.join(o)
+	if o.Parent != 0 {
+		x.children[o.Parent] = append(x.children[o.Parent], o)
+	}
+	switch {
+	case o.Wait == WaitTrigger:
+		l.arm(o)
+	case o.Wait == WaitNone && !o.atClose:
+		l.queue(o)
+	}
+	if !k.Due.IsZero() {
+		rank := rankEnd
+		if !k.Due.Equal(o.expires) && !o.atClose {
+			rank = rankBegin
+		}
+		x.alarms.set(&o.alarm, k.Due, rank)
+	}
+	return 0, ""
 }

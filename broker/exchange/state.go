@@ -40,7 +40,8 @@ type Counters struct {
 	Orders   int64     `json:"orders"` // given so far
 	ExecHead uint32    `json:"exec_head"`
 	ExecBase uint32    `json:"exec_base"`
-	Execs    uint32    `json:"execs"` // given so far
+	Execs    uint32    `json:"execs"`  // given so far
+	Queued   int64     `json:"queued"` // places in queues, given so far
 	DayStart time.Time `json:"day_start"`
 	DayEnd   time.Time `json:"day_end"`
 }
@@ -86,6 +87,11 @@ type OrderState struct {
 	Value      market.Money `json:"value"`      // of its executions
 	Commission market.Money `json:"commission"` // charged so far
 	Expires    time.Time    `json:"expires,omitzero"`
+	Queued     int64        `json:"queued"`             // when it took its place in the queue
+	Due        time.Time    `json:"due,omitzero"`       // when it is to be looked at
+	Fresh      bool         `json:"fresh,omitempty"`    // it takes what comes first
+	AtClose    bool         `json:"at_close,omitempty"` // it is with the closing auction
+	Opened     bool         `json:"opened,omitempty"`   // its opening has come
 }
 
 // ExecutionState is one version of an execution.
@@ -111,6 +117,19 @@ type MarketState struct {
 	PrevClose *market.Price `json:"prev_close,omitempty"`
 	DayEnd    time.Time     `json:"day_end,omitzero"`
 	Ref       *market.Price `json:"ref,omitempty"` // the mark from which the day's profit counts
+	Phase     string        `json:"phase"`         // of its day
+	Halted    bool          `json:"halted,omitempty"`
+	Printed   bool          `json:"printed,omitempty"` // a trade came in this phase, after the last halt
+	Left      LeftState     `json:"left"`
+}
+
+// LeftState is what own orders may still take of the quote and of the last
+// trade.
+type LeftState struct {
+	Bid    market.Qty `json:"bid"`
+	Ask    market.Qty `json:"ask"`
+	Bought market.Qty `json:"bought"`
+	Sold   market.Qty `json:"sold"`
 }
 
 // LevelState is one side of a quote, or a print.
@@ -157,7 +176,7 @@ func (x *Exchange) state() State {
 }
 
 func (x *Exchange) counters() Counters {
-	return Counters{x.permBase, x.orders, x.execHead, x.execBase, x.execs, x.dayStart, x.dayEnd}
+	return Counters{x.permBase, x.orders, x.execHead, x.execBase, x.execs, x.seqs, x.dayStart, x.dayEnd}
 }
 
 func (a *account) state() AccountState {
@@ -176,7 +195,16 @@ func (h *holding) state() HoldingState { return HoldingState{h.qty, h.cost, h.fe
 
 func (s *HoldingState) holding() holding { return holding{s.Qty, s.Cost, s.Fees} }
 
-func (o *resting) state() OrderState { return OrderState{o.Order, o.value, o.commission, o.expires} }
+func (o *resting) state() OrderState {
+	s := OrderState{
+		Order: o.Order, Value: o.value, Commission: o.commission, Expires: o.expires,
+		Queued: o.seq, Fresh: o.fresh, AtClose: o.atClose, Opened: o.opened,
+	}
+	if o.alarm.pos != 0 {
+		s.Due = o.alarm.at
+	}
+	return s
+}
 
 func (e *execution) state(replaced bool) ExecutionState {
 	return ExecutionState{Execution{e.Fill, e.net, replaced}}
@@ -187,6 +215,8 @@ func (l *listing) state() MarketState {
 	s := MarketState{
 		Symbol: c.Symbol, ConID: c.ConID, Bid: keep(l.bid), Ask: keep(l.ask), Last: keep(l.last),
 		BidAt: l.bidAt, AskAt: l.askAt, LastAt: l.lastAt, DayEnd: l.dayEnd,
+		Phase: phaseNames[l.phase], Halted: l.halted, Printed: l.printed,
+		Left: LeftState{l.bidLeft.Size, l.askLeft.Size, l.boughtLeft.Size, l.soldLeft.Size},
 	}
 	if l.hasVolume {
 		s.Volume = l.volume.Ptr()

@@ -116,3 +116,16 @@ func (p *Price) UnmarshalText(b []byte) (err error) { *p, err = ParsePrice(b); r
 // Ptr returns a pointer to a copy of p: the known form of a price that may be
 // unknown.
 func (p Price) Ptr() *Price { return &p }
+
+// Floor returns the highest price on the grid of tick that is not above p. A
+// tick of 0 or less returns p.
+func (p Price) Floor(tick Price) Price {
+	if tick.n <= 0 {
+		return p
+	}
+	down := p.n / tick.n * tick.n
+	if down > p.n {
+		down -= tick.n
+	}
+	return Price{down}
+}

@@ -3,6 +3,7 @@ package market
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 )
 
 // Qty is a number of shares, or of another contract's units, exact to eight
@@ -93,4 +94,20 @@ func (q Qty) Floor(step Qty) Qty {
 		return q
 	}
 	return Qty{q.n / step.n * step.n}
+}
+
+// PartUp returns q × num / den, rounded up to a multiple of step; a step of 0
+// or less keeps eight decimals. It is for 0 ≤ num ≤ den, den above 0, and q not
+// below 0.
+func (q Qty) PartUp(num, den, step Qty) Qty {
+	unit := max(step.n, 1)
+	hi, lo := bits.Mul64(uint64(q.n), uint64(num.n))
+	n, rest := bits.Div64(hi, lo, uint64(den.n))
+	if rest > 0 {
+		n++
+	}
+	if over := int64(n) % unit; over > 0 {
+		return Qty{int64(n) - over + unit}
+	}
+	return Qty{int64(n)}
 }
