@@ -49,6 +49,7 @@ type Blotter struct {
 	dayBegan time.Time // market midnight: what ended before it is forgotten
 	dayEnds  time.Time
 	byHand   int64 // the number of the newest order given by hand, 0 or below
+	watch    watch
 }
 
 // client is what is remembered of a client id, across its sessions.
@@ -162,6 +163,7 @@ func (b *Blotter) forget() {
 		b.ended[0] = nil
 		b.ended = b.ended[1:]
 		delete(b.placed, p.key)
+		b.watch.forget(p)
 	}
 }
 

@@ -113,8 +113,7 @@ func (b *Blotter) execDetails(req int, f *order.Fill, cumulative *market.Qty, av
 			m.LastLiquidity = added
 		}
 	} else if d, ok := b.v.X.Find(market.Contract{Symbol: f.Symbol}); ok {
-		m.Contract = wire.ContractOf(d.Contract)
-		m.Contract.Strike = &market.Price{}
+		m.Contract = stockOf(d)
 	}
 	return m
 }

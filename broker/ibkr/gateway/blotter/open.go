@@ -53,6 +53,7 @@ func (c *client) bind(p *placed) {
 		return
 	}
 	p.bound = true
+	c.b.watch.order(p)
 	c.Send(wire.OrderBound{PermID: p.order.PermID, ClientID: c.id, OrderID: p.key.order})
 }
 

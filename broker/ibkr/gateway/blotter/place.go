@@ -26,12 +26,11 @@ type placed struct {
 	contract wire.Contract    // as the exchange lists it
 	order    exchange.Order   // as the exchange told it last
 	lastFill *market.Price
-	why      exchange.Reason // why it ended unfilled, 0 without a reason
-	text     string          // what was told with it
-	told     bool            // its client has heard of it
-	rested   bool            // it did not fill on arrival
-	bound    bool            // client 0 may name it: only for orders given by hand
-	over     bool            // it has ended, and stands in the list of those
+	text     string // why it ended unfilled, empty when that was asked for
+	told     bool   // its client has heard of it
+	rested   bool   // it did not fill on arrival
+	bound    bool   // client 0 may name it: only for orders given by hand
+	over     bool   // it has ended, and stands in the list of those
 }
 
 // shown is the order's number as clients see it.
@@ -62,6 +61,7 @@ func (c *client) placeOrder(m wire.PlaceOrder) {
 		return
 	}
 	c.highest = m.OrderID
+	b.watch.client(c)
 	r, d, ok := c.request(&m)
 	if !ok {
 		return
@@ -74,8 +74,7 @@ func (c *client) placeOrder(m wire.PlaceOrder) {
 
 // give gives an order to the exchange and tells what became of it.
 func (b *Blotter) give(key orderKey, m wire.PlaceOrder, d market.Details, r exchange.Request) *placed {
-	p := &placed{key: key, ask: m, contract: wire.ContractOf(d.Contract)}
-	p.contract.Strike = &market.Price{} // as gateways write it for stocks
+	p := &placed{key: key, ask: m, contract: stockOf(d)}
 	b.placed[key] = p
 	b.Report(slices.Clone(b.v.X.Place(b.v.At, r)))
 	return p
@@ -110,4 +109,12 @@ func (c *client) modify(p *placed, m wire.PlaceOrder) {
 	if err != nil {
 		c.Fail(id, venue.Processing, "Error processing request.-'placeOrder' : cause - %v", err)
 	}
+}
+
+// stockOf is a listing as orders and executions name it: live gateways write a
+// strike of 0 for stocks.
+func stockOf(d market.Details) wire.Contract {
+	c := wire.ContractOf(d.Contract)
+	c.Strike = &zero
+	return c
 }

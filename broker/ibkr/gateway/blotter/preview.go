@@ -26,8 +26,8 @@ func (c *client) whatIf(m *wire.PlaceOrder) {
 		return
 	}
 	o := wire.NewOpenOrder(*m, c.id, 0, preSubmitted)
-	o.Contract = wire.ContractOf(d.Contract)
-	o.Contract.Strike, o.Contract.Right = &zero, "?"
+	o.Contract = stockOf(d)
+	o.Contract.Right = "?"
 	o.Account, o.TIF = r.Account, string(r.TIF)
 	if o.Account == "" {
 		o.Account = c.v.Accounts[0]

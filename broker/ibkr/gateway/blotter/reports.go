@@ -23,6 +23,7 @@ func (b *Blotter) Report(list []exchange.Report) {
 			continue
 		}
 		b.note(p, r, o)
+		b.watch.order(p)
 		if fillsOnArrival(list, i) {
 			continue
 		}
@@ -59,9 +60,9 @@ func (b *Blotter) note(p *placed, r exchange.Report, o exchange.Order) {
 			p.ask, p.next = *p.next, nil
 		}
 	case exchange.Cancelled:
-		p.why, p.text = r.Reason, cancelText(r.Reason)
+		p.text = cancelText(r.Reason)
 	case exchange.Rejected:
-		p.why, p.text = r.Reason, r.Text
+		p.text = r.Text
 	}
 	if o.State.Final() {
 		b.end(p)
