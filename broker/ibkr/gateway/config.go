@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
+
+	"robotrader/broker/market"
 )
 
 // MinVersion and MaxVersion bound the server versions that the gateway can
@@ -14,6 +18,41 @@ import (
 const (
 	MinVersion = 176
 	MaxVersion = 200
+)
+
+// Orders in which a session is told its ids, [Config.IDOrder]: message 15 is
+// managedAccts, 9 is nextValidId. Both are seen of real gateways, section 1.5.
+const (
+	AccountsFirst = "15-9"
+	NextIDFirst   = "9-15"
+)
+
+// Places of the notices about data farms (2104, 2106, 2158) in a handshake,
+// [Config.FarmNotices].
+const (
+	FarmsAfter   = "after"   // both ids
+	FarmsBefore  = "before"  // both ids
+	FarmsBetween = "between" // the ids
+	FarmsNone    = "none"    // as at a weekend
+)
+
+// What happens to a client that asks before it is ready,
+// [Config.EarlyRequests].
+const (
+	EarlyWait  = "wait"  // it is answered once it is ready
+	EarlyClose = "close" // its session is closed, as some gateways do: section 1.6
+)
+
+// How a second session with a client id is refused, [Config.IDInUse].
+const (
+	RefuseWith326   = "326"
+	RefuseWithClose = "close" // without a word, as is often seen: section 1.6
+)
+
+// The ids of an errMsg about no request, [Config.NoRequestID]: section 1.6.
+const (
+	NoRequest    = -1
+	NoRequestOld = 1<<31 - 1
 )
 
 // Config says which gateway is played.
@@ -32,6 +71,44 @@ type Config struct {
 	// ReadOnly plays a gateway with the Read-Only API box ticked: orders fail
 	// with code 321. Default false.
 	ReadOnly bool `koanf:"read_only"`
+	// Cash is what each account starts with, in US dollars. Default 1,000,000.
+	Cash market.Money `koanf:"-"`
+	// PartialFills limits a fill to the size that the market shows. Default
+	// false: an order fills whole.
+	PartialFills bool `koanf:"partial_fills"`
+
+	// IDOrder is the order of the two ids after START_API, [AccountsFirst] or
+	// [NextIDFirst]. Default "15-9".
+	IDOrder string `koanf:"id_order"`
+	// FarmNotices is where the notices about data farms come: "after" both
+	// ids, "before", "between", or "none". Default "after".
+	FarmNotices string `koanf:"farm_notices"`
+	// AccountsComma ends the list of accounts with a comma, as some gateways
+	// do. Default false.
+	AccountsComma bool `koanf:"accounts_comma"`
+	// ReadyDelay is the wall time between START_API and both ids. Default 0.
+	ReadyDelay time.Duration `koanf:"ready_delay"`
+	// EarlyRequests is what happens to a client whose request comes in the
+	// same read as START_API, or within ReadyDelay: "wait" or "close". Default
+	// "wait".
+	EarlyRequests string `koanf:"early_requests"`
+	// IDInUse is how a session with a client id that is in use is refused:
+	// with code "326" and a close, or with a plain "close". Default "326".
+	IDInUse string `koanf:"id_in_use"`
+	// NoRequestID is the id of errors that are about no request: -1, or
+	// 2147483647 as of older gateways. Default -1.
+	NoRequestID int `koanf:"no_request_id"`
+	// ZoneText is the time zone in the connection time, in any form and
+	// encoding: section 1.3. Default empty: the market's abbreviation, such as
+	// EST.
+	ZoneText string `koanf:"zone_text"`
+	// MasterClientID is the API client id that hears of all clients' orders;
+	// -1 = none. Default -1.
+	MasterClientID int `koanf:"master_client_id"`
+	// DownloadOpenOrders tells a client its open orders before nextValidId.
+	// Default false.
+	DownloadOpenOrders bool `koanf:"download_open_orders"`
+
 	// StateDir is the existing folder into which Stop writes sim-ledger.json.
 	// Empty writes none. Default empty.
 	StateDir string `koanf:"state_dir"`
@@ -48,8 +125,14 @@ type Config struct {
 	// time means nothing. 0 = no bound. Default 50, the venue's limit.
 	MaxRate int `koanf:"max_rate"`
 	// QueueBytes bounds what waits to be written to one session; with more the
-	// session is closed. Default 32 MiB, two of the greatest frames.
+	// session is closed, because only quotes can be left out, see
+	// [Config.ConflateAbove]. Default 32 MiB, two of the greatest frames.
 	QueueBytes int `koanf:"queue_bytes"`
+	// ConflateAbove is how much may wait to be written to one session before
+	// its quotes are conflated to the latest of each request and tick type. It
+	// does not apply at speed 0, where counts are a function of the input.
+	// 0 = never. Default 64 KiB.
+	ConflateAbove int `koanf:"conflate_above"`
 	// HelloTimeout is how long a connection may take until START_API. Default
 	// 10 s.
 	HelloTimeout time.Duration `koanf:"hello_timeout"`
@@ -73,9 +156,19 @@ func DefaultConfig() Config {
 		ServerVersion: MaxVersion,
 		Accounts:      []string{"DU7654321"},
 		Speed:         1,
+		Cash:          market.MustMoney("1000000"),
+
+		IDOrder:        AccountsFirst,
+		FarmNotices:    FarmsAfter,
+		EarlyRequests:  EarlyWait,
+		IDInUse:        RefuseWith326,
+		NoRequestID:    NoRequest,
+		MasterClientID: -1,
+
 		MaxClients:    32,
 		MaxRate:       50,
 		QueueBytes:    32 << 20,
+		ConflateAbove: 64 << 10,
 		HelloTimeout:  10 * time.Second,
 		WriteTimeout:  30 * time.Second,
 	}
@@ -105,6 +198,47 @@ func (c Config) Validate() error {
 	if c.Speed < 0 || math.IsNaN(c.Speed) || c.Speed > 1e6 {
 		bad("speed %v is not 0 to 1000000", c.Speed)
 	}
+	return errors.Join(append(errs, c.validateSession(), c.validateBounds())...)
+}
+
+// validateSession returns all that is wrong with how sessions are to behave.
+func (c Config) validateSession() error {
+	var errs []error
+	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf("gateway: "+format, a...)) }
+	oneOf := func(key, got string, want ...string) {
+		if !slices.Contains(want, got) {
+			bad("%s %.40q is none of %q", key, got, want)
+		}
+	}
+	oneOf("id_order", c.IDOrder, AccountsFirst, NextIDFirst)
+	oneOf("farm_notices", c.FarmNotices, FarmsAfter, FarmsBefore, FarmsBetween, FarmsNone)
+	oneOf("early_requests", c.EarlyRequests, EarlyWait, EarlyClose)
+	oneOf("id_in_use", c.IDInUse, RefuseWith326, RefuseWithClose)
+	if c.NoRequestID != NoRequest && c.NoRequestID != NoRequestOld {
+		bad("no_request_id %d is neither %d nor %d", c.NoRequestID, NoRequest, NoRequestOld)
+	}
+	if c.ReadyDelay < 0 || c.ReadyDelay > c.HelloTimeout {
+		bad("ready_delay %v is not 0 to hello_timeout, %v", c.ReadyDelay, c.HelloTimeout)
+	}
+	if len(c.ZoneText) > 200 || strings.ContainsRune(c.ZoneText, 0) {
+		bad("zone_text %.40q is not at most 200 bytes without a NUL", c.ZoneText)
+	}
+	if c.MasterClientID < -1 || c.MasterClientID > maxClientID {
+		bad("master_client_id %d is not -1 (none) to %d", c.MasterClientID, maxClientID)
+	}
+	if c.Cash.Sign() < 0 {
+		bad("cash %v is below 0", c.Cash)
+	}
+	return errors.Join(errs...)
+}
+
+// maxClientID is the greatest API client id.
+const maxClientID = 1<<31 - 1
+
+// validateBounds returns all that is wrong with the bounds.
+func (c Config) validateBounds() error {
+	var errs []error
+	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf("gateway: "+format, a...)) }
 	if c.MaxClients < 1 {
 		bad("max_clients %d is not above 0", c.MaxClients)
 	}
@@ -113,6 +247,9 @@ func (c Config) Validate() error {
 	}
 	if c.QueueBytes < 1<<16 {
 		bad("queue_bytes %d is not at least 65536", c.QueueBytes)
+	}
+	if c.ConflateAbove < 0 {
+		bad("conflate_above %d is below 0", c.ConflateAbove)
 	}
 	if c.HelloTimeout <= 0 {
 		bad("hello_timeout %v is not above 0", c.HelloTimeout)

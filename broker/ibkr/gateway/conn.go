@@ -26,10 +26,12 @@ type conn struct {
 	gone  chan struct{} // closed when the session has left its client id
 
 	version wire.Version // since the hello
+	paced   bool         // it asked to be paced rather than refused
 
 	// Guarded by the server's mutex.
 	client    *client   // since START_API; never changes after
 	ready     bool      // both ids are told
+	isStuck   bool      // it was cut off because its queue passed the bound
 	dirty     bool      // frames wait that the writer was not told of
 	ticks     uint64    // market-data frames queued
 	reports   uint64    // order-report frames queued
@@ -37,13 +39,20 @@ type conn struct {
 	timeAsked time.Time // wall time of the last reqCurrentTime that was answered
 }
 
+// sendBuffer is what the kernel may hold for one client: what is in it cannot
+// be conflated any more.
+const sendBuffer = 256 << 10
+
 func newConn(s *Server, nc net.Conn) *conn {
-	limit := s.cfg.MaxRate
+	limit, conflate := s.cfg.MaxRate, s.cfg.ConflateAbove
 	if s.cfg.Speed == 0 {
-		limit = 0
+		limit, conflate = 0, 0
+	}
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer)
 	}
 	return &conn{
-		s: s, net: nc, in: bufio.NewReaderSize(nc, 16<<10), queue: newQueue(s.cfg.QueueBytes),
+		s: s, net: nc, in: bufio.NewReaderSize(nc, 16<<10), queue: newQueue(s.cfg.QueueBytes, conflate),
 		rate: newRate(limit), gone: make(chan struct{}),
 	}
 }
@@ -126,7 +135,7 @@ func (c *conn) Version() wire.Version { return c.version }
 // cannot be encoded is a fault of ours: it is logged and left out.
 func (c *conn) Send(m wire.Message) {
 	var err error
-	fits := c.queue.put(func(dst []byte) []byte {
+	fits := c.queue.put(classOf(m), func(dst []byte) []byte {
 		dst, err = wire.AppendMessage(dst, m, c.version)
 		return dst
 	})
@@ -135,8 +144,7 @@ func (c *conn) Send(m wire.Message) {
 		return
 	}
 	if !fits {
-		c.s.log.Warn("gateway_client_stuck", "peer", c.net.RemoteAddr().String(), "queue_bytes", c.s.cfg.QueueBytes)
-		c.cut()
+		c.stuck()
 		return
 	}
 	switch m.ID() {
@@ -146,6 +154,23 @@ func (c *conn) Send(m wire.Message) {
 		c.reports++
 	}
 	c.mark()
+}
+
+// stuck cuts off a client that does not take what it asked for: leaving out a
+// part of it would break the order of its reports. Called under the server's
+// mutex.
+func (c *conn) stuck() {
+	if c.isStuck {
+		return
+	}
+	c.isStuck = true
+	id := -1
+	if c.client != nil {
+		id = c.client.id
+	}
+	c.s.log.Warn("gateway_client_stuck", "peer", c.net.RemoteAddr().String(), "client_id", id,
+		"queue_bytes", c.s.cfg.QueueBytes, "cause", "it does not read what it asked for, and only quotes may be left out")
+	c.cut()
 }
 
 // mark notes that the writer must be told. Called under the server's mutex.
@@ -162,6 +187,9 @@ func (c *conn) Fail(id int64, code int, format string, args ...any) {
 	text := format
 	if len(args) > 0 {
 		text = fmt.Sprintf(format, args...)
+	}
+	if id == venue.NoID {
+		id = int64(c.s.cfg.NoRequestID)
 	}
 	c.Send(wire.ErrMsg{RequestID: id, Code: code, Text: text, Time: c.s.v.Now().UnixMilli()})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"robotrader/broker/ibkr/gateway/venue"
@@ -92,7 +91,7 @@ func (c *conn) dispatchPlain(msg wire.Message, received time.Time) {
 	case wire.ReqTimeInMillis:
 		c.Send(wire.TimeInMillis{Epoch: s.v.Clock.Now(received).UnixMilli()})
 	case wire.ReqManagedAccts:
-		c.Send(wire.ManagedAccts{List: strings.Join(s.cfg.Accounts, ",")})
+		c.Send(s.managedAccts())
 	case wire.SetServerLogLevel: // nothing to answer
 	default:
 		c.Fail(venue.NoID, venue.Validation, "Error validating request.-'%s' : cause - the simulated gateway does not answer it", wire.ClientName(msg.ID()))

@@ -3,6 +3,8 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +38,9 @@ func (c *conn) talk() error {
 		case <-c.s.quit: // what was read ahead is not answered any more
 			return errFinished
 		default:
+		}
+		if err := c.pace(); err != nil {
+			return err
 		}
 		if err := c.handle(payload, time.Now()); err != nil {
 			return err
@@ -85,19 +90,36 @@ func (c *conn) hello() error {
 		return fmt.Errorf("client offers versions %d to %d, this gateway plays %d to %d", hello.Min, hello.Max, MinVersion, c.s.cfg.ServerVersion)
 	}
 	c.version = wire.Version(v)
+	c.paced = slices.Contains(strings.Fields(hello.Options), paceAPI)
 	return c.greet()
+}
+
+// paceAPI is the only connect option known: the gateway is to take a client's
+// messages as slowly as it may send them, and to refuse none. Section 1.2.
+const paceAPI = "+PACEAPI"
+
+// pace waits until the client's next message is within the limit, if the
+// client asked for that.
+func (c *conn) pace() error {
+	if !c.paced {
+		return nil
+	}
+	return c.s.pause(c.rate.wait(time.Now()))
 }
 
 // greet queues the answer to the hello.
 func (c *conn) greet() error {
 	c.s.lock()
 	defer c.s.unlock()
-	at := c.s.v.Now().In(c.s.v.Zone)
-	payload, err := wire.ServerHello{Version: int(c.version), Time: at.Format("20060102 15:04:05 MST")}.Append(nil)
+	at, zone := c.s.v.Now().In(c.s.v.Zone), c.s.cfg.ZoneText
+	if zone == "" {
+		zone = at.Format("MST")
+	}
+	payload, err := wire.ServerHello{Version: int(c.version), Time: at.Format("20060102 15:04:05 ") + zone}.Append(nil)
 	if err != nil {
 		return err
 	}
-	c.queue.put(func(dst []byte) []byte { return wire.AppendFrame(dst, payload) })
+	c.queue.put(ordered, func(dst []byte) []byte { return wire.AppendFrame(dst, payload) })
 	c.mark()
 	return nil
 }
@@ -116,7 +138,54 @@ func (c *conn) startAPI(payload []byte) error {
 	if start.ClientID < 0 {
 		return fmt.Errorf("START_API with client id %d, which is below 0", start.ClientID)
 	}
+	if err := c.settle(); err != nil {
+		return err
+	}
 	return c.claim(start.ClientID)
+}
+
+// errEarly ends the session of a client that did not wait for its ids.
+var errEarly = errors.New("a request came before both ids were told")
+
+// settle passes the time until the session may become ready. What comes
+// meanwhile is kept, or ends the session, as configured.
+func (c *conn) settle() error {
+	cfg := &c.s.cfg
+	if cfg.EarlyRequests == EarlyWait {
+		return c.s.pause(cfg.ReadyDelay)
+	}
+	if c.in.Buffered() > 0 {
+		return errEarly
+	}
+	if cfg.ReadyDelay == 0 {
+		return nil
+	}
+	if err := c.deadline(time.Now().Add(cfg.ReadyDelay)); err != nil {
+		return err
+	}
+	_, err := c.in.Peek(1)
+	switch {
+	case err == nil:
+		return errEarly
+	case errors.Is(err, os.ErrDeadlineExceeded): // nothing came
+		return nil
+	}
+	return err
+}
+
+// pause waits in wall time; the error says that the server stops.
+func (s *Server) pause(d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-s.quit:
+		return errFinished
+	}
 }
 
 // claimGrace is how long a second session with a client id waits for the
@@ -139,9 +208,11 @@ func (c *conn) claim(id int) error {
 			return errFinished
 		case <-grace.C:
 		}
-		c.s.lock()
-		c.Fail(venue.NoID, venue.ClientIDInUse, "Unable to connect as the client id is already in use. Retry with a unique client id.")
-		c.s.unlock()
+		if c.s.cfg.IDInUse == RefuseWith326 {
+			c.s.lock()
+			c.Fail(venue.NoID, venue.ClientIDInUse, "Unable to connect as the client id is already in use. Retry with a unique client id.")
+			c.s.unlock()
+		}
 		return fmt.Errorf("client id %d is in use: %w", id, errFinished)
 	}
 }
@@ -157,16 +228,51 @@ func (c *conn) tryClaim(id int) (taken <-chan struct{}) {
 		return cl.conn.gone
 	}
 	cl.conn, c.client = c, cl
-	c.Send(wire.ManagedAccts{List: strings.Join(s.cfg.Accounts, ",")})
-	c.Send(wire.NextValidID{OrderID: s.blotter.NextID(id)})
-	c.ready = true
-	s.feed.Join(c)
-	s.blotter.Join(c)
-	s.ledger.Join(c)
-	c.Fail(venue.NoID, 2104, "Market data farm connection is OK:usfarm")
-	c.Fail(venue.NoID, 2106, "HMDS data farm connection is OK:ushmds")
-	c.Fail(venue.NoID, 2158, "Sec-def data farm connection is OK:secdefnj")
+	c.enter()
 	s.touch()
 	s.log.Debug("gateway_client_ready", "client_id", id, "version", int(c.version), "peer", c.net.RemoteAddr().String())
 	return nil
+}
+
+// enter makes the session ready: it tells both ids, and the notices about data
+// farms where they are configured to come. The parts take the session in right
+// before nextValidId, so that what they tell at once, such as open orders,
+// comes before it: section 1.5. Called under the mutex.
+func (c *conn) enter() {
+	accounts := func() { c.Send(c.s.managedAccts()) }
+	nextID := func() {
+		c.s.feed.Join(c)
+		c.s.blotter.Join(c)
+		c.s.ledger.Join(c)
+		c.Send(wire.NextValidID{OrderID: c.s.blotter.NextID(c.client.id)})
+	}
+	first, second := accounts, nextID
+	if c.s.cfg.IDOrder == NextIDFirst {
+		first, second = nextID, accounts
+	}
+	c.tellFarms(FarmsBefore)
+	first()
+	c.tellFarms(FarmsBetween)
+	second()
+	c.ready = true
+	c.tellFarms(FarmsAfter)
+}
+
+// managedAccts is the list of accounts as it is configured to be told.
+func (s *Server) managedAccts() wire.ManagedAccts {
+	list := strings.Join(s.cfg.Accounts, ",")
+	if s.cfg.AccountsComma {
+		list += ","
+	}
+	return wire.ManagedAccts{List: list}
+}
+
+// tellFarms sends the notices about data farms, if this is their place.
+func (c *conn) tellFarms(place string) {
+	if c.s.cfg.FarmNotices != place {
+		return
+	}
+	c.Fail(venue.NoID, 2104, "Market data farm connection is OK:usfarm")
+	c.Fail(venue.NoID, 2106, "HMDS data farm connection is OK:ushmds")
+	c.Fail(venue.NoID, 2158, "Sec-def data farm connection is OK:secdefnj")
 }

@@ -130,7 +130,7 @@ func TestMalformedAndUnknownMessagesLeaveTheSessionUp(t *testing.T) {
 		{"1\x0011\x00nine\x00", venue.ServerRead, -1},                          // an id that is none
 		{"3\x0042\x00", venue.ServerRead, 42},                                  // placeOrder that ends early
 		{"\x00\x00\x00\x03", venue.ServerRead, -1},                             // a binary id, as from 201 on
-		{"10\x005\x0077\x00", venue.Validation, -1},                            // reqMktDepth
+		{"10\x005\x0077\x00", venue.ServerRead, -1},                            // reqMktDepth without its fields
 		{"9999\x001\x002\x00", venue.Validation, -1},                           // no such message
 		{"7\x003\x001\x000\x00\x00\x00\x00\x00\x00\x00", venue.ServerRead, -1}, // reqExecutions without the fields of 200
 	} {

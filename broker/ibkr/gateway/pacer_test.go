@@ -196,7 +196,7 @@ func TestAClientThatDoesNotReadIsClosedAndHurtsNobody(t *testing.T) {
 	for range 400_000 { // more than any kernel's buffers hold
 		s.Inject(trade(0, "187.25"))
 		s.mu.Lock()
-		gone := s.clients[1].conn == nil
+		gone := s.clients[1] == nil
 		s.mu.Unlock()
 		if gone {
 			if got := well.sync(); len(got) != 0 {

@@ -42,10 +42,10 @@ type Server struct {
 	changed  chan struct{} // closed and renewed when a session comes, goes or is done with an order
 }
 
-// client is what the gateway remembers of a client id, across its sessions.
+// client is a client id that has a session.
 type client struct {
 	id   int
-	conn *conn // its session, nil when it has none
+	conn *conn // its session; nil while that is made ready
 }
 
 // New returns a gateway that plays src. Nothing runs yet.
@@ -65,7 +65,7 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 		instance = uint64(time.Now().UnixNano())
 	}
 	xc := exchange.DefaultConfig()
-	xc.Accounts, xc.Instance = cfg.Accounts, instance
+	xc.Accounts, xc.Instance, xc.Cash, xc.PartialFills = cfg.Accounts, instance, cfg.Cash, cfg.PartialFills
 	x, err := exchange.New(xc)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -87,6 +87,7 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 	}
 	s.v = &venue.Venue{
 		X: x, Source: src, Zone: zone, Accounts: cfg.Accounts, ReadOnly: cfg.ReadOnly,
+		MasterClientID: cfg.MasterClientID, DownloadOpenOrders: cfg.DownloadOpenOrders,
 		At: start, Clock: market.NewClock(start, time.Now(), 0), // stands until Serve
 	}
 	s.feed, s.ledger = feed.New(s.v), ledger.New(s.v)
@@ -199,17 +200,19 @@ func (s *Server) welcome(nc net.Conn) {
 	go c.serve()
 }
 
-// lock takes the owner's mutex; unlock gives it back and tells the writers of
-// all sessions that got frames meanwhile, so that one cause is one write.
+// lock takes the owner's mutex; unlock lets go what was queued meanwhile, whole,
+// gives the mutex back and wakes the writers: one cause is one write.
 func (s *Server) lock() { s.mu.Lock() }
 
 func (s *Server) unlock() {
-	var few [4]*conn // no allocation for the usual one or two
+	var few [32]*conn // no allocation for a full gateway
 	dirty := append(few[:0], s.dirty...)
+	clear(s.dirty)
+	s.dirty = s.dirty[:0]
 	for _, c := range dirty {
 		c.dirty = false
+		c.queue.release()
 	}
-	s.dirty = s.dirty[:0]
 	s.mu.Unlock()
 	for _, c := range dirty {
 		c.queue.kick()
@@ -222,7 +225,7 @@ func (s *Server) touch() {
 	s.changed = make(chan struct{})
 }
 
-// client returns what is remembered of a client id. Called under the mutex.
+// client returns the entry of a client id. Called under the mutex.
 func (s *Server) client(id int) *client {
 	c := s.clients[id]
 	if c == nil {
@@ -242,7 +245,7 @@ func (s *Server) leave(c *conn) {
 		s.blotter.Leave(c)
 		s.ledger.Leave(c)
 		if c.client.conn == c {
-			c.client.conn = nil
+			delete(s.clients, c.client.id) // what lasts beyond a session is the blotter's
 		}
 	}
 	c.ready = false

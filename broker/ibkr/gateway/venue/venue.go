@@ -23,7 +23,9 @@ type Peer interface {
 	ClientID() int
 	// Version is the negotiated server version.
 	Version() wire.Version
-	// Send queues a message and never blocks.
+	// Send queues a message and never blocks. The message is encoded before
+	// Send returns: a part may use the value behind a pointer again, so that a
+	// tick costs no allocation.
 	Send(m wire.Message)
 	// Fail queues an errMsg. id is a request's or an order's, or [NoID]. With
 	// args format is one, else it is the text.
@@ -38,6 +40,11 @@ type Venue struct {
 	Zone     *time.Location // of the market, in which times are told
 	Accounts []string       // of the login; the first is the default
 	ReadOnly bool           // orders fail with [Validation]
+	// MasterClientID is the client that hears of all clients' orders, -1 none.
+	MasterClientID int
+	// DownloadOpenOrders tells a client its open orders when it joins, which
+	// is before its nextValidId.
+	DownloadOpenOrders bool
 
 	// At is the market time that the exchange has seen.
 	At time.Time
