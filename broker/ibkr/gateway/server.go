@@ -34,6 +34,7 @@ type Server struct {
 	feed     *feed.Feed
 	blotter  *blotter.Blotter
 	ledger   *ledger.Ledger
+	late     later      // what is done off the mutex
 	next     tape.Event // the tape's next event, when pending
 	pending  bool
 	clients  map[int]*client
@@ -89,6 +90,7 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 		X: x, Source: src, Zone: zone, Accounts: cfg.Accounts, ReadOnly: cfg.ReadOnly,
 		MasterClientID: cfg.MasterClientID, DownloadOpenOrders: cfg.DownloadOpenOrders,
 		At: start, Clock: market.NewClock(start, time.Now(), 0), // stands until Serve
+		Later: s.later,
 	}
 	s.feed, s.ledger = feed.New(s.v), ledger.New(s.v)
 	s.blotter = blotter.New(s.v, blotter.Config{}, log, s.ledger.Changed)

@@ -50,12 +50,30 @@ type Venue struct {
 	At time.Time
 	// Clock is market time.
 	Clock market.Clock
+
+	// Later does for a session what takes long: work runs without the server's
+	// mutex, and done, which it returns, under it, unless the session has left
+	// meanwhile. False means that too much waits for the session already. nil
+	// has no such help; who wants it uses [Venue.Defer].
+	Later func(p Peer, work func() (done func())) bool
+}
+
+// Defer is Later, or does all of it at once where there is none.
+func (v *Venue) Defer(p Peer, work func() (done func())) bool {
+	if v.Later != nil {
+		return v.Later(p, work)
+	}
+	if done := work(); done != nil {
+		done()
+	}
+	return true
 }
 
 // Now returns market time.
 func (v *Venue) Now() time.Time { return v.Clock.Now(time.Now()) }
 
-// Find returns the listing that a contract of the wire means: US stocks only.
+// Find returns the listing that a contract of the wire means: US stocks only. A
+// symbol that nobody listed is listed where the source can play it on demand.
 func (v *Venue) Find(w wire.Contract) (market.Details, bool) {
 	if w.SecType != "" && w.SecType != "STK" || w.Currency != "" && w.Currency != "USD" {
 		return market.Details{}, false
@@ -67,7 +85,31 @@ func (v *Venue) Find(w wire.Contract) (market.Details, bool) {
 	if err != nil {
 		return market.Details{}, false
 	}
+	if d, ok := v.X.Find(c); ok {
+		return d, true
+	}
+	if !v.admit(c.Symbol) {
+		return market.Details{}, false
+	}
 	return v.X.Find(c)
+}
+
+// admit lists a symbol that the source takes up when it is asked for.
+func (v *Venue) admit(s market.Symbol) bool {
+	src, ok := v.Source.(interface {
+		Add(symbol market.Symbol, at time.Time) error // of [tape.Universe]
+	})
+	if _, listed := v.X.Find(market.Contract{Symbol: s}); !ok || listed {
+		return false
+	}
+	if src.Add(s, v.At) != nil { // no symbol, or too many: there is no such contract
+		return false
+	}
+	hours, err := v.Source.Hours(s, v.At)
+	if err != nil {
+		return false
+	}
+	return v.X.List(exchange.StockDetails(s, hours.Trading, hours.Liquid)) == nil
 }
 
 // ZoneText is how the venue writes the market's zone.
