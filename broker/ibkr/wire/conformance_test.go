@@ -142,7 +142,7 @@ func sampleFor(client bool, id int) (sample, bool) {
 
 // encodings are some frames of a message, the same at each call: what fuzzing
 // and the tests of broken frames begin with.
-func (s sample) encodings(t testing.TB, versions ...Version) (out []orderFrame) {
+func (s sample) encodings(t testing.TB, versions ...Version) (out []frame) {
 	t.Helper()
 	values := rapid.Custom(func(t *rapid.T) Message {
 		rapid.Bool().Draw(t, "some messages have no field, and rapid wants one draw")
@@ -158,7 +158,7 @@ func (s sample) encodings(t testing.TB, versions ...Version) (out []orderFrame) 
 			if err != nil {
 				t.Fatalf("%s at %d: %v", s.name(), v, err)
 			}
-			out = append(out, orderFrame{s.name(), s.client, v, b})
+			out = append(out, frame{s.name(), s.client, v, b})
 		}
 	}
 	return out

@@ -219,7 +219,7 @@ func (m ContractData) Append(dst []byte, v Version) ([]byte, error) {
 	w.int64(c.ConID)
 	w.optPrice(m.MinTick)
 	w.str("multiplier", c.Multiplier)
-	m.appendMarket(w)
+	m.appendMarket(&w)
 	w.pairs(m.SecIDs)
 	w.optInt(m.AggGroup)
 	w.str("underSymbol", m.UnderSymbol)
@@ -231,7 +231,7 @@ func (m ContractData) Append(dst []byte, v Version) ([]byte, error) {
 	w.optQty(m.SizeIncrement)
 	w.optQty(m.SuggestedSizeIncrement)
 	if v >= verFundData && c.SecType == "FUND" {
-		m.appendFund(w)
+		m.appendFund(&w)
 	}
 	if v >= verIneligibility {
 		w.pairs(m.Ineligibility)

@@ -178,7 +178,8 @@ func (ReqDepthExchanges) ID() int { return IDReqDepthExchanges }
 
 // Append implements [Message].
 func (m ReqDepthExchanges) Append(dst []byte, v Version) ([]byte, error) {
-	return clientMessage(dst, v, "reqMktDepthExchanges", m.ID()).finish()
+	w := clientMessage(dst, v, "reqMktDepthExchanges", m.ID())
+	return w.finish()
 }
 
 func (*ReqDepthExchanges) read(*reader) {}

@@ -67,7 +67,7 @@ func (ReqExecutions) ID() int { return IDReqExecutions }
 // Append implements [Message].
 func (m ReqExecutions) Append(dst []byte, v Version) ([]byte, error) {
 	w := clientMessage(dst, v, "reqExecutions", m.ID())
-	m.walk(writing(w))
+	m.walk(writing(&w))
 	return w.finish()
 }
 
@@ -97,7 +97,7 @@ func (ExecDetails) ID() int { return IDExecDetails }
 // Append implements [Message].
 func (m ExecDetails) Append(dst []byte, v Version) ([]byte, error) {
 	w := serverMessage(dst, v, "execDetails", m.ID())
-	m.walk(writing(w))
+	m.walk(writing(&w))
 	return w.finish()
 }
 
@@ -159,7 +159,7 @@ func (CommissionReport) ID() int { return IDCommissionReport }
 // Append implements [Message].
 func (m CommissionReport) Append(dst []byte, v Version) ([]byte, error) {
 	w := serverMessage(dst, v, "commissionReport", m.ID())
-	m.walk(writing(w))
+	m.walk(writing(&w))
 	return w.finish()
 }
 

@@ -3,8 +3,6 @@ package wire
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -26,72 +24,6 @@ func TestVersionsOfMessages(t *testing.T) {
 	// ibkr-go saw it without its end.
 	if got, err := DecodeServerStrict(200, []byte("108\x003\x00a\x00")); err != nil || got != (HistoricalDataEnd{3, "a", ""}) {
 		t.Errorf("short historicalDataEnd: got %v, %v", got, err)
-	}
-}
-
-// frames reads a file of testdata: frames that we wrote by hand.
-func frames(t testing.TB, file string) (out []orderFrame) {
-	t.Helper()
-	text, err := os.ReadFile("testdata/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		var f orderFrame
-		var direction string
-		if _, err := fmt.Sscanf(line, "%s %d %s %x", &direction, &f.version, &f.name, &f.payload); err != nil {
-			t.Fatalf("testdata/%s: %q: %v", file, line, err)
-		}
-		f.client = direction == "client"
-		out = append(out, f)
-	}
-	return out
-}
-
-// TestFrames reads each frame to its last field, writes it again and wants the
-// same bytes: a layout cannot change in reader and writer at once.
-func TestFrames(t *testing.T) {
-	seen := map[string]bool{}
-	for _, file := range []string{"session.hex", "ticks.hex", "bars.hex", "contract.hex", "account.hex"} {
-		for _, f := range frames(t, file) {
-			seen[f.name] = true
-			m, err := f.decode()
-			if err != nil {
-				t.Errorf("%s: %s at %d: %v", file, f.name, f.version, err)
-				continue
-			}
-			known := Name(m.ID())
-			if f.client {
-				known = ClientName(m.ID())
-			}
-			if known != f.name {
-				t.Errorf("%s: %s at %d was read as %T", file, f.name, f.version, m)
-			}
-			if b, err := m.Append(nil, f.version); err != nil || !bytes.Equal(b, f.payload) {
-				t.Errorf("%s: %s at %d: written again %q, %v; want %q", file, f.name, f.version, b, err, f.payload)
-			}
-			truncations(t, f)
-		}
-	}
-	for _, name := range []string{"startApi", "errMsg", "tickPrice", "historicalData", "contractData", "portfolioValue"} {
-		if !seen[name] {
-			t.Errorf("no frame of %s", name)
-		}
-	}
-}
-
-// truncations cuts a frame everywhere: it must not panic, nor be read as
-// complete, but for historicalDataEnd, which may come short.
-func truncations(t *testing.T, f orderFrame) {
-	t.Helper()
-	for n := range f.payload {
-		cut := orderFrame{f.name, f.client, f.version, f.payload[:n]}
-		if m, err := cut.decode(); err == nil && f.name != "historicalDataEnd" {
-			t.Errorf("%s at %d cut after %d of %d bytes was read as %+v", f.name, f.version, n, len(f.payload), m)
-		}
 	}
 }
 
@@ -174,6 +106,32 @@ func TestFieldCounts(t *testing.T) {
 		{PortfolioValue{}, 200, 20},
 		{AccountValue{}, 200, 6},
 		{AccountSummary{}, 200, 7},
+		{ReqTickByTick{Contract: stock}, 176, 17},
+		{TickByTick{Kind: TBTLast}, 200, 9},
+		{TickByTick{Kind: TBTBidAsk}, 200, 9},
+		{TickByTick{Kind: TBTMidPoint}, 200, 5},
+		{ReqRealTimeBars{Contract: stock}, 176, 19},
+		{RealTimeBar{}, 200, 11},
+		{ReqHistoricalTicks{Contract: stock}, 176, 22},
+		{HistoricalTicks{Ticks: make([]HistoricalTick, 2)}, 200, 4 + 2*4},
+		{HistoricalTicksBidAsk{Ticks: make([]HistoricalTickBidAsk, 2)}, 200, 4 + 2*6},
+		{HistoricalTicksLast{Ticks: make([]HistoricalTickLast, 2)}, 200, 4 + 2*6},
+		{ReqHeadTimestamp{Contract: stock}, 176, 18},
+		{PnL{}, 200, 5},
+		{PnLSingle{}, 200, 7},
+		{PositionMulti{}, 200, 18},
+		{AccountUpdateMulti{}, 200, 8},
+		{ReqMktDepth{Contract: stock}, 176, 18},
+		{MarketDepth{}, 200, 8},
+		{MarketDepthL2{}, 200, 10},
+		{TickOptionComputation{}, 200, 12},
+		{BondContractData{}, 187, 36},
+		{BondContractData{}, 188, 39},
+		{CompletedOrder{}, 176, 97},
+		{CompletedOrder{}, 177, 96},
+		{CompletedOrder{}, 183, 97},
+		{CompletedOrder{}, 184, 98},
+		{CompletedOrder{}, 198, 99},
 	} {
 		b, err := tt.m.Append(nil, tt.v)
 		if n := bytes.Count(b, []byte{0}); err != nil || n != tt.count {

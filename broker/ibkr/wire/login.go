@@ -53,7 +53,8 @@ func (ReqFamilyCodes) ID() int { return IDReqFamilyCodes }
 
 // Append implements [Message].
 func (m ReqFamilyCodes) Append(dst []byte, v Version) ([]byte, error) {
-	return clientMessage(dst, v, "reqFamilyCodes", m.ID()).finish()
+	w := clientMessage(dst, v, "reqFamilyCodes", m.ID())
+	return w.finish()
 }
 
 func (*ReqFamilyCodes) read(*reader) {}

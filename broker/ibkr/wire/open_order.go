@@ -146,7 +146,7 @@ func (OpenOrder) ID() int { return IDOpenOrder }
 // Append implements [Message].
 func (m OpenOrder) Append(dst []byte, v Version) ([]byte, error) {
 	w := serverMessage(dst, v, "openOrder", m.ID())
-	m.walk(writing(w))
+	m.walk(writing(&w))
 	return w.finish()
 }
 

@@ -86,7 +86,7 @@ func (m CancelOrder) Append(dst []byte, v Version) ([]byte, error) {
 	w.str("manualOrderCancelTime", m.ManualOrderCancelTime)
 	switch {
 	case v >= verCMETagging && !m.Incomplete:
-		f := writing(w)
+		f := writing(&w)
 		f.str("extOperator", &m.ExtOperator)
 		f.optInt("manualOrderIndicator", &m.ManualOrderIndicator)
 	case v >= verRFQ && v < verRFQGone:
@@ -145,7 +145,7 @@ func (m ReqGlobalCancel) Append(dst []byte, v Version) ([]byte, error) {
 		w.int(1)
 		return w.finish()
 	}
-	f := writing(w)
+	f := writing(&w)
 	f.str("extOperator", &m.ExtOperator)
 	f.optInt("manualOrderIndicator", &m.ManualOrderIndicator)
 	return w.finish()
@@ -229,7 +229,8 @@ func (CompletedOrdersEnd) ID() int { return IDCompletedOrdersEnd }
 
 // Append implements [Message].
 func (m CompletedOrdersEnd) Append(dst []byte, v Version) ([]byte, error) {
-	return serverMessage(dst, v, "completedOrdersEnd", m.ID()).finish()
+	w := serverMessage(dst, v, "completedOrdersEnd", m.ID())
+	return w.finish()
 }
 
 func (m *CompletedOrdersEnd) read(*reader) {}
@@ -258,7 +259,7 @@ func (OrderStatus) ID() int { return IDOrderStatus }
 // Append implements [Message].
 func (m OrderStatus) Append(dst []byte, v Version) ([]byte, error) {
 	w := serverMessage(dst, v, "orderStatus", m.ID())
-	m.walk(writing(w))
+	m.walk(writing(&w))
 	return w.finish()
 }
 

@@ -151,7 +151,7 @@ func (PlaceOrder) ID() int { return IDPlaceOrder }
 // Append implements [Message].
 func (m PlaceOrder) Append(dst []byte, v Version) ([]byte, error) {
 	w := clientMessage(dst, v, "placeOrder", m.ID())
-	m.walk(writing(w))
+	m.walk(writing(&w))
 	return w.finish()
 }
 

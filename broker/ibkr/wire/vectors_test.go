@@ -22,6 +22,9 @@ func requestVectors() map[string]Message {
 			ReqID: 3, Contract: known, BarSize: "1 min", Duration: "2 D",
 			RegularOnly: true, WhatToShow: "TRADES", FormatDate: 1, KeepUpToDate: true,
 		},
+		"reqRealTimeBars":          ReqRealTimeBars{ReqID: 4, Contract: known, BarSize: 5, WhatToShow: "TRADES", RegularOnly: true},
+		"reqTickByTickData":        ReqTickByTick{ReqID: 5, Contract: known, Kind: "AllLast"},
+		"reqPnL":                   ReqPnL{ReqID: 8, Account: "DU1234567"},
 		"reqAccountSummary":        ReqAccountSummary{ReqID: 6, Group: "All", Tags: "NetLiquidation,TotalCashValue"},
 		"reqAccountUpdates":        ReqAccountUpdates{Subscribe: true, Account: "DU1234567"},
 		"reqPositions":             ReqPositions{},
@@ -46,7 +49,7 @@ func TestVectorsOfClients(t *testing.T) {
 			continue
 		}
 		if u, ok := read.(Unknown); ok {
-			t.Logf("%s at %d: this package has no message %d", v.Name, v.ServerVersion, u.IDNum)
+			t.Errorf("%s at %d: message %d is unknown", v.Name, v.ServerVersion, u.IDNum)
 			continue
 		}
 		for _, m := range []Message{read, ours[v.Name]} {

@@ -30,14 +30,14 @@ func writing(w *writer) *walk { return &walk{w: w, v: w.v} }
 // appendClient writes a client's message by its layout.
 func appendClient(dst []byte, v Version, name string, id int, layout func(*walk)) ([]byte, error) {
 	w := clientMessage(dst, v, name, id)
-	layout(writing(w))
+	layout(writing(&w))
 	return w.finish()
 }
 
 // appendServer writes a server's message by its layout.
 func appendServer(dst []byte, v Version, name string, id int, layout func(*walk)) ([]byte, error) {
 	w := serverMessage(dst, v, name, id)
-	layout(writing(w))
+	layout(writing(&w))
 	return w.finish()
 }
 

@@ -21,17 +21,19 @@ type writer struct {
 }
 
 // clientMessage begins the payload of a message from client to server.
-func clientMessage(dst []byte, v Version, name string, id int) *writer {
+func clientMessage(dst []byte, v Version, name string, id int) writer {
 	return newWriter(dst, v, name, id, true)
 }
 
 // serverMessage begins the payload of a message from server to client.
-func serverMessage(dst []byte, v Version, name string, id int) *writer {
+func serverMessage(dst []byte, v Version, name string, id int) writer {
 	return newWriter(dst, v, name, id, false)
 }
 
-func newWriter(dst []byte, v Version, name string, id int, client bool) *writer {
-	w := &writer{b: dst, start: len(dst), v: v, msg: name, client: client, err: v.check()}
+// newWriter returns a value, so that a message whose layout is not a [walk] is
+// written without an allocation.
+func newWriter(dst []byte, v Version, name string, id int, client bool) writer {
+	w := writer{b: dst, start: len(dst), v: v, msg: name, client: client, err: v.check()}
 	w.int(id)
 	return w
 }
