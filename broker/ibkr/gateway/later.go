@@ -19,8 +19,8 @@ const (
 type later struct {
 	jobs    []job // in the order in which they came
 	workers int
-	held    map[venue.Peer]int  // jobs that wait or are in work
-	working map[venue.Peer]bool // a job is in work
+	held    map[venue.Peer]int // jobs that wait or are in work
+	working map[venue.Peer]int // jobs that are in work
 }
 
 // job is one piece of work; it ends with done under the mutex.
@@ -36,16 +36,16 @@ func (l *later) take() (j job, ok bool) {
 	if len(l.jobs) == 0 {
 		return job{}, false
 	}
-	i := max(0, slices.IndexFunc(l.jobs, func(j job) bool { return !l.working[j.peer] }))
+	i := max(0, slices.IndexFunc(l.jobs, func(j job) bool { return l.working[j.peer] == 0 }))
 	j = l.jobs[i]
 	l.jobs = slices.Delete(l.jobs, i, i+1)
 	return j, true
 }
 
-// drop forgets one job of a session.
-func (l *later) drop(p venue.Peer) {
-	if l.held[p]--; l.held[p] <= 0 {
-		delete(l.held, p)
+// less counts one down, and forgets a session that has none left.
+func less(count map[venue.Peer]int, p venue.Peer) {
+	if count[p]--; count[p] <= 0 {
+		delete(count, p)
 	}
 }
 
@@ -66,7 +66,7 @@ func (s *Server) later(p venue.Peer, work func() (done func())) bool {
 		return false
 	}
 	if l.held == nil {
-		l.held, l.working = make(map[venue.Peer]int), make(map[venue.Peer]bool)
+		l.held, l.working = make(map[venue.Peer]int), make(map[venue.Peer]int)
 	}
 	l.held[p]++
 	l.jobs = append(l.jobs, job{p, work})
@@ -91,15 +91,15 @@ func (s *Server) workLater() {
 			break
 		}
 		if !s.has(j.peer) {
-			l.drop(j.peer)
+			less(l.held, j.peer)
 			continue
 		}
-		l.working[j.peer] = true
+		l.working[j.peer]++
 		s.unlock()
 		done := j.work()
 		s.lock()
-		delete(l.working, j.peer)
-		l.drop(j.peer)
+		less(l.working, j.peer)
+		less(l.held, j.peer)
 		if done != nil && s.has(j.peer) {
 			done()
 		}
