@@ -70,9 +70,10 @@ func TestLaterIsBoundedForEachSession(t *testing.T) {
 	defer far.Close()
 	other := admitted(s, near)
 	release := make(chan struct{})
-	ended := make(chan venue.Peer, 2*laterWaiting)
+	begun, ended := make(chan venue.Peer, 2*laterWaiting), make(chan venue.Peer, 2*laterWaiting)
 	ask := func(p venue.Peer) bool {
 		return s.v.Defer(p, func() func() {
+			begun <- p
 			<-release
 			return func() { ended <- p }
 		})
@@ -90,24 +91,17 @@ func TestLaterIsBoundedForEachSession(t *testing.T) {
 		t.Error("another session was refused")
 	}
 	s.unlock()
+	if one, two := <-begun, <-begun; one != venue.Peer(other) && two != venue.Peer(other) {
+		t.Error("the other session waits for the many jobs of the first")
+	}
 	close(release)
-	first := -1
-	for i := range laterWaiting + 1 {
-		if <-ended == venue.Peer(other) {
-			first = i
-		}
-	}
-	// Each worker took one of the first session's before the other one came.
-	if first > 2*laterWorkers {
-		t.Errorf("the other session waited for %d jobs", first)
-	}
-	s.mu.Lock()
-	left := len(s.late.held) + len(s.late.jobs) + len(s.late.working)
-	s.mu.Unlock()
-	if left != 0 {
-		t.Errorf("%d things are left", left)
+	for range laterWaiting + 1 {
+		<-ended
 	}
 	stop(t, s)
+	if left := len(s.late.held) + len(s.late.jobs) + len(s.late.working) + s.late.workers; left != 0 {
+		t.Errorf("%d things are left", left)
+	}
 }
 
 func TestLaterEndsForNobodyWhoLeft(t *testing.T) {
