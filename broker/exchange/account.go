@@ -15,7 +15,8 @@ type account struct {
 	realised    market.Money // before commission
 	commissions market.Money
 	positions   map[market.Symbol]*position
-	changed     bool // since it was last told
+	claims      claims // of open orders
+	changed     bool   // since it was last told
 }
 
 // holding is a number of shares and what they cost. Quantity and cost have the

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -259,14 +260,14 @@ func checkBooks(t *rapid.T, x *Exchange, id string) {
 	cash, realised, commissions := rat(x.cfg.Cash), new(big.Rat), new(big.Rat)
 	held := map[market.Symbol]market.Qty{}
 	byOrder := map[int64]*big.Rat{}
-	for _, f := range x.Fills() {
+	for _, f := range x.fills { // those taken back included: a correction's profit may be theirs
 		if f.Account != id {
 			continue
 		}
 		held[f.Symbol] = held[f.Symbol].Add(f.Side.Signed(f.Qty))
 		cash.Sub(cash, rat(f.Price.Mul(f.Side.Signed(f.Qty))))
 		commissions.Add(commissions, rat(*f.Commission))
-		if f.Commission.Sign() < 0 {
+		if f.Commission.Sign() < 0 && strings.HasSuffix(f.ExecID, ".01") { // a correction may give back
 			t.Fatalf("commission %v", f.Commission)
 		}
 		if f.RealizedPNL != nil {
@@ -285,7 +286,7 @@ func checkBooks(t *rapid.T, x *Exchange, id string) {
 	}
 	left := rat(a.cash)
 	for s, p := range a.positions {
-		if p.qty != held[s] || p.qty.Sign() != p.cost.Sign() {
+		if p.qty != held[s] || p.qty.Sign() != p.cost.Sign() || p.qty.IsZero() && !p.fees.IsZero() {
 			t.Fatalf("%s holds %v %s at cost %v, executions say %v", id, p.qty, s, p.cost, held[s])
 		}
 		left.Add(left, rat(p.cost))

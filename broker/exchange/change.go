@@ -56,17 +56,6 @@ func (w *watch) begin(x *Exchange) {
 	}
 }
 
-// reports notes the orders that reports are about. Orders change without a
-// report where their stop trails the market: these are noted with the listing.
-func (w *watch) reports(list []Report) {
-	if !w.on {
-		return
-	}
-	for _, r := range list {
-		w.orders[r.About().PermID] = struct{}{}
-	}
-}
-
 // order notes an order that changes without a report.
 func (w *watch) order(o *resting) {
 	if w.on {
@@ -89,7 +78,7 @@ func (x *Exchange) Changes() (c Change, ok bool) {
 	if !w.on {
 		return Change{}, false
 	}
-	w.reports(x.out)
+	x.note()
 	c = Change{Version: StateVersion, Seq: w.seq + 1, Counters: x.counters()}
 	for _, id := range sortedKeys(x.accounts) {
 		if a := x.accounts[id]; a.changed {

@@ -99,6 +99,7 @@ type Exchange struct {
 	dayStart time.Time             // midnight in New York
 	dayEnd   time.Time
 	watch    watch
+	noted    int // of out
 	permBase int64
 	orders   int64  // given so far
 	execHead uint32 // the first part of execution ids
@@ -172,7 +173,7 @@ func New(cfg Config) (*Exchange, error) {
 		execHead: 0xe000 + uint32(seed>>20)&0xfff, execBase: uint32(seed >> 32),
 	}
 	for _, id := range cfg.Accounts {
-		x.accounts[id] = &account{id: id, start: cfg.Cash, cash: cfg.Cash, positions: make(map[market.Symbol]*position)}
+		x.accounts[id] = &account{id: id, start: cfg.Cash, cash: cfg.Cash, positions: make(map[market.Symbol]*position), claims: newClaims()}
 	}
 	return x, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"robotrader/broker/exchange/tape"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
@@ -163,120 +162,19 @@ func (v *Value) carry(m *Margin) {
 // likely is the price at which an order would fill: the one that it would take
 // at once, else its own. It is not known for a market order without a market.
 func (o *resting) likely(l *listing) (p market.Price, known bool) {
-	against := *l.opposite(o.Side)
-	if !against.Known && o.Type == order.Market {
-		against = tape.Level{}
-		against.Price, against.Known = l.price()
-	}
-	if against.Known && o.reaches(against.Price) {
+	against := l.opposite(o.Side)
+	switch own := o.Limit; {
+	case own != nil && o.Side == order.Buy && against.Known && !own.Less(against.Price),
+		own != nil && o.Side == order.Sell && against.Known && !against.Price.Less(*own):
+		return against.Price, true
+	case own != nil:
+		return *own, true
+	case o.Stop != nil && !o.Triggered:
+		return *o.Stop, true
+	case against.Known:
 		return against.Price, true
 	}
-	if o.Limit != nil {
-		return *o.Limit, true
-	}
-	return market.Price{}, false
-}
-
-// exposure is what one symbol can become for an account.
-type exposure struct {
-	qty          market.Qty   // held
-	worth        market.Money // of what is held
-	buys, sells  market.Qty   // what open orders may still trade
-	bought, sold market.Money // at their likely prices
-}
-
-// add counts an order. One without a likely price is not counted: nobody knows
-// what it needs.
-func (e *exposure) add(o *resting, l *listing) {
-	p, known := o.likely(l)
-	if !known {
-		return
-	}
-	if o.Side == order.Buy {
-		e.buys = e.buys.Add(o.Remaining())
-		e.bought = e.bought.Add(p.Mul(o.Remaining()))
-		return
-	}
-	e.sells = e.sells.Add(o.Remaining())
-	e.sold = e.sold.Add(p.Mul(o.Remaining()))
-}
-
-// needs is the initial margin of the worst that can become of the symbol:
-// either all buys fill and no sell, or the other way round.
-func (e *exposure) needs(m *Margin) market.Money {
-	up, down := e.qty.Add(e.buys), e.qty.Sub(e.sells)
-	long := opening(e.qty, e.worth, up, e.bought, e.buys)
-	short := opening(e.qty.Neg(), e.worth.Neg(), down.Neg(), e.sold, e.sells)
-	most := perCent(long, m.LongInitial)
-	if s := perCent(short, m.ShortInitial); most.Less(s) {
-		return s
-	}
-	return most
-}
-
-// opening is the worth of what is held in one direction after trades of num
-// shares for value: what is there counts at its worth, what opens at the
-// trades' average price.
-func opening(held market.Qty, worth market.Money, after market.Qty, value market.Money, num market.Qty) market.Money {
-	if after.Sign() <= 0 {
-		return market.Money{}
-	}
-	if held.Sign() < 0 {
-		return part(value, after, num)
-	}
-	return worth.Add(part(value, after.Sub(held), num))
-}
-
-// required is the initial margin of all that an account holds and has ordered,
-// with the order given in place of the one of its number, or beside all.
-func (x *Exchange) required(a *account, with *resting) market.Money {
-	all := make(map[market.Symbol]*exposure, len(a.positions)+1)
-	of := func(s market.Symbol) *exposure {
-		e := all[s]
-		if e == nil {
-			e = new(exposure)
-			all[s] = e
-		}
-		return e
-	}
-	for s, p := range a.positions {
-		if !p.qty.IsZero() {
-			e := of(s)
-			e.qty, e.worth = p.qty, p.worth(x.listings[s])
-		}
-	}
-	for _, o := range x.open {
-		if o.Account == a.id && (with == nil || o.PermID != with.PermID) {
-			of(o.Symbol).add(o, x.listings[o.Symbol])
-		}
-	}
-	if with != nil {
-		of(with.Symbol).add(with, x.listings[with.Symbol])
-	}
-	var sum market.Money
-	for _, e := range all {
-		sum = sum.Add(e.needs(&x.cfg.Margin))
-	}
-	return sum
-}
-
-// afford refuses an order that the account's equity does not carry beside its
-// positions and open orders. One that asks for no more margin than before,
-// such as one that closes, passes whatever the account is worth.
-func (x *Exchange) afford(o *resting) (Reason, string) {
-	if x.cfg.Margin == (Margin{}) {
-		return 0, ""
-	}
-	a := x.accounts[o.Account]
-	need := x.required(a, o)
-	v := x.value(a, "", nil)
-	if !v.Equity.Less(need) || !x.required(a, nil).Less(need) {
-		return 0, ""
-	}
-	// The words of a TWS, from general knowledge.
-	return InsufficientFunds, fmt.Sprintf("YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION "+
-		"YOUR EQUITY WITH LOAN VALUE [%v %s] MUST EXCEED THE INITIAL MARGIN [%v %s]",
-		v.Equity.Round(2), currency, need.Round(2), currency)
+	return l.price()
 }
 
 // Preview is what an order would make of its account if it filled whole, now,
@@ -305,6 +203,7 @@ func (p *Preview) Changes() (initial, maintenance, equity market.Money) {
 // it would cost.
 func (x *Exchange) Preview(now time.Time, r Request) (Preview, Reason, string) {
 	o, l := x.draft(now, &r), x.listings[r.Symbol]
+	x.adopt(o)
 	reason, text := x.refuse(o, l)
 	if reason != 0 && reason != InsufficientFunds {
 		return Preview{}, reason, text

@@ -26,6 +26,9 @@ func (x *Exchange) Restore(s State) error {
 	if c.PermBase <= 0 || c.Orders < 0 || c.DayEnd.Before(c.DayStart) || c.DayEnd.Sub(c.DayStart) > 49*time.Hour {
 		return badState("counters %+v cannot be: the state is damaged; use an older copy, or begin anew", *c)
 	}
+	if err := s.bounded(); err != nil {
+		return err
+	}
 	x.permBase, x.orders, x.execHead, x.execBase, x.execs, x.seqs = c.PermBase, c.Orders, c.ExecHead, c.ExecBase, c.Execs, c.Queued
 	x.dayStart, x.dayEnd = c.DayStart, c.DayEnd
 	x.watch.seq = s.Seq
@@ -168,7 +171,10 @@ func (x *Exchange) checkHoldings(*State) error {
 	}
 	for i := range x.fills {
 		f := &x.fills[i]
-		built[key{f.Account, f.Symbol}].trade(f.Side.Signed(f.Qty), f.Price, *f.Commission)
+		h := built[key{f.Account, f.Symbol}]
+		if h.trade(f.Side.Signed(f.Qty), f.Price, *f.Commission); mostQty.Less(h.qty.Abs()) {
+			return badState("account %s: executions make %v %s, beyond %v: the state is damaged", f.Account, h.qty, f.Symbol, mostQty)
+		}
 	}
 	for _, id := range sortedKeys(x.accounts) {
 		a := x.accounts[id]
@@ -240,5 +246,92 @@ func (x *Exchange) readmit(k *OrderState) (Reason, string) {
 		}
 		x.alarms.set(&o.alarm, k.Due, rank)
 	}
+	x.recount(o.Account, o.PermID)
 	return 0, ""
+}
+
+// The bounds of a state's numbers. They are far from what a market makes, and
+// keep sums from overflowing.
+var (
+	mostMoney = market.MustMoney("1000000000000000000")
+	mostPrice = market.MustPrice("1000000000")
+	mostQty   = market.Shares(10_000_000_000)
+)
+
+// bounded refuses numbers beyond all bounds, before anything is computed from
+// them.
+func (s *State) bounded() error {
+	for i := range s.Accounts {
+		a := &s.Accounts[i]
+		if !small(a.Start, a.Cash, a.Realized, a.Commissions) {
+			return badState("account %.20q: an amount beyond %v: the state is damaged", a.Account, mostMoney)
+		}
+		for j := range a.Positions {
+			if p := &a.Positions[j]; !p.bounded() {
+				return badState("account %.20q: position in %.20q: a number beyond %v or %v: the state is damaged", a.Account, p.Symbol, mostQty, mostMoney)
+			}
+		}
+	}
+	for _, list := range [][]ExecutionState{s.Executions, s.Replaced} {
+		for i := range list {
+			e := &list[i]
+			if order.MaxQty.Less(e.Qty) || mostPrice.Less(e.Price.Abs()) || e.Commission != nil && !small(*e.Commission) ||
+				!small(*known(e.RealizedPNL), *known(e.RealizedNet)) {
+				return badState("execution %.40q: a number beyond %v shares at %v: the state is damaged", e.ExecID, order.MaxQty, mostPrice)
+			}
+		}
+	}
+	for i := range s.Open {
+		if o := &s.Open[i]; !o.bounded() {
+			return badState("order %d: a number beyond %v shares at %v: the state is damaged", o.PermID, order.MaxQty, mostPrice)
+		}
+	}
+	for i := range s.Markets {
+		if m := &s.Markets[i]; !m.bounded() {
+			return badState("market of %.20q: a number beyond %v at %v: the state is damaged", m.Symbol, mostQty, mostPrice)
+		}
+	}
+	return nil
+}
+
+func (o *OrderState) bounded() bool {
+	return !order.MaxQty.Less(o.Qty) && !order.MaxQty.Less(o.Filled.Abs()) && small(o.Value, o.Commission) &&
+		cheap(o.Limit, o.Stop, o.TrailAmount, o.TrailStop, o.LimitOffset, o.TrailNow, o.TrailSeen)
+}
+
+func (m *MarketState) bounded() bool {
+	for _, l := range []*LevelState{m.Bid, m.Ask, m.Last} {
+		if l != nil && (mostQty.Less(l.Size.Abs()) || !cheap(&l.Price)) {
+			return false
+		}
+	}
+	return (m.Volume == nil || !mostQty.Less(m.Volume.Abs())) && cheap(m.DayOpen, m.DayHigh, m.DayLow, m.PrevClose, m.Ref)
+}
+
+func cheap(all ...*market.Price) bool {
+	for _, p := range all {
+		if p != nil && mostPrice.Less(p.Abs()) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *PositionState) bounded() bool {
+	for _, h := range []*HoldingState{&p.Holding, &p.Base} {
+		if mostQty.Less(h.Qty.Abs()) || !small(h.Cost, h.Fees) {
+			return false
+		}
+	}
+	d := &p.Day
+	return !mostQty.Less(d.Qty.Abs()) && small(d.Paid, d.Fees, d.Realized, d.RealizedNet)
+}
+
+func small(all ...market.Money) bool {
+	for _, m := range all {
+		if mostMoney.Less(m.Abs()) {
+			return false
+		}
+	}
+	return true
 }

@@ -255,6 +255,9 @@ func (s *State) Symbols() []market.Symbol {
 // order is open or has executions from later, because a correction of those
 // needs it.
 func (s *State) Drop(before time.Time) {
+	if s.bounded() != nil {
+		return // Restore says what is wrong
+	}
 	pinned := make(map[int64]bool)
 	for i := range s.Open {
 		pinned[s.Open[i].PermID] = true
@@ -271,8 +274,8 @@ func (s *State) Drop(before time.Time) {
 	for i := range s.Executions[:n] {
 		e := &s.Executions[i]
 		p := s.position(e.Account, e.Symbol)
-		if p == nil || e.Commission == nil {
-			return // Restore says what is wrong with it
+		if p == nil || e.Commission == nil || mostQty.Less(p.Base.Qty.Abs()) {
+			return // Restore says what is wrong, for the executions stay
 		}
 		base := p.Base.holding()
 		base.trade(e.Side.Signed(e.Qty), e.Price, *e.Commission)

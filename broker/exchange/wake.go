@@ -94,9 +94,9 @@ func (h alarms) fix(i int) {
 // begin starts a call: it forgets the reports of the last one and does what
 // was due by now, each thing at its own time.
 func (x *Exchange) begin(now time.Time) {
-	x.watch.reports(x.out)
+	x.note()
 	clear(x.out)
-	x.out = x.out[:0]
+	x.out, x.noted = x.out[:0], 0
 	for len(x.alarms) > 0 && !x.alarms[0].at.After(now) {
 		a := x.alarms[0]
 		x.alarms.off(a)
