@@ -92,6 +92,16 @@ func say(reports []Report) string {
 			all = append(all, "accepted")
 		case Working:
 			all = append(all, "working")
+		case HeldBack:
+			all = append(all, "held:"+r.Order.Wait.String())
+		case Triggered:
+			all = append(all, "triggered")
+		case Modified:
+			all = append(all, "modified")
+		case Unmodified:
+			all = append(all, fmt.Sprintf("unmodified:%v:%d", r.Reason, r.Reason.Code()))
+		case Warning:
+			all = append(all, fmt.Sprintf("warning:%d", r.Code))
 		case Executed:
 			all = append(all, fmt.Sprintf("%v@%v", r.Fill.Qty, r.Fill.Price))
 		case Commission:
