@@ -256,13 +256,13 @@ func TestAccount(t *testing.T) {
 	p.send(wire.ReqAccountUpdates{Subscribe: true})
 	p.send(wire.ReqPositions{})
 	before := accountOf(p.sync())
-	if before["NetLiquidation"] != "1000000" || before["BuyingPower"] != "4000000" || before["end"] != "1" || before["position"] != "" {
+	if before["NetLiquidation"] != "1000000.00" || before["BuyingPower"] != "2000000.00" || before["end"] != "1" || before["position"] != "" {
 		t.Errorf("before: %v", before)
 	}
 	p.send(marketOrder(1, order.Buy, 100)) // 18,726 + 1
 	list := p.sync()
 	after := accountOf(list)
-	if after["TotalCashValue"] != "981273" || after["position"] != "100" || after["portfolio"] != "100" {
+	if after["TotalCashValue"] != "981273.00" || after["position"] != "100" || after["portfolio"] != "100" {
 		t.Errorf("after: %v", after)
 	}
 	if got := names(list); got[len(got)-1] != "commissionReport" {

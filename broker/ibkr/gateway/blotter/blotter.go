@@ -90,10 +90,13 @@ func (b *Blotter) NextID(clientID int) int64 {
 	return 1
 }
 
-// Join makes a session the one that hears of its client id's orders.
+// Join makes a session the one that hears of its client id's orders. It tells
+// at once what a gateway downloads on connection, which live gateways do before
+// the next order id: see [Config.DownloadOpenOrders].
 func (b *Blotter) Join(p venue.Peer) {
 	c := b.client(p.ClientID())
 	c.Peer, c.autoBind = p, false
+	c.download()
 }
 
 // Leave ends that. The orders stay.

@@ -1,6 +1,7 @@
 package blotter
 
 import (
+	"fmt"
 	"slices"
 
 	"robotrader/broker/ibkr/gateway/venue"
@@ -57,41 +58,37 @@ func (c *client) bind(p *placed) {
 	c.Send(wire.OrderBound{PermID: p.order.PermID, ClientID: c.id, OrderID: p.key.order})
 }
 
-// PlaceManual lets an order be given by hand, as in the gateway's own window.
-// Its OrderID, ParentID and Transmit do not count. The result is the order's
-// perm id, 0 when the order makes no sense to the gateway: then client 0, if it
-// is there, hears why.
-func (b *Blotter) PlaceManual(m wire.PlaceOrder) (permID int64) {
-	zero := b.client(0)
-	asked := client{Peer: zero.Peer, b: b, v: b.v}
-	if asked.Peer == nil {
-		asked.Peer = nobody{}
-	}
+// PlaceManual lets an order be given by hand, as in the gateway's own window,
+// and returns its perm id. Its OrderID, ParentID, Transmit and WhatIf do not
+// count. The error says why the gateway refuses it; what the exchange refuses is
+// told as of any order.
+func (b *Blotter) PlaceManual(m wire.PlaceOrder) (permID int64, err error) {
+	heard := &overheard{}
+	by := client{Peer: heard, b: b, v: b.v}
 	b.byHand--
 	m.OrderID, m.ParentID, m.Transmit, m.WhatIf = b.byHand, 0, true, false
-	r, d, ok := asked.request(&m)
+	r, d, ok := by.request(&m)
 	if !ok {
-		return 0
+		return 0, heard.err
 	}
-	p := b.give(orderKey{0, m.OrderID}, m, d, r)
-	return p.order.PermID
+	return b.give(orderKey{0, m.OrderID}, m, d, r).order.PermID, nil
 }
 
-// nobody hears of nothing.
-type nobody struct{}
+// overheard is a session of nobody: it keeps what it is refused.
+type overheard struct {
+	venue.Peer
+	err error
+}
 
-func (nobody) ClientID() int                   { return 0 }
-func (nobody) Version() wire.Version           { return 0 }
-func (nobody) Send(wire.Message)               {}
-func (nobody) Fail(int64, int, string, ...any) {}
+func (o *overheard) Fail(_ int64, code int, format string, args ...any) {
+	o.err = fmt.Errorf("blotter: order by hand: code %d: "+format, append([]any{code}, args...)...)
+}
 
-// Download tells a session what a gateway downloads on connection, before its
-// next order id: its open orders with their executions, and to the master
-// client all open orders and the day's executions. It does nothing for others
-// unless [Config.DownloadOpenOrders] is set, nor where there is nothing open.
-func (b *Blotter) Download(p venue.Peer) {
-	c := &client{Peer: p, b: b, v: b.v, id: p.ClientID()}
-	master := c.isMaster()
+// download tells a session that is new its open orders with their executions
+// if that is configured, and the master client all open orders and the day's
+// executions. It says nothing where there is nothing.
+func (c *client) download() {
+	b, master := c.b, c.isMaster()
 	if !b.cfg.DownloadOpenOrders && !master {
 		return
 	}
@@ -102,11 +99,10 @@ func (b *Blotter) Download(p venue.Peer) {
 			open[o.PermID] = true
 		}
 	}
-	if len(open) == 0 && !master {
-		return
+	if len(open) > 0 {
+		c.tellOpen(func(p *placed) bool { return mine(p.key) && (p.shown() != 0 || master) })
+		c.Send(wire.OpenOrderEnd{})
 	}
-	c.tellOpen(func(p *placed) bool { return mine(p.key) && (p.shown() != 0 || master) })
-	c.Send(wire.OpenOrderEnd{})
 	b.forget() // finds the day
 	c.tellFills(-1, func(f *order.Fill) bool { return (master || open[f.PermID]) && !f.At.Before(b.dayBegan) })
 }

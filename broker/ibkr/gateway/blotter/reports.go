@@ -24,7 +24,7 @@ func (b *Blotter) Report(list []exchange.Report) {
 		}
 		b.note(p, r, o)
 		b.watch.order(p)
-		if fillsOnArrival(list, i) {
+		if overtaken(list, i) {
 			continue
 		}
 		if _, ok := r.(exchange.Working); ok {
@@ -69,17 +69,27 @@ func (b *Blotter) note(p *placed, r exchange.Report, o exchange.Order) {
 	}
 }
 
-// fillsOnArrival reports whether report i says of a new order that it works,
-// just before it tells a fill: a live gateway tells PreSubmitted, then the
-// execution.
-func fillsOnArrival(list []exchange.Report, i int) bool {
-	w, ok := list[i].(exchange.Working)
-	if !ok || i == 0 || i+1 == len(list) {
+// overtaken reports whether report i is not told because the next one says
+// more: that a new order works, just before its first fill, for which a live
+// gateway tells PreSubmitted and then the execution; and that an order waits,
+// just before its end.
+func overtaken(list []exchange.Report, i int) bool {
+	if i+1 == len(list) || list[i].About().PermID != list[i+1].About().PermID {
 		return false
 	}
-	before, new := list[i-1].(exchange.Accepted)
-	after, fills := list[i+1].(exchange.Executed)
-	return new && fills && before.Order.PermID == w.Order.PermID && after.Order.PermID == w.Order.PermID
+	switch list[i].(type) {
+	case exchange.Working:
+		if i == 0 {
+			return false
+		}
+		before, new := list[i-1].(exchange.Accepted)
+		_, fills := list[i+1].(exchange.Executed)
+		return fills && new && before.Order.PermID == list[i].About().PermID
+	case exchange.HeldBack:
+		_, ends := list[i+1].(exchange.Cancelled)
+		return ends
+	}
+	return false
 }
 
 // tellReport tells a session of a report. Notes and refusals are for who asked;

@@ -10,6 +10,7 @@ const (
 	NotCancellable    = 161 // in older words than CannotCancel
 	OrderMessage      = 399
 	AccountReplaced   = 2100
+	AccountRefused    = 2101
 	StillProcessing   = 2102
 	MissingParent     = 10006
 	FractionalSize    = 10243
