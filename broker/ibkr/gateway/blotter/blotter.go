@@ -92,7 +92,7 @@ func (b *Blotter) NextID(clientID int) int64 {
 
 // Join makes a session the one that hears of its client id's orders. It tells
 // at once what a gateway downloads on connection, which live gateways do before
-// the next order id: see [Config.DownloadOpenOrders].
+// the next order id: see [venue.Venue.DownloadOpenOrders].
 func (b *Blotter) Join(p venue.Peer) {
 	c := b.client(p.ClientID())
 	c.Peer, c.autoBind = p, false

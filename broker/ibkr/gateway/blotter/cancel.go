@@ -58,7 +58,7 @@ func (c *client) cancellable(id int64) *placed {
 	return found
 }
 
-func (c *client) isMaster() bool { return c.b.cfg.Master != nil && c.id == *c.b.cfg.Master }
+func (c *client) isMaster() bool { return c.id == c.v.MasterClientID }
 
 // globalCancel ends every open order, those given by hand included.
 func (c *client) globalCancel() {

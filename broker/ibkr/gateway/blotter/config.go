@@ -2,15 +2,8 @@ package blotter
 
 import "time"
 
-// Config says how orders are treated beyond what the exchange decides.
+// Config says how orders are treated beyond what venue and exchange decide.
 type Config struct {
-	// Master is the "Master API client ID" of the gateway's settings: the
-	// client that hears of the orders of all. Nil is none, the default.
-	Master *int
-	// DownloadOpenOrders plays the box "download open orders on connection":
-	// a client hears of its open orders and their executions before its next
-	// order id. Master does anyway. Default false.
-	DownloadOpenOrders bool
 	// PresetTIF tells with code 10349 that an order without a time in force
 	// became a DAY order, as gateways with an order preset do. The order is
 	// live all the same. Default false.

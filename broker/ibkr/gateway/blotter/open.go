@@ -89,7 +89,7 @@ func (o *overheard) Fail(_ int64, code int, format string, args ...any) {
 // executions. It says nothing where there is nothing.
 func (c *client) download() {
 	b, master := c.b, c.isMaster()
-	if !b.cfg.DownloadOpenOrders && !master {
+	if !b.v.DownloadOpenOrders && !master {
 		return
 	}
 	mine := func(o orderKey) bool { return master || o.client == c.id }
@@ -112,10 +112,7 @@ func (b *Blotter) hearers(p *placed, list []*client) []*client {
 	if c := b.clients[p.key.client]; c != nil && c.Peer != nil && p.shown() != 0 {
 		list = append(list, c)
 	}
-	if b.cfg.Master == nil || *b.cfg.Master == p.key.client && p.shown() != 0 {
-		return list
-	}
-	if c := b.clients[*b.cfg.Master]; c != nil && c.Peer != nil && !slices.Contains(list, c) {
+	if c := b.clients[b.v.MasterClientID]; b.v.MasterClientID >= 0 && c != nil && c.Peer != nil && !slices.Contains(list, c) {
 		list = append(list, c)
 	}
 	return list

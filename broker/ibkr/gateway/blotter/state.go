@@ -232,7 +232,7 @@ func (b *Blotter) restoreOrder(s *OrderState, open map[int64]exchange.Order) err
 		key: orderKey{o.ClientID, o.OrderID}, order: o, lastFill: s.LastFill,
 		text: s.Text, told: s.Told, rested: s.Rested, bound: s.Bound,
 	}
-	d, listed := b.v.X.Find(market.Contract{Symbol: o.Symbol})
+	d, listed := b.v.Find(wire.Contract{Symbol: string(o.Symbol)})
 	switch {
 	case !listed:
 		return bad("symbol %.20q is not listed", o.Symbol)
