@@ -6,11 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 	"time"
 
 	"robotrader/broker/market"
+	"robotrader/broker/market/calendar"
 )
 
 // ErrBadFile means that a file is not what its header says. The error that
@@ -44,8 +44,9 @@ const (
 // quarter and a half (low first when the bar closes at or above its open),
 // close 20 ms before its end; those that would only repeat a price are left
 // out, and the volume is split so that bars made of the trades equal the
-// file's. A daily bar is played from 09:30 to 16:00 in New York. When in
-// its minute a price was traded is therefore made up.
+// file's. A daily bar is played from 09:30 to 16:00 in New York, to 13:00 when
+// that is the close. When in its minute a price was traded is therefore made
+// up.
 //
 // Quotes: 10 ms before a minute ends comes the file's own bid and ask. Before
 // that, each trade is preceded by a quote around its price with that
@@ -53,9 +54,13 @@ const (
 // bid or ask the quote is unknown. For trades and daily bars bid and ask are
 // the last price minus and plus 0.01, made up too. One quote comes 1 s
 // before the first event, so that a subscriber sees one at once.
+//
+// The past is the file's and nothing else: before its first line, between its
+// days and after its last line there is none, and nothing is made up there.
 type CSV struct {
 	name   string
 	symbol market.Symbol
+	cal    calendar.Calendar
 	zone   *time.Location
 	layout string
 	bars   []barLine   // of barsHeader and dailyHeader
@@ -70,7 +75,10 @@ type CSV struct {
 	next    int // index into pending
 }
 
-var _ Source = (*CSV)(nil)
+var (
+	_ Source = (*CSV)(nil)
+	_ Past   = (*CSV)(nil)
+)
 
 // barLine is one bar. A side that is not known is 0, because prices
 // in a file are above 0.
@@ -122,11 +130,11 @@ func Read(r io.Reader, name string, symbol market.Symbol) (*CSV, error) {
 	if s, err := market.ParseSymbol(string(symbol)); err != nil || s != symbol {
 		return nil, fmt.Errorf("tape: %s: symbol %.40q is not a ticker symbol in capitals", name, symbol)
 	}
-	zone, err := time.LoadLocation(ZoneName)
+	cal, err := calendar.New()
 	if err != nil {
-		return nil, fmt.Errorf("tape: time zone %s (import time/tzdata): %w", ZoneName, err)
+		return nil, fmt.Errorf("tape: %w", err)
 	}
-	c := &CSV{name: name, symbol: symbol, zone: zone}
+	c := &CSV{name: name, symbol: symbol, cal: cal, zone: cal.Zone()}
 	if err := c.read(r); err != nil {
 		return nil, err
 	}
@@ -143,7 +151,7 @@ func (c *CSV) Next() (Event, bool) {
 		if c.line == c.lines() {
 			return Event{}, false
 		}
-		c.pending, c.next = c.expand(c.line, c.pending[:0]), 0
+		c.pending, c.next = c.expand(c.line, c.last, c.pending[:0]), 0
 		if len(c.trades) > 0 && !c.trades[c.line].suspicious {
 			c.last = c.trades[c.line].price
 		}
@@ -179,53 +187,4 @@ func (c *CSV) Describe() string {
 		when += " to " + last
 	}
 	return fmt.Sprintf("replay %s: %d %s of %s from %s", c.symbol, c.lines(), what, when, filepath.Base(c.name))
-}
-
-// Hours implements [Source]: for the days that the file has a line of, at most
-// ten, from the last one before around on. Liquid is 09:30 to 16:00 and
-// trading 04:00 to 20:00 in New York; early closes are not known.
-func (c *CSV) Hours(symbol market.Symbol, around time.Time) (Hours, error) {
-	if symbol != c.symbol {
-		return Hours{}, fmt.Errorf("%w %.20q, the tape plays %s", ErrNoSymbol, symbol, c.symbol)
-	}
-	i := sort.Search(len(c.days), func(i int) bool { return c.days[i].After(around) }) // the day of around is i-1
-	from := max(0, min(i-2, len(c.days)-10))
-	h := Hours{Zone: c.zone}
-	for _, day := range c.days[from:min(from+10, len(c.days))] {
-		h.Trading = append(h.Trading, market.Span{
-			Open: clockAt(day, tradingOpen, c.zone), Close: clockAt(day, tradingClose, c.zone),
-		})
-		h.Liquid = append(h.Liquid, market.Span{
-			Open: clockAt(day, liquidOpen, c.zone), Close: clockAt(day, liquidClose, c.zone),
-		})
-	}
-	return h, nil
-}
-
-// History implements [Source]. Before the first event there is none.
-func (c *CSV) History(symbol market.Symbol, end time.Time, span, width time.Duration, regularOnly bool) ([]market.Bar, error) {
-	if symbol != c.symbol {
-		return nil, fmt.Errorf("%w %.20q, the tape plays %s", ErrNoSymbol, symbol, c.symbol)
-	}
-	if err := checkSpan(end, span, width); err != nil {
-		return nil, err
-	}
-	b := newBuilder(c.zone, end, span, width, regularOnly)
-	line := sort.Search(c.lines(), func(i int) bool { return c.at(i) >= b.from })
-	line = max(0, line-1) // a bar begun before the request has trades in it
-	var evs []Event
-	for ; line < c.lines() && c.at(line) < b.end; line++ {
-		if len(c.trades) > 0 {
-			t := &c.trades[line]
-			b.add(t.at, t.price, t.size, t.suspicious)
-			continue
-		}
-		evs = c.expand(line, evs[:0])
-		for i := range evs {
-			if evs[i].Kind == Trade {
-				b.add(evs[i].At.UnixNano(), evs[i].Price, evs[i].Size, false)
-			}
-		}
-	}
-	return b.done(), nil
 }

@@ -149,7 +149,7 @@ func plainNoStart(bars []market.Bar) []market.Bar {
 // checkRebuild makes minute bars of the streamed trades, and compares them
 // with the file's bars and with the history.
 func checkRebuild(t interface{ Fatal(...any) }, c *CSV) {
-	b := newBuilder(c.zone, c.Start().AddDate(1, 0, 0), 2*366*24*time.Hour, time.Minute, false)
+	b := newBuilder(c.zone, spanQuery(c.symbol, c.Start().AddDate(1, 0, 0), 2*366*24*time.Hour, time.Minute, false))
 	var prev, quote Event
 	for ev, ok := c.Next(); ok; ev, ok = c.Next() {
 		if ev.At.Before(prev.At) {

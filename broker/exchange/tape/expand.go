@@ -68,10 +68,11 @@ func (b *barLine) quote(p market.Price) Event {
 	}
 }
 
-// expand appends the events of a line to dst, ordered by time.
-func (c *CSV) expand(line int, dst []Event) []Event {
+// expand appends the events of a line to dst, ordered by time. last is the
+// price of the trade before, 0 when there was none.
+func (c *CSV) expand(line int, last market.Price, dst []Event) []Event {
 	if len(c.trades) > 0 {
-		return c.expandTrade(&c.trades[line], dst)
+		return c.expandTrade(&c.trades[line], last, dst)
 	}
 	b := &c.bars[line]
 	points, n := b.points()
@@ -97,13 +98,13 @@ func (c *CSV) expand(line int, dst []Event) []Event {
 
 // expandTrade appends a trade and, when it moved the price, the quote that is
 // made up from it.
-func (c *CSV) expandTrade(t *tradeLine, dst []Event) []Event {
+func (c *CSV) expandTrade(t *tradeLine, last market.Price, dst []Event) []Event {
 	ev := Event{
 		At: time.Unix(0, t.at).UTC(), Symbol: c.symbol, Kind: Trade,
 		Price: t.price, Size: t.size, Exchange: c.venues[t.venue], Suspicious: t.suspicious,
 	}
 	dst = append(dst, ev)
-	if !t.suspicious && t.price != c.last {
+	if !t.suspicious && t.price != last {
 		quote := c.around(t.price)
 		quote.At = ev.At
 		dst = append(dst, quote)

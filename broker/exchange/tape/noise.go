@@ -22,6 +22,8 @@ const (
 	streamFine
 	streamVol
 	streamEvents
+	streamHalts
+	streamCrosses
 )
 
 // amplitude is 4e-4 × 2^(k/2): with the octaves below and above it moves the
@@ -34,6 +36,10 @@ var amplitude = [octaves]int64{
 
 // fineAmplitude continues amplitude below a minute: 2^(-f/2), f = 1…5.
 var fineAmplitude = [fineOctaves]int64{282_843, 200_000, 141_421, 100_000, 70_711}
+
+// fineReach is the most that the octaves below a minute add up to, at a
+// volatility of one: their sum × 1732 thousandths, rounded up.
+const fineReach = (282_843+200_000+141_421+100_000+70_711)*1732/1000 + 1
 
 // noise is the hashed numbers of one symbol and seed.
 type noise struct{ seed uint64 }
@@ -65,6 +71,11 @@ func (n noise) volatility(minute int64) int64 {
 		a, b := n.node(streamVol+k, i), n.node(streamVol+k, i+1)
 		v += (a*(1<<k-frac) + b*frac) >> k
 	}
+	return volatilityOf(v)
+}
+
+// volatilityOf makes the factor of a sum of octaves.
+func volatilityOf(v int64) int64 {
 	return expNear(min(max(v*220, -900_000), 900_000)*1000) / (logUnit / 1000)
 }
 
@@ -76,48 +87,6 @@ func expNear(x int64) int64 {
 
 // scale returns v × exp(x), nearly: see expNear. v × 4e9 must fit 63 bits.
 func scale(v, x int64) int64 { return v * ((2*logUnit + x) >> 2) / ((2*logUnit - x) >> 2) }
-
-// level is the logarithm of the price at the start of a minute, without the
-// octaves shorter than that. It stays within ±0.6.
-func (n noise) level(minute int64) int64 {
-	var x int64
-	for k := range octaves {
-		i, frac := minute>>k, minute&(1<<k-1)
-		a, b := n.node(streamPath+k, i), n.node(streamPath+k, i+1)
-		if k <= volTo { // slower than the volatility itself: not modulated
-			a = a * n.volatility(i<<k) / 1000
-			b = b * n.volatility((i+1)<<k) / 1000
-		}
-		x += amplitude[k] * ((a*(1<<k-frac) + b*frac) >> k) / 1000
-	}
-	return x
-}
-
-// minutePath fills path with the logarithm of the price at the knots of a
-// minute, the first of the next included.
-func (n noise) minutePath(minute int64, path *[knots + 1]int64) {
-	from, to, vol := n.level(minute), n.level(minute+1), n.volatility(minute)
-	volNext := n.volatility(minute + 1)
-	for j := range path {
-		path[j] = from + (to-from)*int64(j)/knots
-	}
-	for f := range fineOctaves {
-		step := knots >> (f + 1) // knots between two points of the lattice
-		base := minute << (f + 1)
-		for p := range knots / step {
-			a := n.fine(f, base+int64(p), vol)
-			v := vol
-			if p == knots/step-1 {
-				v = volNext // the next minute computes the same point
-			}
-			b := n.fine(f, base+int64(p)+1, v)
-			for j := range step {
-				path[p*step+j] += a + (b-a)*int64(j)/int64(step)
-			}
-		}
-		path[knots] += n.fine(f, base+int64(knots/step), volNext)
-	}
-}
 
 func (n noise) fine(f int, i, vol int64) int64 {
 	return fineAmplitude[f] * n.node(streamFine+f, i) / 1000 * vol / 1000

@@ -227,10 +227,8 @@ func (p *parser) daily() error {
 	if y := day.Year(); y < 1900 || y > 2200 {
 		return p.bad(0, "want a year from 1900 to 2200")
 	}
-	b := barLine{
-		start: clockAt(day, liquidOpen, p.c.zone).UnixNano(),
-		end:   clockAt(day, liquidClose, p.c.zone).UnixNano(),
-	}
+	regular := p.c.session(day).Regular
+	b := barLine{start: regular.Open.UnixNano(), end: regular.Close.UnixNano()}
 	if b.start <= p.prev {
 		return p.bad(0, "is not after the line before: sort the file by date and leave out repetitions")
 	}

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"robotrader/broker/market"
+	"robotrader/broker/market/calendar"
 )
 
 // ErrNoSymbol means that a source knows nothing about a symbol.
 var ErrNoSymbol = errors.New("tape: unknown symbol")
 
 // ZoneName is the time zone of the market that every source plays.
-const ZoneName = "America/New_York"
+const ZoneName = calendar.Zone
 
 // Source is a market that can be played: events ordered by time, and what is
 // told about their symbols. It is not safe for concurrent use; the sources of

@@ -120,12 +120,12 @@ func TestSyntheticLooksLikeAMarket(t *testing.T) {
 }
 
 func TestSyntheticPathHasNoGaps(t *testing.T) {
-	n := synthetic(t, "AAPL", 1, start).noise
+	w := walker{noise: synthetic(t, "AAPL", 1, start).noise}
 	var a, b [knots + 1]int64
 	for m := range int64(2000) {
 		m -= 1000 // across the epoch
-		n.minutePath(m, &a)
-		n.minutePath(m+1, &b)
+		w.fill(w.leg(m), &a)
+		w.fill(w.leg(m+1), &b)
 		if a[knots] != b[0] {
 			t.Fatalf("minute %d ends at %d, the next begins at %d", m, a[knots], b[0])
 		}
@@ -166,13 +166,13 @@ func TestSyntheticStaysAboveOne(t *testing.T) {
 		}
 		for range 200 {
 			m := rapid.Int64Range(5_000_000, 120_000_000).Draw(t, "minute")
-			x := s.noise.level(m)
+			w := walker{noise: s.noise}
+			x := w.level(m)
 			if x < -600_000_000 || x > 600_000_000 {
 				t.Fatalf("level %d at minute %d", x, m)
 			}
-			q := s.quote(scale(s.base, x-s.origin), 1)
-			if q.Bid.Price.Less(market.MustPrice("5")) {
-				t.Fatalf("%s at %v", symbol, q.Bid.Price)
+			if bid := bidOf(scale(s.base, x-s.origin), 1); bid < 500 {
+				t.Fatalf("%s at %d cents", symbol, bid)
 			}
 		}
 	})
@@ -194,8 +194,7 @@ func TestSyntheticHistoryIsTheStream(t *testing.T) {
 		width := rapid.SampledFrom([]time.Duration{time.Second * 5, time.Minute, 5 * time.Minute, time.Hour, 24 * time.Hour}).Draw(t, "width")
 		played := time.Duration(rapid.Int64Range(1, int64(20*time.Minute)).Draw(t, "played"))
 		end := s.Start().Add(played)
-		b := newBuilder(s.zone, end, played, width, false)
-		b.from = s.Start().UnixNano()
+		b := newBuilder(s.zone, BarsQuery{From: s.Start(), End: end, Width: width})
 		for {
 			ev, _ := s.Next()
 			if !ev.At.Before(end) {
@@ -255,6 +254,7 @@ func TestSyntheticRefuses(t *testing.T) {
 		{"AAPL", start, time.Hour, time.Second / 2, ErrBadSpan},
 		{"AAPL", start, MaxSpan + 1, time.Hour, ErrBadSpan},
 		{"AAPL", start, MaxSpan, time.Second, ErrBadSpan},
+		{"AAPL", start, time.Second * (MaxBars + 1), time.Second, ErrBadSpan},
 		{"AAPL", start.AddDate(500, 0, 0), time.Hour, time.Minute, ErrBadSpan},
 	} {
 		if bars, err := s.History(tt.symbol, tt.end, tt.span, tt.width, false); !errors.Is(err, tt.want) || bars != nil {
@@ -330,21 +330,3 @@ func plain(bars []market.Bar) []market.Bar {
 }
 
 func (b *barLine) asTime() time.Time { return time.Unix(0, b.start) }
-
-func BenchmarkSyntheticNext(b *testing.B) {
-	s := synthetic(b, "AAPL", 1, start)
-	b.ReportAllocs()
-	for range b.N {
-		s.Next()
-	}
-}
-
-func BenchmarkSyntheticDayOfHistory(b *testing.B) {
-	s := synthetic(b, "AAPL", 1, start)
-	b.ReportAllocs()
-	for range b.N {
-		if _, err := s.History("AAPL", start, 24*time.Hour, time.Minute, false); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

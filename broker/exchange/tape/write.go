@@ -7,19 +7,19 @@ import (
 	"time"
 
 	"robotrader/broker/market"
+	"robotrader/broker/market/calendar"
 )
 
 // WriteBars writes the day of New York that day falls on, 04:00 to 20:00, as
 // minute bars of the synthetic market with that seed, in the form that [Read]
 // reads. The same arguments write the same bytes.
 func WriteBars(w io.Writer, symbol market.Symbol, seed uint64, day time.Time) error {
-	zone, err := time.LoadLocation(ZoneName)
+	cal, err := calendar.New()
 	if err != nil {
-		return fmt.Errorf("tape: time zone %s (import time/tzdata): %w", ZoneName, err)
+		return fmt.Errorf("tape: %w", err)
 	}
-	day = day.In(zone)
-	end := clockAt(day, tradingClose, zone)
-	s, err := NewSynthetic(SyntheticConfig{Symbol: symbol, Seed: seed, Start: clockAt(day, tradingOpen, zone)})
+	zone, end := cal.Zone(), cal.Clock(day, calendar.ExtendedClose)
+	s, err := NewSynthetic(SyntheticConfig{Symbol: symbol, Seed: seed, Start: cal.Clock(day, calendar.ExtendedOpen)})
 	if err != nil {
 		return err
 	}
