@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"robotrader/broker/ibkr/gateway/blotter"
 	"robotrader/broker/market"
 )
 
@@ -108,10 +109,23 @@ type Config struct {
 	// DownloadOpenOrders tells a client its open orders before nextValidId.
 	// Default false.
 	DownloadOpenOrders bool `koanf:"download_open_orders"`
+	// PresetTIF tells with code 10349 that an order without a time in force
+	// became a DAY order. Default false.
+	PresetTIF bool `koanf:"preset_tif"`
+	// OldCancelCodes answers cancels that come to nothing with 135 and 161, as
+	// older gateways do, in place of 10147 and 10148. Default false.
+	OldCancelCodes bool `koanf:"old_cancel_codes"`
+	// ModifyWait refuses with code 2102 what changes an order within this
+	// market time of its last change. Default 0: never.
+	ModifyWait time.Duration `koanf:"modify_wait"`
 
 	// StateDir is the existing folder into which Stop writes sim-ledger.json.
 	// Empty writes none. Default empty.
 	StateDir string `koanf:"state_dir"`
+	// State keeps accounts, orders, executions and numbers over restarts. Stop
+	// closes it; so does the caller where [New] fails. Nil keeps nothing, the
+	// default.
+	State *State `koanf:"-"`
 	// Instance tells apart two lives of the simulated venue in the execution
 	// ids and perm ids that it gives. The same number gives the same ids, for
 	// tests; a journal that outlives the gateway needs another one each time.
@@ -177,6 +191,18 @@ func DefaultConfig() Config {
 // accountPattern is the shape of an IBKR account id.
 var accountPattern = regexp.MustCompile(`^[A-Z]{1,3}[0-9]{4,12}$`)
 
+// blotter is the part of it that is about orders.
+func (c Config) blotter() blotter.Config {
+	b := blotter.Config{
+		DownloadOpenOrders: c.DownloadOpenOrders, PresetTIF: c.PresetTIF,
+		OldCancelCodes: c.OldCancelCodes, ModifyWait: c.ModifyWait,
+	}
+	if c.MasterClientID >= 0 {
+		b.Master = &c.MasterClientID
+	}
+	return b
+}
+
 // Validate returns all that is wrong with the configuration, joined.
 func (c Config) Validate() error {
 	var errs []error
@@ -225,6 +251,9 @@ func (c Config) validateSession() error {
 	}
 	if c.MasterClientID < -1 || c.MasterClientID > maxClientID {
 		bad("master_client_id %d is not -1 (none) to %d", c.MasterClientID, maxClientID)
+	}
+	if c.ModifyWait < 0 {
+		bad("modify_wait %v is below 0", c.ModifyWait)
 	}
 	if c.Cash.Sign() < 0 {
 		bad("cash %v is below 0", c.Cash)

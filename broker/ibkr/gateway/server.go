@@ -23,24 +23,27 @@ type Server struct {
 	cfg Config
 	log *slog.Logger
 
-	wg    sync.WaitGroup // accept loop, market and sessions
-	quit  chan struct{}  // closed by Stop
-	ended chan struct{}  // closed when the tape has ended
+	wg     sync.WaitGroup // accept loop, market and sessions
+	quit   chan struct{}  // closed by Stop
+	ended  chan struct{}  // closed when the tape has ended
+	broken chan struct{}  // closed when the state cannot be kept any more
 
-	mu       sync.Mutex // guards everything below: this is the owner
-	listener net.Listener
-	stopping bool
-	v        *venue.Venue // exchange, tape and market time
-	feed     *feed.Feed
-	blotter  *blotter.Blotter
-	ledger   *ledger.Ledger
-	late     later      // what is done off the mutex
-	next     tape.Event // the tape's next event, when pending
-	pending  bool
-	clients  map[int]*client
-	conns    map[*conn]struct{}
-	dirty    []*conn       // sessions with frames that their writer was not told of
-	changed  chan struct{} // closed and renewed when a session comes, goes or is done with an order
+	mu          sync.Mutex // guards everything below: this is the owner
+	listener    net.Listener
+	stopping    bool
+	v           *venue.Venue // exchange, tape and market time
+	feed        *feed.Feed
+	blotter     *blotter.Blotter
+	ledger      *ledger.Ledger
+	late        later      // what is done off the mutex
+	next        tape.Event // the tape's next event, when pending
+	pending     bool
+	clients     map[int]*client
+	conns       map[*conn]struct{}
+	dirty       []*conn // sessions with frames that their writer was not told of
+	state       *State  // nil where nothing is kept
+	stateClosed bool
+	changed     chan struct{} // closed and renewed when a session comes, goes or is done with an order
 }
 
 // client is a client id that has a session.
@@ -73,29 +76,39 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: log,
-		quit: make(chan struct{}), ended: make(chan struct{}), changed: make(chan struct{}),
+		quit: make(chan struct{}), ended: make(chan struct{}), broken: make(chan struct{}), changed: make(chan struct{}),
 		clients: map[int]*client{}, conns: map[*conn]struct{}{},
 	}
 	start := src.Start()
-	for _, symbol := range src.Symbols() {
-		hours, err := src.Hours(symbol, start)
-		if err != nil {
-			return nil, fmt.Errorf("gateway: hours of %s: %w", symbol, err)
-		}
-		if err := x.List(exchange.StockDetails(symbol, hours.Trading, hours.Liquid)); err != nil {
-			return nil, fmt.Errorf("gateway: list %s: %w", symbol, err)
-		}
-	}
 	s.v = &venue.Venue{
 		X: x, Source: src, Zone: zone, Accounts: cfg.Accounts, ReadOnly: cfg.ReadOnly,
-		MasterClientID: cfg.MasterClientID, DownloadOpenOrders: cfg.DownloadOpenOrders,
 		At: start, Clock: market.NewClock(start, time.Now(), 0), // stands until Serve
 		Later: s.later,
 	}
+	if err := s.list(src.Symbols()); err != nil {
+		return nil, err
+	}
 	s.feed, s.ledger = feed.New(s.v), ledger.New(s.v)
-	s.blotter = blotter.New(s.v, blotter.Config{}, log, s.ledger.Changed)
+	s.blotter = blotter.New(s.v, cfg.blotter(), log, s.ledger.Changed)
 	s.next, s.pending = src.Next()
+	if err := s.restore(); err != nil {
+		return nil, err
+	}
 	return s, nil
+}
+
+// list makes symbols that the source plays known at the exchange.
+func (s *Server) list(symbols []market.Symbol) error {
+	for _, symbol := range symbols {
+		hours, err := s.v.Source.Hours(symbol, s.v.At)
+		if err != nil {
+			return fmt.Errorf("gateway: hours of %s: %w", symbol, err)
+		}
+		if err := s.v.X.List(exchange.StockDetails(symbol, hours.Trading, hours.Liquid)); err != nil {
+			return fmt.Errorf("gateway: list %s: %w", symbol, err)
+		}
+	}
+	return nil
 }
 
 // Start listens on the configured address and serves it. It returns when the
@@ -191,7 +204,7 @@ func (s *Server) accept(l net.Listener) {
 func (s *Server) welcome(nc net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping || len(s.conns) >= s.cfg.MaxClients {
+	if s.stopping || len(s.conns) >= s.cfg.MaxClients || s.state != nil && s.state.fault != nil {
 		s.log.Warn("gateway_client_refused", "peer", nc.RemoteAddr().String(), "sessions", len(s.conns), "limit", s.cfg.MaxClients)
 		_ = nc.Close() // the wire form of this refusal is not known; a plain close is what clients see most
 		return
@@ -202,11 +215,13 @@ func (s *Server) welcome(nc net.Conn) {
 	go c.serve()
 }
 
-// lock takes the owner's mutex; unlock lets go what was queued meanwhile, whole,
-// gives the mutex back and wakes the writers: one cause is one write.
+// lock takes the owner's mutex; unlock keeps what changed, lets go what was
+// queued meanwhile, whole, gives the mutex back and wakes the writers: one
+// cause is one write, and nobody is told what could be forgotten.
 func (s *Server) lock() { s.mu.Lock() }
 
 func (s *Server) unlock() {
+	s.save()
 	var few [32]*conn // no allocation for a full gateway
 	dirty := append(few[:0], s.dirty...)
 	clear(s.dirty)
@@ -276,7 +291,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		_ = c.net.SetReadDeadline(time.Now()) // wakes the reader, which ends the session
 	}
 	s.mu.Unlock()
-	return errors.Join(err, s.join(ctx), s.writeLedger())
+	return errors.Join(err, s.join(ctx), s.closeState(), s.writeLedger())
 }
 
 // join waits for all goroutines.
