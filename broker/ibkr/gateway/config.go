@@ -193,14 +193,7 @@ var accountPattern = regexp.MustCompile(`^[A-Z]{1,3}[0-9]{4,12}$`)
 
 // blotter is the part of it that is about orders.
 func (c Config) blotter() blotter.Config {
-	b := blotter.Config{
-		DownloadOpenOrders: c.DownloadOpenOrders, PresetTIF: c.PresetTIF,
-		OldCancelCodes: c.OldCancelCodes, ModifyWait: c.ModifyWait,
-	}
-	if c.MasterClientID >= 0 {
-		b.Master = &c.MasterClientID
-	}
-	return b
+	return blotter.Config{PresetTIF: c.PresetTIF, OldCancelCodes: c.OldCancelCodes, ModifyWait: c.ModifyWait}
 }
 
 // Validate returns all that is wrong with the configuration, joined.

@@ -83,6 +83,7 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 	s.v = &venue.Venue{
 		X: x, Source: src, Zone: zone, Accounts: cfg.Accounts, ReadOnly: cfg.ReadOnly,
 		At: start, Clock: market.NewClock(start, time.Now(), 0), // stands until Serve
+		MasterClientID: cfg.MasterClientID, DownloadOpenOrders: cfg.DownloadOpenOrders,
 		Later: s.later,
 	}
 	if err := s.list(src.Symbols()); err != nil {

@@ -40,6 +40,11 @@ type Venue struct {
 	Zone     *time.Location // of the market, in which times are told
 	Accounts []string       // of the login; the first is the default
 	ReadOnly bool           // orders fail with [Validation]
+	// MasterClientID is the client that hears of all clients' orders, -1 none.
+	MasterClientID int
+	// DownloadOpenOrders tells a client its open orders when it joins, which
+	// is before its nextValidId.
+	DownloadOpenOrders bool
 
 	// At is the market time that the exchange has seen.
 	At time.Time
