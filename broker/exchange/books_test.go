@@ -23,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // exact lets values with unexported numbers be compared.
-var exact = cmpopts.EquateComparable(market.Price{}, market.Qty{}, market.Money{})
+var exact = cmpopts.EquateComparable(market.Price{}, market.Qty{}, market.Money{}, market.Percent{})
 
 func TestFixedCommission(t *testing.T) {
 	for _, tt := range []struct{ qty, price, want string }{

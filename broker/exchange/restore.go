@@ -66,6 +66,7 @@ func (x *Exchange) restoreMarket(m *MarketState) error {
 		return badState("market of %s: %.20q is no phase of a day: the state is damaged", m.Symbol, m.Phase)
 	}
 	l.phase, l.halted, l.printed = phase(p), m.Halted, m.Printed
+	x.alarms.set(&l.alarm, m.Turns, rankTurn)
 	l.bidLeft, l.askLeft, l.boughtLeft, l.soldLeft = l.bid, l.ask, l.last, l.last
 	l.bidLeft.Size, l.askLeft.Size, l.boughtLeft.Size, l.soldLeft.Size = m.Left.Bid, m.Left.Ask, m.Left.Bought, m.Left.Sold
 	l.bidAt, l.askAt, l.lastAt, l.dayEnd = m.BidAt, m.AskAt, m.LastAt, m.DayEnd

@@ -118,6 +118,7 @@ type MarketState struct {
 	DayEnd    time.Time     `json:"day_end,omitzero"`
 	Ref       *market.Price `json:"ref,omitempty"` // the mark from which the day's profit counts
 	Phase     string        `json:"phase"`         // of its day
+	Turns     time.Time     `json:"turns,omitzero"` // when the phase ends; zero: look at the hours
 	Halted    bool          `json:"halted,omitempty"`
 	Printed   bool          `json:"printed,omitempty"` // a trade came in this phase, after the last halt
 	Left      LeftState     `json:"left"`
@@ -217,6 +218,9 @@ func (l *listing) state() MarketState {
 		BidAt: l.bidAt, AskAt: l.askAt, LastAt: l.lastAt, DayEnd: l.dayEnd,
 		Phase: phaseNames[l.phase], Halted: l.halted, Printed: l.printed,
 		Left: LeftState{l.bidLeft.Size, l.askLeft.Size, l.boughtLeft.Size, l.soldLeft.Size},
+	}
+	if l.alarm.pos != 0 {
+		s.Turns = l.alarm.at
 	}
 	if l.hasVolume {
 		s.Volume = l.volume.Ptr()

@@ -46,7 +46,7 @@ func restored(x *Exchange, s State) (*Exchange, error) {
 
 // sameState compares states; times of one instant are equal in every zone.
 func sameState(a, b State) string {
-	return cmp.Diff(a, b, exact, cmpopts.EquateComparable(market.Percent{}))
+	return cmp.Diff(a, b, exact)
 }
 
 // A snapshot and the changes after it make the state of every later moment,
