@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -84,9 +85,13 @@ func (x *Exchange) refuseGroup(o *resting) (Reason, string) {
 	return 0, ""
 }
 
+// join puts an order into its group, by when it came: so that a change, or a
+// restart, does not alter in which order a fill tells the others of it.
 func (x *Exchange) join(o *resting) {
 	if o.OCAGroup != "" {
-		x.groups[o.group()] = append(x.groups[o.group()], o)
+		list := x.groups[o.group()]
+		insert(&list, o, func(a, b *resting) int { return cmp.Compare(a.PermID, b.PermID) })
+		x.groups[o.group()] = list
 	}
 }
 

@@ -116,8 +116,8 @@ type MarketState struct {
 	DayLow    *market.Price `json:"day_low,omitempty"`
 	PrevClose *market.Price `json:"prev_close,omitempty"`
 	DayEnd    time.Time     `json:"day_end,omitzero"`
-	Ref       *market.Price `json:"ref,omitempty"` // the mark from which the day's profit counts
-	Phase     string        `json:"phase"`         // of its day
+	Ref       *market.Price `json:"ref,omitempty"`  // the mark from which the day's profit counts
+	Phase     string        `json:"phase"`          // of its day
 	Turns     time.Time     `json:"turns,omitzero"` // when the phase ends; zero: look at the hours
 	Halted    bool          `json:"halted,omitempty"`
 	Printed   bool          `json:"printed,omitempty"` // a trade came in this phase, after the last halt

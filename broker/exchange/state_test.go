@@ -145,7 +145,32 @@ func TestStateIsWhole(t *testing.T) {
 	}
 }
 
-// kept is a state with everything in it.
+// A fill tells a group of it in the same order before and after a restart, also
+// when one of it was changed.
+func TestRestoredGroupKeepsItsOrder(t *testing.T) {
+	x := newExchange(t, nil)
+	x.Apply(noon, quote("10", "10.02"))
+	for _, s := range []string{"BUY 30 LMT 9", "BUY 40 LMT 8.9", "BUY 50 LMT 8.8"} {
+		r := want(s)
+		r.OCAGroup, r.OCAType = "g", ReduceOpen
+		x.Place(noon, r)
+	}
+	change := want("BUY 60 LMT 8.95")
+	change.OCAGroup, change.OCAType = "g", ReduceOpen
+	if _, err := x.Modify(noon, x.Open()[0].PermID, change); err != nil {
+		t.Fatal(err)
+	}
+	y, err := restored(x, through(t, x.State()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := quote("8.8", "8.85")
+	if d := cmp.Diff(slices.Clone(x.Apply(noon, fill)), y.Apply(noon, fill), exact); d != "" {
+		t.Error(d)
+	}
+}
+
+// fullState is a state with something of everything in it.
 func fullState(t testing.TB) (*Exchange, State) {
 	x := newExchange(t, func(c *Config) { c.PartialFills = true })
 	x.Apply(noon, quote("187.24", "187.26x400"))
