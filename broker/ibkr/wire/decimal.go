@@ -155,10 +155,20 @@ func plain(room, b []byte) []byte {
 	return out
 }
 
+// negligible reports whether b is a number so near to 0 that plain does not
+// write it out, such as 4.9E-324.
+func negligible(b []byte) bool {
+	f, ok := parseFloat(b)
+	return ok && math.Abs(f) < 1e-20
+}
+
 // nearestPrice returns the nearest price to a plain decimal.
 func nearestPrice(b []byte) (market.Price, error) {
 	cut, up := round(b, 8)
 	p, err := market.ParsePrice(cut)
+	if err != nil && negligible(b) {
+		return market.Price{}, nil
+	}
 	if err != nil || up == 0 {
 		return p, err
 	}
@@ -175,6 +185,9 @@ func nearestPrice(b []byte) (market.Price, error) {
 func nearestQty(b []byte) (market.Qty, error) {
 	cut, up := round(b, 8)
 	q, err := market.ParseQty(cut)
+	if err != nil && negligible(b) {
+		return market.Qty{}, nil
+	}
 	if err != nil || up == 0 {
 		return q, err
 	}

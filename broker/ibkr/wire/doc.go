@@ -4,13 +4,15 @@
 // directions are here, so that a client and a simulated gateway share one
 // codec.
 //
-// It promises that a decoded number is the number that was sent: prices, sizes
-// and amounts are exact, and what cannot be held is an error that names
-// message, field and value ([FieldError]). Only averages and profits that the
-// venue computes are rounded, to the last decimal that we hold. It promises
-// that no bytes make it panic or allocate more than a small multiple of their
-// length, and that an encoder writes nothing that the other side's decoder
-// would refuse. It does not promise that a message makes sense: that a price
+// It promises that a decoded number is the number that was sent: what a client
+// orders and what an account holds and was filled is exact, and what cannot be
+// held is an error that names message, field and value ([FieldError]). Only the
+// prices and amounts that a venue tells, and the sizes of its market data, are
+// rounded, to the last decimal that we hold: the venue computes them with
+// doubles, and up to eight decimals that changes nothing. It promises that no
+// bytes make it panic or allocate more than a small multiple of their length,
+// and that an encoder writes nothing that the other side's decoder would
+// refuse. It does not promise that a message makes sense: that a price
 // is near the market, that an id is known. If a frame does not decode, the
 // venue or the protocol sheet is at fault, and the frame can be skipped: the
 // length prefix still leads to the next one.
@@ -22,13 +24,20 @@
 // being the message's id. The layout depends on the version agreed on
 // (version.go). One table a direction leads from the id to the decoder
 // (table.go); each message has its struct, its decoder (read) and its encoder
-// (Append) side by side in the file of its family. An id that we do not know is an [Unknown], not an error: a newer
-// gateway may say more than we understand. Fields after the last one that we
-// know are ignored for the same reason; the strict decoders are for tests.
+// (Append) side by side in the file of its family, or one layout for both
+// directions (walk.go) where that is long or has conditions. An id that we do
+// not know is an [Unknown], not an error: a newer gateway may say more than we
+// understand. Fields after the last one that we know are ignored for the same
+// reason; the strict decoders are for tests. Unknown so far are scanners, news
+// but for bulletins, fundamentals, histograms, display groups, financial
+// advisors' configuration, exercise of options, option calculators and the
+// calendar of events.
 //
 // Reader and writer keep their first error, so a layout reads as a list of
 // its fields. "Unset" has many spellings on this wire; all are decoded as nil,
-// and nil is written as the empty field.
+// and nil is written as the empty field, or as the literal where a gateway does
+// so. NaN and infinity from a venue are unset, too, but where infinity means
+// something ([PlaceOrder.CompeteAgainstBestOffset], [TickGeneric.Value]).
 //
 // Section numbers in comments are those of the protocol sheet.
 package wire

@@ -297,7 +297,7 @@ func (r *reader) qty(field string) market.Qty {
 // exact in both directions: quantities of orders, fills and positions add up.
 func (r *reader) qtyOr(field string) (q market.Qty, known bool) {
 	b := r.raw(field)
-	if r.err != nil || isUnset(b) {
+	if r.err != nil || isUnset(b) || !r.client && notFinite(b) {
 		return q, false
 	}
 	var room [plainMax]byte
@@ -374,8 +374,12 @@ func (r *reader) nearMoney(field string) *market.Money {
 		return nil
 	}
 	var room [plainMax]byte
-	cut, up := round(plain(room[:0], b), 16)
+	text := plain(room[:0], b)
+	cut, up := round(text, 16)
 	m, err := market.ParseMoney(cut)
+	if err != nil && negligible(text) {
+		return &market.Money{}
+	}
 	if err != nil || up != 0 && m.Abs().Cmp(maxMoney) >= 0 {
 		r.fail(field, b, market.ErrNotDecimal)
 		return nil

@@ -1,6 +1,10 @@
 package wire
 
-import "robotrader/broker/market"
+import (
+	"math"
+
+	"robotrader/broker/market"
+)
 
 // PlaceOrder is message 3, client to gateway: a new order, or a change of a
 // working one when OrderID is known. All fields are here, in the order of the
@@ -196,6 +200,9 @@ func (m *PlaceOrder) walkBasics(w *walk) {
 	w.bool("blockOrder", &m.BlockOrder)
 	w.bool("sweepToFill", &m.SweepToFill)
 	w.int("displaySize", &m.DisplaySize)
+	if w.r != nil && m.DisplaySize == math.MaxInt32 { // some clients send "unset" here, from general knowledge
+		m.DisplaySize = 0
+	}
 	w.int("triggerMethod", &m.TriggerMethod)
 	w.bool("outsideRth", &m.OutsideRTH)
 	w.bool("hidden", &m.Hidden)

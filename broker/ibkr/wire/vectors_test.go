@@ -36,7 +36,7 @@ func requestVectors() map[string]Message {
 }
 
 func TestVectorsOfClients(t *testing.T) {
-	ours := requestVectors()
+	ours, orders := requestVectors(), officialRequests()
 	seen := map[string]int{}
 	for _, v := range append(orderVectors(t, "requests-official.jsonl"), orderVectors(t, "live-v200.jsonl")...) {
 		if v.Dir != "client" {
@@ -51,6 +51,9 @@ func TestVectorsOfClients(t *testing.T) {
 		if u, ok := read.(Unknown); ok {
 			t.Errorf("%s at %d: message %d is unknown", v.Name, v.ServerVersion, u.IDNum)
 			continue
+		}
+		if ours[v.Name] == nil && orders[v.Name] == nil {
+			t.Errorf("no value of ours for %s", v.Name)
 		}
 		for _, m := range []Message{read, ours[v.Name]} {
 			if m == nil {
