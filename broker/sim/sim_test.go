@@ -197,7 +197,7 @@ func (d *trader) take(at broker.Instant) {
 			case broker.CommissionReport:
 				d.costs[e.ExecID] = e.Commission
 			case broker.Notice:
-				if e.OrderID > 0 {
+				if e.OrderID > 0 && e.Code != 399 { // a note about an order before the opening
 					d.t.Errorf("order %d: %d %s", e.OrderID, e.Code, e.Text)
 				}
 			}

@@ -67,7 +67,7 @@ func (b *Blotter) PlaceManual(m wire.PlaceOrder) (permID int64, err error) {
 	by := client{Peer: heard, b: b, v: b.v}
 	b.byHand--
 	m.OrderID, m.ParentID, m.Transmit, m.WhatIf = b.byHand, 0, true, false
-	r, d, ok := by.request(&m)
+	r, d, ok := by.request(&m, nil)
 	if !ok {
 		return 0, heard.err
 	}

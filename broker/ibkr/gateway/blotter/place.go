@@ -62,7 +62,7 @@ func (c *client) placeOrder(m wire.PlaceOrder) {
 	}
 	c.highest = m.OrderID
 	b.watch.client(c)
-	r, d, ok := c.request(&m)
+	r, d, ok := c.request(&m, nil)
 	if !ok {
 		return
 	}
@@ -94,7 +94,7 @@ func (c *client) modify(p *placed, m wire.PlaceOrder) {
 		c.Fail(id, venue.StillProcessing, "Unable to modify this order as it is still being processed.")
 		return
 	}
-	r, _, ok := c.request(&m)
+	r, _, ok := c.request(&m, p)
 	if !ok {
 		return
 	}

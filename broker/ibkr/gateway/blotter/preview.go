@@ -15,7 +15,7 @@ const currency = "USD"
 // else that would be refused is refused. That the answer has no perm id is a
 // choice of ours.
 func (c *client) whatIf(m *wire.PlaceOrder) {
-	r, d, ok := c.request(m)
+	r, d, ok := c.request(m, nil)
 	if !ok {
 		return
 	}

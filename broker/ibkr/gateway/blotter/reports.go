@@ -24,16 +24,16 @@ func (b *Blotter) Report(list []exchange.Report) {
 		}
 		b.note(p, r, o)
 		b.watch.order(p)
-		if overtaken(list, i) {
-			continue
-		}
-		if _, ok := r.(exchange.Working); ok {
+		first, brief := !p.told, overtaken(list, i)
+		if _, works := r.(exchange.Working); works && !brief {
 			p.rested = true
 		}
 		var few [2]*client
 		for _, c := range b.hearers(p, few[:0]) {
-			c.tellReport(p, r)
+			c.tellReport(p, r, first, brief)
 		}
+		// Not transmitted, nobody hears of it; its end is told all the same.
+		p.told = p.told || !o.Hold && !p.over
 	}
 }
 
@@ -69,22 +69,17 @@ func (b *Blotter) note(p *placed, r exchange.Report, o exchange.Order) {
 	}
 }
 
-// overtaken reports whether report i is not told because the next one says
-// more: that a new order works, just before its first fill, for which a live
-// gateway tells PreSubmitted and then the execution; and that an order waits,
-// just before its end.
+// overtaken reports whether the next report about the same order says more than
+// report i: that it works, just before a fill, for which a live gateway tells
+// PreSubmitted and then the execution; or that it waits, just before its end.
 func overtaken(list []exchange.Report, i int) bool {
 	if i+1 == len(list) || list[i].About().PermID != list[i+1].About().PermID {
 		return false
 	}
 	switch list[i].(type) {
 	case exchange.Working:
-		if i == 0 {
-			return false
-		}
-		before, new := list[i-1].(exchange.Accepted)
 		_, fills := list[i+1].(exchange.Executed)
-		return fills && new && before.Order.PermID == list[i].About().PermID
+		return fills
 	case exchange.HeldBack:
 		_, ends := list[i+1].(exchange.Cancelled)
 		return ends
@@ -92,27 +87,31 @@ func overtaken(list []exchange.Report, i int) bool {
 	return false
 }
 
-// tellReport tells a session of a report. Notes and refusals are for who asked;
-// the master client hears what became of the order.
-func (c *client) tellReport(p *placed, r exchange.Report) {
+// tellReport tells a session of a report. first says that nobody has heard of
+// the order yet, brief that the next report says more. Notes and refusals are
+// for who asked; the master client hears what became of the order.
+func (c *client) tellReport(p *placed, r exchange.Report, first, brief bool) {
 	owner := c.id == p.key.client
-	if p.order.Wait == exchange.WaitTransmit && !p.order.State.Final() {
+	if p.order.Hold && !p.over {
 		if u, ok := r.(exchange.Unmodified); ok && owner {
 			c.tellUnmodified(p, u)
 		}
-		return // not transmitted: nobody has heard of it yet
+		return
 	}
 	switch r := r.(type) {
-	case exchange.Accepted, exchange.HeldBack, exchange.Modified:
-		c.tellOrder(p)
+	case exchange.Accepted, exchange.Modified:
+		c.tellOrder(p, p.statusText())
+	case exchange.HeldBack:
+		if !brief {
+			c.tellOrder(p, p.statusText())
+		}
 	case exchange.Triggered:
 		c.Send(p.status())
 	case exchange.Working:
-		c.tellOrder(p)
-		c.Send(p.status()) // live gateways say it twice
+		c.tellWorking(p, first, brief)
 	case exchange.Executed:
 		c.Send(c.b.execDetails(-1, &r.Fill, &r.Order.Filled, r.Order.AvgPrice))
-		c.tellOrder(p)
+		c.tellOrder(p, p.statusText())
 	case exchange.Commission:
 		c.Send(commissionReport(r.ExecID, r.Amount, r.Currency, r.RealizedNet))
 	case exchange.Corrected:
@@ -133,10 +132,25 @@ func (c *client) tellReport(p *placed, r exchange.Report) {
 	}
 }
 
-func (c *client) tellOrder(p *placed) {
-	p.told = true
-	c.Send(p.openOrder())
-	c.Send(p.status())
+// tellOrder tells an order and its status, in the pair in which they come.
+func (c *client) tellOrder(p *placed, status string) {
+	m, st := p.openOrder(), p.status()
+	m.Status, st.Status = status, status
+	c.Send(m)
+	c.Send(st)
+}
+
+// tellWorking tells that an order is at the exchange, the status twice, as live
+// gateways do. One that comes there unheard of, because it was not transmitted
+// before, is PreSubmitted first.
+func (c *client) tellWorking(p *placed, first, brief bool) {
+	if first {
+		c.tellOrder(p, preSubmitted)
+	}
+	if !brief {
+		c.tellOrder(p, p.statusText())
+		c.Send(p.status())
+	}
 }
 
 // tellCancelled writes the way to the end: a cancel that was asked for is
@@ -238,7 +252,7 @@ func (p *placed) statusText() string {
 		return "Cancelled"
 	case s == order.Rejected || s == order.Inactive:
 		return "Inactive"
-	case p.order.Wait == exchange.WaitTransmit:
+	case p.order.Hold:
 		return apiPending
 	case p.order.Wait != exchange.WaitNone:
 		return preSubmitted

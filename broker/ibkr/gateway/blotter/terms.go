@@ -2,6 +2,7 @@ package blotter
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -12,10 +13,10 @@ import (
 	"robotrader/broker/order"
 )
 
-// request is an order in the exchange's words. What cannot be said in them is
-// refused here by name, with ok false; what the exchange does not do it refuses
-// itself.
-func (c *client) request(m *wire.PlaceOrder) (r exchange.Request, d market.Details, ok bool) {
+// request is an order in the exchange's words, or a change of the order that is
+// not nil. What cannot be said in them is refused here by name, with ok false;
+// what the exchange does not do it refuses itself.
+func (c *client) request(m *wire.PlaceOrder, change *placed) (r exchange.Request, d market.Details, ok bool) {
 	fail := func(code int, format string, args ...any) (exchange.Request, market.Details, bool) {
 		c.Fail(m.OrderID, code, format, args...)
 		return exchange.Request{}, market.Details{}, false
@@ -48,6 +49,10 @@ func (c *client) request(m *wire.PlaceOrder) (r exchange.Request, d market.Detai
 	}
 	if err := terms(&r, m, c.v.Zone); err != nil {
 		return invalid("%v", err)
+	}
+	if change != nil && m.ParentID == change.ask.ParentID {
+		r.Parent = change.order.Parent // which may have ended by now
+		return r, d, true
 	}
 	if m.ParentID != 0 {
 		parent := c.b.placed[orderKey{c.id, m.ParentID}]
@@ -90,7 +95,9 @@ func terms(r *exchange.Request, m *wire.PlaceOrder, zone *time.Location) error {
 	if m.MinQty != nil {
 		r.MinQty = market.Shares(int64(*m.MinQty))
 	}
-	r.DisplaySize = market.Shares(int64(m.DisplaySize))
+	if m.DisplaySize != math.MaxInt32 { // the wire's word for unset
+		r.DisplaySize = market.Shares(int64(m.DisplaySize))
+	}
 	r.OCAGroup, r.OCAType = m.OCAGroup, exchange.OCAType(m.OCAType)
 	var err error
 	if m.GoodAfterTime != "" {
