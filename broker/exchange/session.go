@@ -3,6 +3,7 @@ package exchange
 import (
 	"time"
 
+	"robotrader/broker/exchange/tape"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
@@ -40,6 +41,22 @@ type session struct {
 	trading []market.Span
 	regular []market.Span
 	told    time.Time // the hours say nothing about what comes then or later
+	closed  prices    // when the regular session was left last
+}
+
+// prices are those at which orders trade in an auction.
+type prices struct{ last, bid, ask tape.Level }
+
+// prices are those of now: none in a halt, and no trade but of this session.
+func (l *listing) prices() (p prices) {
+	if l.halted {
+		return prices{}
+	}
+	p.bid, p.ask = l.bid, l.ask
+	if l.printed {
+		p.last = l.last
+	}
+	return p
 }
 
 // hours takes what a venue tells. Regular hours alone count as trading hours,
@@ -210,12 +227,15 @@ func (x *Exchange) lastsUntil(l *listing, o *resting, now time.Time) time.Time {
 // turn moves a listing to where it stands in its day. Orders that may not work
 // there are held back, and those that waited for it go live.
 func (x *Exchange) turn(now time.Time, l *listing) {
-	was := l.phase
+	was, prices := l.phase, l.prices()
 	var until time.Time
 	l.phase, until = l.when(now)
 	l.changed = true
 	if !until.IsZero() {
 		x.alarms.set(&l.alarm, until, rankTurn)
+	}
+	if was == liquid && l.phase != liquid {
+		l.closed = prices
 	}
 	if l.phase == was || len(x.open) == 0 {
 		l.printed = l.printed && l.phase == was
@@ -225,12 +245,12 @@ func (x *Exchange) turn(now time.Time, l *listing) {
 	for _, o := range x.arrivals() {
 		switch {
 		case o.Symbol != l.details.Contract.Symbol || x.open[o.PermID] != o:
+		case o.atClose || !o.expires.IsZero() && !now.Before(o.expires): // their own alarm ends them
 		case o.Wait == WaitSession && o.TIF != order.OPG && l.lets(o):
 			o.fresh = true
 			x.proceed(now, o, l)
 		case (o.Wait == WaitNone || o.Wait == WaitTrigger) && !l.lets(o):
 			x.lift(o, l)
-			o.atClose = false
 			x.hold(now, o, l, WaitSession)
 		}
 	}
@@ -239,13 +259,18 @@ func (x *Exchange) turn(now time.Time, l *listing) {
 // closing fills an order in the closing auction: whole, at the session's last
 // trade, and at the quote when there was none. What does not fill has expired.
 func (x *Exchange) closing(now time.Time, o *resting, l *listing) {
-	price, known := l.last.Price, l.printed && l.last.Known
-	if !known {
-		against := l.opposite(o.Side)
-		price, known = against.Price, against.Known
+	at := l.closed
+	if l.phase == liquid {
+		at = l.prices() // of a market that does not close
 	}
-	if known && !l.halted && o.reaches(price) {
-		x.fill(now, o, l, price, o.Remaining())
+	against := at.last
+	if !against.Known && o.Side == order.Buy {
+		against = at.ask
+	} else if !against.Known {
+		against = at.bid
+	}
+	if against.Known && o.reaches(against.Price) {
+		x.fill(now, o, l, against.Price, o.Remaining())
 		return
 	}
 	x.withdraw(now, o, Expired)

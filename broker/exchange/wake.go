@@ -18,11 +18,11 @@ type alarm struct {
 	listing *listing
 }
 
-// At one time orders end before their market opens or closes, and begin after
-// that: a closing fill belongs to the session that closes.
+// At one time a market opens or closes first: whatever goes live on an order's
+// end is in the new session. Then orders end, and then others begin.
 const (
-	rankEnd int8 = iota
-	rankTurn
+	rankTurn int8 = iota
+	rankEnd
 	rankBegin
 )
 

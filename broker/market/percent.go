@@ -30,17 +30,17 @@ func MustPercent(s string) Percent {
 // Of returns p per cent of a price, the eighth decimal rounded half to even;
 // ok is false when that is out of a price's range.
 func (p Percent) Of(price Price) (part Price, ok bool) {
-	return price.Mul(Qty{p.n}).DivQty(Shares(100))
+	return price.Mul(Qty(p)).DivQty(Shares(100))
 }
 
 // OfQty returns p per cent of a quantity, rounded towards zero to a multiple of
 // step; a step of 0 or less keeps eight decimals. It is for p from 0 to 100.
 func (p Percent) OfQty(q, step Qty) Qty {
-	part, ok := Percent{p.n}.Of(Price{q.n})
+	part, ok := p.Of(Price(q))
 	if !ok {
 		return Qty{}
 	}
-	return Qty{part.n}.Floor(step)
+	return Qty(part).Floor(step)
 }
 
 // Cmp returns -1, 0 or +1.
