@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"robotrader/broker/ibkr/gateway/blotter"
+	"robotrader/broker/ibkr/gateway/fault"
 	"robotrader/broker/market"
 )
 
@@ -154,6 +155,9 @@ type Config struct {
 	// read, before the session is closed. Default 30 s.
 	WriteTimeout time.Duration `koanf:"write_timeout"`
 
+	// Faults is what goes wrong, and when. Default nil: nothing.
+	Faults *fault.Script `koanf:"-"`
+
 	// OnOrder, when set, is told of each placeOrder frame when its last byte
 	// was read, before it is decoded: for measuring latency. It is called by
 	// the session's reader and must not block.
@@ -250,6 +254,11 @@ func (c Config) validateSession() error {
 	}
 	if c.Cash.Sign() < 0 {
 		bad("cash %v is below 0", c.Cash)
+	}
+	if c.Faults != nil && c.Speed == 0 {
+		if err := c.Faults.Lockstep(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -25,6 +25,8 @@ type conn struct {
 	rate  *rate
 	gone  chan struct{} // closed when the session has left its client id
 
+	fault *faulty // what the fault script does to it, nil without one
+
 	version wire.Version // since the hello
 	paced   bool         // it asked to be paced rather than refused
 
@@ -84,7 +86,7 @@ func (c *conn) finish(cause error, written <-chan error) {
 	c.queue.end()
 	werr := <-written // bounded by the write's deadline, and by Stop
 	if errors.Is(cause, wire.ErrBadHello) {
-		if tcp, ok := c.net.(*net.TCPConn); ok {
+		if tcp, ok := c.net.(interface{ SetLinger(int) error }); ok {
 			_ = tcp.SetLinger(0) // a real gateway resets here
 		}
 	} else if half, ok := c.net.(interface{ CloseWrite() error }); ok && werr == nil {
@@ -134,6 +136,9 @@ func (c *conn) Version() wire.Version { return c.version }
 // Send queues a message. Called under the server's mutex. A message that
 // cannot be encoded is a fault of ours: it is logged and left out.
 func (c *conn) Send(m wire.Message) {
+	if c.fault.sends(m) {
+		return
+	}
 	var err error
 	fits := c.queue.put(classOf(m), func(dst []byte) []byte {
 		dst, err = wire.AppendMessage(dst, m, c.version)
@@ -147,13 +152,18 @@ func (c *conn) Send(m wire.Message) {
 		c.stuck()
 		return
 	}
-	switch m.ID() {
+	c.count(m.ID())
+	c.mark()
+}
+
+// count counts a frame that was queued, for a [Pacer].
+func (c *conn) count(id int) {
+	switch id {
 	case wire.IDTickPrice, wire.IDTickSize, wire.IDTickGeneric, wire.IDTickString:
 		c.ticks++
 	case wire.IDOrderStatus, wire.IDOpenOrder, wire.IDExecDetails, wire.IDCommissionReport:
 		c.reports++
 	}
-	c.mark()
 }
 
 // stuck cuts off a client that does not take what it asked for: leaving out a

@@ -96,6 +96,7 @@ func (s *Server) moveTo(at time.Time) {
 	s.v.Clock = s.v.Clock.Advance(at, time.Now())
 	s.blotter.Report(slices.Clone(s.v.X.Advance(at)))
 	s.ledger.Tick(at)
+	s.faults.moved(at)
 }
 
 // apply lets an event happen: ticks first, then what it did to orders.

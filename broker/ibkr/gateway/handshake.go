@@ -20,7 +20,7 @@ func (c *conn) talk() error {
 	if err := c.hello(); err != nil {
 		return err
 	}
-	payload, err := wire.ReadFrame(c.in, nil)
+	payload, err := c.readFrame(nil)
 	if err != nil {
 		return c.lost(err)
 	}
@@ -31,7 +31,7 @@ func (c *conn) talk() error {
 		return err
 	}
 	for {
-		if payload, err = wire.ReadFrame(c.in, payload); err != nil {
+		if payload, err = c.readFrame(payload); err != nil {
 			return c.lost(err)
 		}
 		select {
@@ -118,6 +118,9 @@ func (c *conn) greet() error {
 	payload, err := wire.ServerHello{Version: int(c.version), Time: at.Format("20060102 15:04:05 ") + zone}.Append(nil)
 	if err != nil {
 		return err
+	}
+	if c.fault.greets(payload) {
+		return nil
 	}
 	c.queue.put(ordered, func(dst []byte) []byte { return wire.AppendFrame(dst, payload) })
 	c.mark()

@@ -40,6 +40,7 @@ type Server struct {
 	pending     bool
 	clients     map[int]*client
 	conns       map[*conn]struct{}
+	faults      *faults // the fault script, nil without one
 	dirty       []*conn // sessions with frames that their writer was not told of
 	state       *State  // nil where nothing is kept
 	stateClosed bool
@@ -95,6 +96,7 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 	if err := s.restore(); err != nil {
 		return nil, err
 	}
+	s.faults = newFaults(s, cfg.Faults)
 	return s, nil
 }
 
@@ -133,6 +135,7 @@ func (s *Server) Serve(l net.Listener) error {
 	if s.listener != nil || s.stopping {
 		return errors.Join(errStarted, l.Close())
 	}
+	l = s.faults.serve(l)
 	s.listener = l
 	s.v.Clock = market.NewClock(s.v.At, time.Now(), s.cfg.Speed)
 	if !s.pending {
@@ -203,8 +206,8 @@ func (s *Server) accept(l net.Listener) {
 
 // welcome starts a session, unless there are too many.
 func (s *Server) welcome(nc net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock()
+	defer s.unlock()
 	if s.stopping || len(s.conns) >= s.cfg.MaxClients || s.state != nil && s.state.fault != nil {
 		s.log.Warn("gateway_client_refused", "peer", nc.RemoteAddr().String(), "sessions", len(s.conns), "limit", s.cfg.MaxClients)
 		_ = nc.Close() // the wire form of this refusal is not known; a plain close is what clients see most
@@ -212,6 +215,7 @@ func (s *Server) welcome(nc net.Conn) {
 	}
 	c := newConn(s, nc)
 	s.conns[c] = struct{}{}
+	s.faults.attach(c)
 	s.wg.Add(1)
 	go c.serve()
 }
@@ -258,6 +262,7 @@ func (s *Server) leave(c *conn) {
 	s.lock()
 	defer s.unlock()
 	delete(s.conns, c)
+	s.faults.gone(c)
 	if c.client != nil {
 		s.feed.Leave(c)
 		s.blotter.Leave(c)

@@ -499,3 +499,24 @@ func (w *shaper) silence(o shape) error {
 	}
 	return nil
 }
+
+// hang wedges the session until a time.
+func (w *shaper) hang(end time.Time) {
+	w.mu.Lock()
+	w.wedged = end
+	w.mu.Unlock()
+}
+
+// block reads nothing until a time.
+func (w *shaper) block(end time.Time) {
+	w.mu.Lock()
+	w.blocked = end
+	w.mu.Unlock()
+}
+
+// keepFor is how long the client's close is not told.
+func (w *shaper) keepFor(d time.Duration) {
+	w.mu.Lock()
+	w.keep = d
+	w.mu.Unlock()
+}

@@ -1,5 +1,7 @@
 package fault
 
+import "strings"
+
 // Verb is what an [Action] does; the table of the language says it in words.
 type Verb uint8
 
@@ -215,4 +217,26 @@ func (v Verb) String() string {
 		}
 	}
 	return p
+}
+
+// Show is the pattern as people read it: values in capitals, without their
+// kinds.
+func (w Word) Show() string {
+	var b []byte
+	for i := 0; i < len(w.Pattern); i++ {
+		if w.Pattern[i] != '{' {
+			b = append(b, w.Pattern[i])
+			continue
+		}
+		end := i + strings.IndexByte(w.Pattern[i:], '}')
+		_, kind, _ := strings.Cut(w.Pattern[i+1:end], ":")
+		b = append(b, shown[kind]...)
+		i = end
+	}
+	return string(b)
+}
+
+// shown are the values of a pattern as people read them.
+var shown = map[string]string{
+	"count": "N", "id": "N", "duration": "D", "text": `"TEXT"`, "hex": "HEX", "price": "PRICE", "farm": "FARM", "symbol": "SYMBOL",
 }

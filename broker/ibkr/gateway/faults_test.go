@@ -1,0 +1,680 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"robotrader/broker/exchange/tape"
+	"robotrader/broker/ibkr/gateway/fault"
+	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// faulty starts a gateway with a fault script that plays in real time, or as
+// change says.
+func startFaulty(t *testing.T, script string, change func(*Config)) *Server {
+	t.Helper()
+	f, err := fault.Parse("test.faults", []byte(script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return start(t, shortDay(), func(c *Config) {
+		c.Faults, c.Speed, c.MaxRate = f, 1, 0
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+// raw reads whatever comes within a moment, and says how it ended.
+func (p *peer) raw(within time.Duration) (got []byte, end string) {
+	p.t.Helper()
+	if err := p.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
+		p.t.Fatal(err)
+	}
+	got, err := io.ReadAll(p.in)
+	var timeout net.Error
+	switch {
+	case err == nil:
+		end = "close"
+	case errors.Is(err, syscall.ECONNRESET):
+		end = "reset"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		end = "open"
+	default:
+		end = err.Error()
+	}
+	if err := p.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		p.t.Fatal(err)
+	}
+	return got, end
+}
+
+// offer writes the hello without reading the answer.
+func (p *peer) offer() {
+	p.t.Helper()
+	p.v = MaxVersion
+	b, err := wire.Hello{Min: 100, Max: MaxVersion}.Append(nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.write(b)
+}
+
+// sendAll writes messages at once: the first may end the session.
+func (p *peer) sendAll(list ...wire.Message) {
+	p.t.Helper()
+	var b []byte
+	for _, m := range list {
+		var err error
+		if b, err = wire.AppendMessage(b, m, p.v); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	p.write(b)
+}
+
+// frames cuts bytes into the fields of whole frames.
+func frames(t *testing.T, b []byte) [][]string {
+	t.Helper()
+	var list [][]string
+	for r := bytes.NewReader(b); r.Len() > 0; {
+		payload, err := wire.ReadFrame(r, nil)
+		if err != nil {
+			t.Fatalf("after %d frames: %v", len(list), err)
+		}
+		list = append(list, strings.Split(strings.TrimSuffix(string(payload), "\x00"), "\x00"))
+	}
+	return list
+}
+
+// await reads messages until one with that id comes, and returns all.
+func (p *peer) await(id int) []wire.Message {
+	p.t.Helper()
+	var list []wire.Message
+	for {
+		m := p.next()
+		if list = append(list, m); m.ID() == id {
+			return list
+		}
+	}
+}
+
+// codes are the codes of the errMsgs of a list.
+func codes(list []wire.Message) (all []int) {
+	for _, m := range list {
+		if e, ok := m.(wire.ErrMsg); ok {
+			all = append(all, e.Code)
+		}
+	}
+	return all
+}
+
+const moment = 150 * time.Millisecond
+
+// helloBytes is how long the version reply is.
+const helloBytes = 4 + len("200\x0020260402 09:30:00 EDT\x00")
+
+// Each fault of the connection and the handshake, as a client sees its bytes.
+func TestFaultsOfTheHandshake(t *testing.T) {
+	type result struct {
+		hello, got []byte // before and after START_API
+		helloEnd   string
+		end        string
+	}
+	shake := func(t *testing.T, script string) (r result) {
+		p := dial(t, startFaulty(t, script, nil))
+		p.offer()
+		r.hello, r.helloEnd = p.raw(moment)
+		if r.helloEnd == "open" {
+			p.send(wire.StartAPI{ClientID: 3})
+			r.got, r.end = p.raw(moment)
+		}
+		return r
+	}
+	field := func(t *testing.T, b []byte, frame, field int) string {
+		t.Helper()
+		list := frames(t, b)
+		if frame >= len(list) || field >= len(list[frame]) {
+			t.Fatalf("no field %d of frame %d in %q", field, frame, list)
+		}
+		return list[frame][field]
+	}
+	for _, tt := range []struct {
+		name, script string
+		check        func(t *testing.T, r result)
+	}{
+		{"wedge", "on connection 1: wedge", func(t *testing.T, r result) {
+			if len(r.hello)+len(r.got) > 0 || r.end != "open" {
+				t.Errorf("%q, %s", r.hello, r.end)
+			}
+		}},
+		{"wedge for a while", "on connection 1: wedge for 20ms", func(t *testing.T, r result) {
+			if len(r.hello) != helloBytes || len(frames(t, r.got)) != 5 {
+				t.Errorf("%q %q", r.hello, r.got)
+			}
+		}},
+		{"close before hello", "on connection 1: close", func(t *testing.T, r result) {
+			if r.helloEnd != "close" && r.helloEnd != "reset" || len(r.hello) > 0 {
+				t.Errorf("%q %s", r.hello, r.helloEnd)
+			}
+		}},
+		{"reset at a byte", "on byte 10 to client: reset", func(t *testing.T, r result) {
+			if len(r.hello) != 10 || r.helloEnd != "reset" {
+				t.Errorf("%q %s", r.hello, r.helloEnd)
+			}
+		}},
+		{"reset at a byte of the client", "on byte 5 from client: reset", func(t *testing.T, r result) {
+			if len(r.hello) != 0 || r.helloEnd != "reset" {
+				t.Errorf("%q %s", r.hello, r.helloEnd)
+			}
+		}},
+		{"reset inside the hello", "on the 1st hello to client: reset inside it at byte 7", func(t *testing.T, r result) {
+			if len(r.hello) != 7 || r.helloEnd != "reset" {
+				t.Errorf("%q %s", r.hello, r.helloEnd)
+			}
+		}},
+		{"half close", "on the 1st hello to client: half close", func(t *testing.T, r result) {
+			if len(r.hello) != 0 || r.helloEnd != "close" {
+				t.Errorf("%q %s", r.hello, r.helloEnd)
+			}
+		}},
+		{"garbage instead of hello", "on connection 1: garbage 40 bytes instead of hello", func(t *testing.T, r result) {
+			if len(r.hello) != 40 || bytes.HasPrefix(r.hello[4:], []byte("200")) {
+				t.Errorf("%q", r.hello)
+			}
+		}},
+		{"oversize length", "on the 1st hello to client: oversize length", func(t *testing.T, r result) {
+			if len(r.hello) < 4 || binary.BigEndian.Uint32(r.hello) != 1<<24 {
+				t.Errorf("%q", r.hello)
+			}
+		}},
+		{"zero length", "on the 1st hello to client: zero length", func(t *testing.T, r result) {
+			if len(r.hello) < 4 || binary.BigEndian.Uint32(r.hello) != 0 {
+				t.Errorf("%q", r.hello)
+			}
+		}},
+		{"frame before hello", `on connection 1: frame "84|1|news of today" before hello`, func(t *testing.T, r result) {
+			if field(t, r.hello, 0, 2) != "news of today" || field(t, r.hello, 1, 0) != "200" {
+				t.Errorf("%q", r.hello)
+			}
+		}},
+		{"redirect", `on connection 1: redirect to "gw2:4001"`, func(t *testing.T, r result) {
+			if field(t, r.hello, 0, 0) != "-1" || field(t, r.hello, 0, 1) != "gw2:4001" {
+				t.Errorf("%q", r.hello)
+			}
+		}},
+		{"time in GBK", "on connection 1: connection time gbk", func(t *testing.T, r result) {
+			if !strings.HasSuffix(field(t, r.hello, 0, 1), " \xd6\xd0\xb9\xfa\xb1\xea\xd7\xbc\xca\xb1\xbc\xe4") {
+				t.Errorf("%q", r.hello)
+			}
+		}},
+		{"time without zone", "on connection 1: connection time without zone", func(t *testing.T, r result) {
+			if len(field(t, r.hello, 0, 1)) != len("20260402 09:30:00") {
+				t.Errorf("%q", r.hello)
+			}
+		}},
+		{"time of any text", `on connection 1: connection time "tomorrow, perhaps"`, func(t *testing.T, r result) {
+			if field(t, r.hello, 0, 1) != "tomorrow, perhaps" {
+				t.Errorf("%q", r.hello)
+			}
+		}},
+		{"time of any bytes", `on connection 1: connection time hex ff00fe`, func(t *testing.T, r result) {
+			if !bytes.HasSuffix(r.hello, []byte("200\x00\xff\x00\xfe\x00")) {
+				t.Errorf("%q", r.hello)
+			}
+		}},
+		{"account list empty", "on connection 1: account list empty", func(t *testing.T, r result) {
+			if field(t, r.got, 0, 0) != "15" || field(t, r.got, 0, 2) != "" {
+				t.Errorf("%q", r.got)
+			}
+		}},
+		{"account list missing", "on connection 1: account list missing", func(t *testing.T, r result) {
+			if field(t, r.got, 0, 0) != "9" {
+				t.Errorf("%q", r.got)
+			}
+		}},
+		{"account list with trailing comma", "on connection 1: account list with trailing comma", func(t *testing.T, r result) {
+			if field(t, r.got, 0, 2) != "DU7654321," {
+				t.Errorf("%q", r.got)
+			}
+		}},
+		{"account list of any text", `on connection 1: account list "U1,U2"`, func(t *testing.T, r result) {
+			if field(t, r.got, 0, 2) != "U1,U2" {
+				t.Errorf("%q", r.got)
+			}
+		}},
+		{"next id missing", "on connection 1: next id missing", func(t *testing.T, r result) {
+			if field(t, r.got, 0, 0) != "15" || field(t, r.got, 1, 0) != "4" {
+				t.Errorf("%q", r.got)
+			}
+		}},
+		{"next id of any number", "on connection 1: next id 77", func(t *testing.T, r result) {
+			if field(t, r.got, 1, 2) != "77" {
+				t.Errorf("%q", r.got)
+			}
+		}},
+		{"next id late", "on connection 1: next id late by 50ms", func(t *testing.T, r result) {
+			if list := frames(t, r.got); list[0][0] != "15" || list[len(list)-1][0] != "9" {
+				t.Errorf("%q", r.got)
+			}
+		}},
+		{"ids reversed", "on connection 1: ids reversed", func(t *testing.T, r result) {
+			if field(t, r.got, 0, 0) != "9" || field(t, r.got, 1, 0) != "15" {
+				t.Errorf("%q", r.got)
+			}
+		}},
+		{"ids late", "on connection 1: ids late by 50ms", func(t *testing.T, r result) {
+			list := frames(t, r.got)
+			if n := len(list); n != 5 || list[n-2][0] != "15" || list[n-1][0] != "9" {
+				t.Errorf("%q", r.got)
+			}
+		}},
+		{"split every frame", "on connection 1: split every frame at byte 3", func(t *testing.T, r result) {
+			if len(frames(t, r.hello)) != 1 || len(frames(t, r.got)) != 5 { // the pieces are counted below
+				t.Errorf("%q %q", r.hello, r.got)
+			}
+		}},
+		{"close at START_API", "on the 1st startApi from client: close", func(t *testing.T, r result) {
+			if len(r.got) != 0 || r.end != "close" {
+				t.Errorf("%q %s", r.got, r.end)
+			}
+		}},
+		{"error and close at START_API", "on the 1st startApi from client: error 326 \"taken\" then close", func(t *testing.T, r result) {
+			if field(t, r.got, 0, 2) != "326" || r.end != "close" {
+				t.Errorf("%q %s", r.got, r.end)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.check(t, shake(t, tt.script))
+		})
+	}
+}
+
+// Each fault that is done to a message on its way to the client.
+func TestFaultsOfAMessage(t *testing.T) {
+	for _, tt := range []struct {
+		name, what string
+		want       func(t *testing.T, got []byte, end string)
+	}{
+		{"drop", "drop it", func(t *testing.T, got []byte, _ string) {
+			if list := frames(t, got); len(list) != 2 {
+				t.Errorf("%q", list)
+			}
+		}},
+		{"duplicate", "duplicate it", func(t *testing.T, got []byte, _ string) {
+			if list := frames(t, got); len(list) != 4 || !slices.Equal(list[1], list[2]) || list[1][0] != "15" {
+				t.Errorf("%q", list)
+			}
+		}},
+		{"duplicate later", "duplicate it after 30ms", func(t *testing.T, got []byte, _ string) {
+			if list := frames(t, got); len(list) != 4 || !slices.Equal(list[1], list[3]) {
+				t.Errorf("%q", list)
+			}
+		}},
+		{"delay", "delay it 30ms", func(t *testing.T, got []byte, _ string) {
+			if list := frames(t, got); len(list) != 3 || list[1][0] != "9" || list[2][0] != "15" {
+				t.Errorf("%q", list)
+			}
+		}},
+		{"truncate", "truncate it by 1 field", func(t *testing.T, got []byte, _ string) {
+			if list := frames(t, got); len(list) != 3 || !slices.Equal(list[1], []string{"15", "1"}) {
+				t.Errorf("%q", list)
+			}
+		}},
+		{"truncate all", "truncate it by 1000 fields", func(t *testing.T, got []byte, _ string) {
+			if list := frames(t, got); len(list) != 3 || !slices.Equal(list[1], []string{"15"}) {
+				t.Errorf("%q", list)
+			}
+		}},
+		{"extra fields", "add 2 fields to it", func(t *testing.T, got []byte, _ string) {
+			if list := frames(t, got); !slices.Equal(list[1], []string{"15", "1", "DU7654321", "0", "0"}) {
+				t.Errorf("%q", list)
+			}
+		}},
+		{"change a field", `change field 3 of it to "U9,\xff"`, func(t *testing.T, got []byte, _ string) {
+			if list := frames(t, got); !slices.Equal(list[1], []string{"15", "1", "U9,\xff"}) {
+				t.Errorf("%q", list)
+			}
+		}},
+		{"change a field that is not there", `change field 9 of it to "x"`, func(t *testing.T, got []byte, _ string) {
+			if list := frames(t, got); !slices.Equal(list[1], []string{"15", "1", "DU7654321"}) {
+				t.Errorf("%q", list)
+			}
+		}},
+		{"garbage inside", "garbage 5 bytes inside it", func(t *testing.T, got []byte, _ string) {
+			rest := got[4+len("9\x001\x001\x00"):]
+			if n := binary.BigEndian.Uint32(rest); int(n) != len("15\x001\x00DU7654321\x00") || !bytes.HasPrefix(rest[4:], []byte("15\x00")) ||
+				!bytes.HasSuffix(rest[:4+n], []byte("54321\x00")) || bytes.Contains(rest[:4+n], []byte("DU")) {
+				t.Errorf("%q", got)
+			}
+		}},
+		{"split", "split it at byte 5", func(t *testing.T, got []byte, _ string) {
+			if list := frames(t, got); len(list) != 3 {
+				t.Errorf("%q", list)
+			}
+		}},
+		{"reset inside", "reset inside it at byte 9", func(t *testing.T, got []byte, end string) {
+			if len(got) != 4+len("9\x001\x001\x00")+9 || end != "reset" {
+				t.Errorf("%q %s", got, end)
+			}
+		}},
+		{"frame of an unknown id", `frame "9999|1|x"`, func(t *testing.T, got []byte, _ string) {
+			if list := frames(t, got); len(list) != 4 || !slices.Equal(list[1], []string{"9999", "1", "x"}) {
+				t.Errorf("%q", list)
+			}
+		}},
+		{"garbage between frames", "garbage 6 bytes", func(t *testing.T, got []byte, _ string) {
+			if rest := got[4+len("9\x001\x001\x00")+6:]; len(frames(t, rest)) != 2 {
+				t.Errorf("%q", got)
+			}
+		}},
+		{"oversize length between frames", "oversize length", func(t *testing.T, got []byte, _ string) {
+			if rest := got[4+len("9\x001\x001\x00"):]; !bytes.HasPrefix(rest, []byte{1, 0, 0, 0}) {
+				t.Errorf("%q", got)
+			}
+		}},
+		{"zero length between frames", "zero length", func(t *testing.T, got []byte, _ string) {
+			if rest := got[4+len("9\x001\x001\x00"):]; !bytes.HasPrefix(rest, []byte{0, 0, 0, 0}) {
+				t.Errorf("%q", got)
+			}
+		}},
+		{"reset", "reset", func(t *testing.T, got []byte, end string) {
+			if len(frames(t, got)) != 1 || end != "reset" {
+				t.Errorf("%q %s", got, end)
+			}
+		}},
+		{"close", "close", func(t *testing.T, got []byte, end string) {
+			if len(frames(t, got)) != 1 || end != "close" && end != "reset" {
+				t.Errorf("%q %s", got, end)
+			}
+		}},
+		{"half close", "half close", func(t *testing.T, got []byte, end string) {
+			if len(frames(t, got)) != 1 || end != "close" {
+				t.Errorf("%q %s", got, end)
+			}
+		}},
+		{"silence", "silence", func(t *testing.T, got []byte, end string) {
+			if len(frames(t, got)) != 1 || end != "open" {
+				t.Errorf("%q %s", got, end)
+			}
+		}},
+		{"silence for a while", "silence for 40ms", func(t *testing.T, got []byte, end string) {
+			if len(frames(t, got)) != 3 || end != "open" {
+				t.Errorf("%q %s", got, end)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			// The second managedAccts is an answer to reqManagedAccts.
+			p, _ := join(t, startFaulty(t, "on the 2nd managedAccts to client: "+tt.what, nil), MaxVersion, 1)
+			p.sendAll(wire.ReqIDs{Num: 1}, wire.ReqManagedAccts{}, wire.ReqIDs{Num: 1})
+			got, end := p.raw(moment)
+			tt.want(t, got, end)
+		})
+	}
+}
+
+// The pieces in which bytes come.
+func TestFaultsOfTheStream(t *testing.T) {
+	// pieces reads a segment at a time: what is written apart comes apart.
+	pieces := func(p *peer, until int) (sizes []int) {
+		buf := make([]byte, 64<<10)
+		for sum := 0; sum < until; {
+			n, err := p.conn.Read(buf)
+			if err != nil {
+				p.t.Fatalf("after %v: %v", sizes, err)
+			}
+			sizes = append(sizes, n)
+			sum += n
+		}
+		return sizes
+	}
+	t.Run("drip", func(t *testing.T) {
+		p := dial(t, startFaulty(t, "on connection 1: drip 5 bytes every 10ms", nil))
+		p.offer()
+		if got := pieces(p, helloBytes); len(got) < 4 {
+			t.Errorf("the hello came in %v", got)
+		}
+	})
+	t.Run("drip for a while", func(t *testing.T) {
+		p := dial(t, startFaulty(t, "on connection 1: drip 1 byte every 1ms for 1ms", nil))
+		p.offer()
+		if got := pieces(p, helloBytes); len(got) > 10 {
+			t.Errorf("the hello came in %v", got)
+		}
+	})
+	t.Run("split every frame", func(t *testing.T) {
+		p := dial(t, startFaulty(t, "on connection 1: split every frame at byte 3", nil))
+		p.offer()
+		if got := pieces(p, helloBytes); !slices.Equal(got, []int{3, helloBytes - 3}) {
+			t.Errorf("the hello came in %v", got)
+		}
+	})
+	t.Run("join", func(t *testing.T) {
+		p, _ := join(t, startFaulty(t, "on the 1st reqManagedAccts from client: join 4 frames within 5s", nil), MaxVersion, 1)
+		for range 4 {
+			p.send(wire.ReqManagedAccts{})
+		}
+		frame := 4 + len("15\x001\x00DU7654321\x00")
+		if got := pieces(p, 4*frame); len(got) != 1 {
+			t.Errorf("the answers came in %v", got)
+		}
+	})
+	t.Run("join within", func(t *testing.T) {
+		p, _ := join(t, startFaulty(t, "on the 1st reqManagedAccts from client: join 60 frames within 60ms", nil), MaxVersion, 1)
+		began := time.Now()
+		p.send(wire.ReqManagedAccts{})
+		p.next()
+		if took := time.Since(began); took < 50*time.Millisecond {
+			t.Errorf("the answer came after %v", took)
+		}
+	})
+	t.Run("delay everything", func(t *testing.T) {
+		p := dial(t, startFaulty(t, "on connection 1: delay everything 60ms", nil))
+		p.offer()
+		began := time.Now()
+		pieces(p, helloBytes)
+		if took := time.Since(began); took < 50*time.Millisecond {
+			t.Errorf("the hello came after %v", took)
+		}
+	})
+}
+
+// What the client sends, and the end of its connection.
+func TestFaultsOfTheReader(t *testing.T) {
+	t.Run("drop a request", func(t *testing.T) {
+		p, _ := join(t, startFaulty(t, "on the 1st reqManagedAccts from client: drop it", nil), MaxVersion, 1)
+		p.send(wire.ReqManagedAccts{})
+		if list := p.sync(); len(list) != 0 {
+			t.Errorf("got %v", names(list))
+		}
+	})
+	t.Run("duplicate a request", func(t *testing.T) {
+		p, _ := join(t, startFaulty(t, "on the 1st reqManagedAccts from client: duplicate it", nil), MaxVersion, 1)
+		p.send(wire.ReqManagedAccts{})
+		if list := p.sync(); len(list) != 2 {
+			t.Errorf("got %v", names(list))
+		}
+	})
+	t.Run("delay a request", func(t *testing.T) {
+		p, _ := join(t, startFaulty(t, "on the 1st reqManagedAccts from client: delay it 60ms", nil), MaxVersion, 1)
+		began := time.Now()
+		p.send(wire.ReqManagedAccts{})
+		p.sync()
+		if took := time.Since(began); took < 50*time.Millisecond {
+			t.Errorf("answered after %v", took)
+		}
+	})
+	t.Run("answer lost with the session", func(t *testing.T) {
+		p, _ := join(t, startFaulty(t, "after the 1st reqManagedAccts from client: reset", nil), MaxVersion, 1)
+		p.send(wire.ReqManagedAccts{})
+		if got, end := p.raw(patience); len(frames(t, got)) != 1 || end != "reset" {
+			t.Errorf("%q %s", got, end)
+		}
+	})
+	t.Run("stop reading", func(t *testing.T) {
+		p, _ := join(t, startFaulty(t, "on the 1st reqIds from client: stop reading for 120ms", nil), MaxVersion, 1)
+		p.send(wire.ReqIDs{Num: 1})
+		p.next()
+		began := time.Now()
+		p.send(wire.ReqManagedAccts{})
+		p.next()
+		if took := time.Since(began); took < 80*time.Millisecond {
+			t.Errorf("answered after %v", took)
+		}
+	})
+	t.Run("stop reading for good does not hold up the end", func(t *testing.T) {
+		p, _ := join(t, startFaulty(t, "on the 1st reqIds from client: stop reading", nil), MaxVersion, 1)
+		p.send(wire.ReqIDs{Num: 1})
+		p.next()
+	})
+	t.Run("keep client id", func(t *testing.T) {
+		s := startFaulty(t, "on connection 1: keep client id for 300ms", nil)
+		first, _ := join(t, s, MaxVersion, 5)
+		_ = first.conn.Close()
+		second := dial(t, s)
+		second.hello(MaxVersion)
+		second.send(wire.StartAPI{ClientID: 5})
+		if got := codes(second.closed()); !slices.Equal(got, []int{326}) {
+			t.Errorf("got %v", got)
+		}
+		joinable(t, s)
+	})
+}
+
+// Faults of the whole gateway.
+func TestFaultsOfTheGateway(t *testing.T) {
+	refused := func(t *testing.T, s *Server) bool {
+		t.Helper()
+		c, err := net.DialTimeout("tcp", s.Addr().String(), patience)
+		if err == nil {
+			_ = c.Close()
+		}
+		return errors.Is(err, syscall.ECONNREFUSED)
+	}
+	t.Run("reset on a connection", func(t *testing.T) {
+		s := startFaulty(t, "on connection 1: reset", nil)
+		c, err := net.DialTimeout("tcp", s.Addr().String(), patience)
+		if err == nil {
+			_, err = c.Read(make([]byte, 1))
+			_ = c.Close()
+		}
+		if !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("got %v", err)
+		}
+		joinable(t, s)
+	})
+	t.Run("refuse", func(t *testing.T) {
+		s := startFaulty(t, "at start: refuse for 150ms", nil)
+		if !refused(t, s) {
+			t.Error("the port is open")
+		}
+		reopens(t, s)
+	})
+	t.Run("refuse for good", func(t *testing.T) {
+		if s := startFaulty(t, "at start: refuse", nil); !refused(t, s) {
+			t.Error("the port is open")
+		}
+	})
+	t.Run("restart", func(t *testing.T) {
+		s := startFaulty(t, "on the 1st reqIds from client: restart down 150ms with ids back by 2", nil)
+		p, next := join(t, s, MaxVersion, 1)
+		q, _ := join(t, s, MaxVersion, 2)
+		for i := range int64(3) {
+			p.send(marketOrder(next+i, order.Buy, 1))
+		}
+		p.await(wire.IDCommissionReport)
+		p.send(wire.ReqIDs{Num: 1})
+		for _, c := range []*peer{p, q} {
+			if _, end := c.raw(patience); end != "reset" {
+				t.Errorf("ended with %s", end)
+			}
+		}
+		if !refused(t, s) {
+			t.Error("the port is open")
+		}
+		reopens(t, s)
+		if _, again := join(t, s, MaxVersion, 1); again != next+1 {
+			t.Errorf("next id %d after three orders from %d, and two forgotten", again, next)
+		}
+	})
+	t.Run("freeze", func(t *testing.T) {
+		p, _ := join(t, startFaulty(t, "on the 1st reqIds from client: freeze for 150ms", nil), MaxVersion, 1)
+		began := time.Now()
+		p.send(wire.ReqIDs{Num: 1})
+		p.send(wire.ReqManagedAccts{})
+		p.await(wire.IDManagedAccts)
+		if took := time.Since(began); took < 100*time.Millisecond {
+			t.Errorf("answered after %v", took)
+		}
+	})
+	t.Run("half dead", func(t *testing.T) {
+		s := startFaulty(t, "on the 1st reqIds from client: half dead", nil)
+		p, _ := join(t, s, MaxVersion, 1)
+		p.sync()
+		p.sync() // it is served
+		q := dial(t, s)
+		q.offer()
+		if got, end := q.raw(moment); len(got) > 0 || end != "open" {
+			t.Errorf("a new handshake: %q %s", got, end)
+		}
+	})
+	t.Run("half dead reversed", func(t *testing.T) {
+		s := startFaulty(t, "on the 1st reqIds from client: half dead reversed", nil)
+		p, _ := join(t, s, MaxVersion, 1)
+		p.send(wire.ReqIDs{Num: 1})
+		if got, end := p.raw(moment); len(got) > 0 || end != "open" {
+			t.Errorf("the session: %q %s", got, end)
+		}
+		join(t, s, MaxVersion, 2)
+	})
+	t.Run("wedge of all", func(t *testing.T) {
+		s := startFaulty(t, `on the 1st reqIds from client: frame "8888|now" then wedge`, nil)
+		p, _ := join(t, s, MaxVersion, 1)
+		p.send(wire.ReqIDs{Num: 1})
+		p.next() // the mark of the script: it has fired
+		q := dial(t, s)
+		q.offer()
+		for _, c := range []*peer{p, q} {
+			if got, end := c.raw(moment); len(got) > 0 || end != "open" {
+				t.Errorf("%q %s", got, end)
+			}
+		}
+	})
+}
+
+// reopens waits until the port is open again.
+func reopens(t *testing.T, s *Server) {
+	t.Helper()
+	until := time.Now().Add(patience)
+	for {
+		c, err := net.DialTimeout("tcp", s.Addr().String(), patience)
+		if err == nil {
+			_ = c.Close()
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("the port stays closed: %v", err)
+		}
+	}
+}
+
+var (
+	_ = context.Background
+	_ = market.MustPrice
+	_ tape.Event
+)
