@@ -25,12 +25,15 @@ const symbol market.Symbol = "AAPL"
 // enough for every order of a run.
 type silence struct {
 	*tape.Synthetic
-	told int
+	symbol market.Symbol
+	told   int
 }
 
-func newSilence() (*silence, error) {
-	s, err := tape.NewSynthetic(tape.SyntheticConfig{Symbol: symbol, Start: time.Now()})
-	return &silence{Synthetic: s}, err
+func newSilence() (*silence, error) { return newSilenceOf(symbol) }
+
+func newSilenceOf(s market.Symbol) (*silence, error) {
+	src, err := tape.NewSynthetic(tape.SyntheticConfig{Symbol: s, Start: time.Now()})
+	return &silence{Synthetic: src, symbol: s}, err
 }
 
 // Next tells the quote, and after it something far away: a tape that ends
@@ -39,7 +42,7 @@ func (s *silence) Next() (tape.Event, bool) {
 	level := func(price string) tape.Level {
 		return tape.Level{Price: market.MustPrice(price), Size: market.Shares(1_000_000), Known: true}
 	}
-	ev := tape.Event{At: s.Start(), Symbol: symbol, Kind: tape.Quote, Bid: level("187.24"), Ask: level("187.26")}
+	ev := tape.Event{At: s.Start(), Symbol: s.symbol, Kind: tape.Quote, Bid: level("187.24"), Ask: level("187.26")}
 	if s.told++; s.told > 1 {
 		ev.At = ev.At.Add(10_000 * time.Hour)
 	}

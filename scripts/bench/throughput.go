@@ -156,7 +156,9 @@ func (v *venue) push(ctx context.Context, t *trader, rate int, d time.Duration) 
 
 // event is the nth: trades and quotes in turns, each other than the one
 // before.
-func (v *venue) event(n int) tape.Event {
+func (v *venue) event(n int) tape.Event { return eventOf(symbol, n) }
+
+func eventOf(symbol market.Symbol, n int) tape.Event {
 	cent := market.MustPrice("0.01")
 	price := market.MustPrice("187.25").Add(cent.Times(int64(n % 7)))
 	if n%2 == 0 {
