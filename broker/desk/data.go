@@ -154,14 +154,15 @@ func (d *Desk) subscribe(ctx context.Context, s broker.Session, sym market.Symbo
 		d.moved(sym, dataBlocked, fmt.Sprintf("%d contracts match %s, not one", len(details), sym))
 		return nil
 	}
-	d.floor.describe(sym, details[0])
+	contract := d.agreed(details[0])
+	d.floor.describe(sym, contract)
 	state, cause := dataWanted, ""
-	if in, known := details[0].Liquid.Contains(d.floor.now()); known && !in {
+	if in, known := contract.Liquid.Contains(d.floor.now()); known && !in {
 		state, cause = dataClosed, "outside its regular session"
 	}
 	// Before the subscription: a tick that comes with its answer counts.
 	d.moved(sym, state, cause)
-	err = data.Subscribe(ctx, details[0].Contract)
+	err = data.Subscribe(ctx, contract.Contract)
 	if errors.Is(err, broker.ErrRequest) {
 		d.moved(sym, dataBlocked, err.Error())
 		return nil

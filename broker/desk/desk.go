@@ -53,6 +53,7 @@ type Desk struct {
 	books   *books  // of the turn
 	floor   floor   // has its own mutex
 	trouble trouble // has its own mutex
+	opinion secondOpinion
 }
 
 // held is what the desk holds of one session.
@@ -89,6 +90,7 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		books:   newBooks(zone),
 	}
 	d.floor.init()
+	d.opinion.init(log)
 	d.mode.Store(&broker.ModeRecord{Mode: broker.Active, Reason: "never changed", Since: time.Now()})
 	return d
 }

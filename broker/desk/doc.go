@@ -28,6 +28,11 @@
 // market clock under a mutex of their own. All other events go to the turn
 // through a bounded channel; when it is full, Serve stops reading the session.
 //
+// A venue's hours of a stock are held against New York's calendar where the
+// contract comes in, and nowhere else: what one of the two calls closed is
+// closed for the data rung, the gate and the strategies. A day about which they
+// differ is told once a symbol.
+//
 // Executions are the truth about what was filled; a status is a hint that moves
 // the order's state by the table in broker/order or, where the step is not
 // legal, is told as a notice and changes nothing. A status "Filled" without

@@ -1,0 +1,110 @@
+package desk
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"robotrader/broker/market"
+	"robotrader/broker/market/calendar"
+	"robotrader/services/event"
+)
+
+// secondOpinion is the calendar that a venue's hours are held against: a venue
+// that forgets a holiday, or an early close, must not make us trade into it.
+type secondOpinion struct {
+	cal calendar.Calendar
+	off bool // there is no calendar on this machine: the venue's word stands
+
+	mu   sync.Mutex                  // guards told
+	told map[market.Symbol]time.Time // the newest day whose disagreement was told; wanted symbols only
+}
+
+func (o *secondOpinion) init(log *slog.Logger) {
+	cal, err := calendar.New()
+	if err != nil {
+		log.Warn("desk_no_calendar", "error", err, "instead", "the venue's hours as they are")
+	}
+	o.cal, o.off, o.told = cal, err != nil, make(map[market.Symbol]time.Time)
+}
+
+// agreed returns a contract's details with the regular session that venue and
+// calendar agree on: where they differ it is closed. This is the one place
+// where hours of a venue become ours; see [calendar.Calendar.Agree].
+func (d *Desk) agreed(in market.Details) market.Details {
+	o := &d.opinion
+	if o.off {
+		return in
+	}
+	told := in.Liquid
+	in.Liquid = o.cal.Agree(told)
+	for _, span := range told {
+		both := within(in.Liquid, span)
+		if len(both) == 1 && both[0] == span || !o.first(in.Contract.Symbol, o.cal.Clock(span.Open, 0)) {
+			continue
+		}
+		d.warn(event.NoticeText{
+			Name: "hours_disagree", Symbol: in.Contract.Symbol,
+			Text: fmt.Sprintf("%s: the venue says open %s, New York's calendar says %s: taken as %s",
+				in.Contract.Symbol, o.span(span), o.ours(span), o.words(both)),
+		})
+	}
+	return in
+}
+
+// within returns the parts of hours inside a span, the empty ones left out.
+func within(h market.Hours, span market.Span) (parts market.Hours) {
+	for _, p := range h {
+		if p.Open.Before(p.Close) && !p.Open.Before(span.Open) && !span.Close.Before(p.Close) {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+// first reports whether a disagreement about a day is to be told: once a
+// symbol and day. Venues tell days in order.
+func (o *secondOpinion) first(s market.Symbol, day time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !day.After(o.told[s]) {
+		return false
+	}
+	o.told[s] = day
+	return true
+}
+
+// ours is what the calendar says of the days that a span touches.
+func (o *secondOpinion) ours(span market.Span) string {
+	var regular market.Hours
+	day := o.cal.Clock(span.Open, 0)
+	for _, s := range o.cal.Sessions(day, span.Close) {
+		regular = append(regular, s.Regular)
+	}
+	if why := o.cal.Closed(span.Open); len(regular) == 0 && why != "" {
+		return "closed (" + why + ")"
+	}
+	return o.words(regular)
+}
+
+func (o *secondOpinion) words(h market.Hours) string {
+	if len(h) == 0 {
+		return "closed"
+	}
+	var list []string
+	for _, s := range h {
+		list = append(list, o.span(s))
+	}
+	return strings.Join(list, ", ")
+}
+
+func (o *secondOpinion) span(s market.Span) string {
+	from, to := s.Open.In(o.cal.Zone()), s.Close.In(o.cal.Zone())
+	layout := "15:04"
+	if from.YearDay() != to.YearDay() || from.Year() != to.Year() {
+		layout = "2006-01-02 15:04"
+	}
+	return from.Format("2006-01-02 15:04") + " to " + to.Format(layout)
+}
