@@ -133,6 +133,16 @@ func (o *resting) claim() claim {
 	return c
 }
 
+// likelyClaim is the claim of an order that is only asked for, at the price that
+// it is likely to get.
+func (o *resting) likelyClaim(l *listing) claim {
+	c := o.claim()
+	if p, known := o.likely(l); known {
+		c.value, c.priced = p.Mul(c.qty), true
+	}
+	return c
+}
+
 // largest returns, of each OCA group and side of a symbol, the claim for the
 // most shares: no more than one of them fills.
 func (k *claims) largest(without int64) map[claim]claim {
@@ -175,10 +185,7 @@ func (x *Exchange) exposures(a *account, with *resting) map[market.Symbol]exposu
 	if was, ok := a.claims.all[with.PermID]; ok && was.group == "" {
 		change(was, (*flow).sub)
 	}
-	c := with.claim()
-	if p, known := with.likely(x.listings[with.Symbol]); known {
-		c.value, c.priced = p.Mul(c.qty), true
-	}
+	c := with.likelyClaim(x.listings[with.Symbol])
 	for key, other := range a.claims.largest(with.PermID) {
 		if key != (claim{symbol: c.symbol, side: c.side, group: c.group}) {
 			change(other, (*flow).add)
@@ -213,20 +220,25 @@ func (x *Exchange) required(a *account, with *resting) market.Money {
 // needs is the initial margin of the worst that can become of a symbol: either
 // all buys fill and no sell, or the other way round.
 func (e *exposure) needs(h *holding, l *listing, m *Margin) market.Money {
-	worth := h.worth(l)
-	mark, known := l.price()
-	long := e.buys.opens(h.qty, worth, mark, known)
-	// What is sold short is worth the market, if that is above the limit.
-	sells := e.sells
-	if at := mark.Mul(sells.qty); known && sells.value.Less(at) {
-		sells.value = at
-	}
-	short := sells.opens(h.qty.Neg(), worth.Neg(), mark, known)
+	long, short := e.worst(h, l)
 	most := perCent(long, m.LongInitial)
 	if s := perCent(short, m.ShortInitial); most.Less(s) {
 		return s
 	}
 	return most
+}
+
+// worst is what may be held of a symbol at most, in either direction.
+func (e *exposure) worst(h *holding, l *listing) (long, short market.Money) {
+	worth := h.worth(l)
+	mark, known := l.price()
+	long = e.buys.opens(h.qty, worth, mark, known)
+	// What is sold short is worth the market, if that is above the limit.
+	sells := e.sells
+	if at := mark.Mul(sells.qty); known && sells.value.Less(at) {
+		sells.value = at
+	}
+	return long, sells.opens(h.qty.Neg(), worth.Neg(), mark, known)
 }
 
 // opens is the worth of what is held in the flow's direction after it: what is
@@ -258,13 +270,69 @@ func (x *Exchange) afford(o *resting) (Reason, string) {
 	}
 	x.note()
 	a := x.accounts[o.Account]
+	equity := x.equity(a)
+	if x.paid(a, o, equity) {
+		return 0, ""
+	}
 	need := x.required(a, o)
-	v := x.value(a, "", nil)
-	if !v.Equity.Less(need) || !x.required(a, nil).Less(need) {
+	if !equity.Less(need) || !x.required(a, nil).Less(need) {
 		return 0, ""
 	}
 	// The words of a TWS, from general knowledge.
 	return InsufficientFunds, fmt.Sprintf("YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION "+
 		"YOUR EQUITY WITH LOAN VALUE [%v %s] MUST EXCEED THE INITIAL MARGIN [%v %s]",
-		v.Equity.Round(2), currency, need.Round(2), currency)
+		equity.Round(2), currency, need.Round(2), currency)
+}
+
+// equity is what the account is worth.
+func (x *Exchange) equity(a *account) market.Money {
+	sum := a.cash
+	for s, p := range a.positions {
+		sum = sum.Add(p.worth(x.listings[s]))
+	}
+	return sum
+}
+
+// paid reports whether equity is worth all that the account may come to hold,
+// long and short, so that no margin has to be computed: the common case, and
+// one without allocations. It leaves accounts with groups to the long way.
+func (x *Exchange) paid(a *account, with *resting, equity market.Money) bool {
+	m := &x.cfg.Margin
+	if len(a.claims.grouped) > 0 || with.OCAGroup != "" || max(m.LongInitial, m.ShortInitial) > 100 {
+		return false
+	}
+	left := equity
+	take := func(s market.Symbol, e *exposure) {
+		var h holding
+		if p := a.positions[s]; p != nil {
+			h = p.holding
+		}
+		long, short := e.worst(&h, x.listings[s])
+		if long.Less(short) {
+			long = short
+		}
+		left = left.Sub(long)
+	}
+	var own exposure
+	if e := a.claims.sums[with.Symbol]; e != nil {
+		own = *e
+	}
+	if was, ok := a.claims.all[with.PermID]; ok {
+		own.side(was.side).sub(&was)
+	}
+	c := with.likelyClaim(x.listings[with.Symbol])
+	own.side(c.side).add(&c)
+	take(with.Symbol, &own)
+	for s, e := range a.claims.sums {
+		if s != with.Symbol {
+			take(s, e)
+		}
+	}
+	var none exposure
+	for s := range a.positions {
+		if s != with.Symbol && a.claims.sums[s] == nil {
+			take(s, &none)
+		}
+	}
+	return left.Sign() >= 0
 }

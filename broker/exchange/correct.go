@@ -136,7 +136,7 @@ func (x *Exchange) correct(now time.Time, execID string, price market.Price, qty
 		return x.out, fmt.Errorf("%w: %s: quantity %v is above the %v that were told first", ErrNoCorrection, execID, qty, first.Qty)
 	case open && qty != old.Qty:
 		return x.out, fmt.Errorf("%w: %s: its order %d is open: cancel it before its quantity is corrected", ErrNoCorrection, execID, old.PermID)
-	case len(x.fills)+len(x.replaced) >= 2*MaxFills:
+	case len(x.replaced) >= MaxFills:
 		return x.out, fmt.Errorf("%w: the books hold %d corrections: start a new exchange", ErrNoCorrection, len(x.replaced))
 	}
 	x.watch.version(i)

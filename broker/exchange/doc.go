@@ -9,8 +9,11 @@
 // executions always agree, exactly. An [Exchange] is not safe for concurrent
 // use. It does not promise that a fill would have happened in the real market:
 // own orders move no price, queue positions are not modelled (a print at the
-// limit fills), and there is no margin: cash and positions may go below zero.
-// An order id used twice is the caller's business.
+// limit fills). An account that loses more than it has is not closed out: its
+// equity may go below zero, and then it can only close. There is one currency,
+// and there are no interest, borrow fees, dividends, splits, taxes, and none of
+// the fees that regulators and venues take beside the commission. An order id
+// used twice is the caller's business.
 //
 // # Design
 //
@@ -36,7 +39,41 @@
 //	cash + cost of positions = starting cash + realised P&L before commission − commissions
 //
 // A real IBKR account counts commission into the average cost, and tells
-// realised P&L after it; see [Ledger] for both.
+// realised P&L after it. Both are told: [Position.FullCost] and
+// [Commission.RealizedNet] are the venue's. What opened a position keeps its
+// commission until it closes, and a part takes its part of it. [Ledger] has
+// its after-commission figure less all commissions, those of shares still held
+// included.
+//
+// A position needs equity by [Margin]: a part of its market value, in either
+// direction. An order is taken when the account's equity carries the worst
+// that can become of all its positions and open orders: in each symbol all
+// buys fill and no sell, or the other way round; orders that go with the market
+// count at its mark, others at their own price, and of an OCA group the
+// largest on each side. A child counts from its parent's fill on. Neither the
+// commission nor the spread of the order is counted. An order that asks for
+// no more than before is always taken, so that what closes never fails. A
+// market order that nobody can price yet is taken, too. Nothing is looked at
+// again when prices move.
+//
+// A day begins at midnight in New York. A position's daily profit is counted
+// from the mark of the day before: its last trade, else the middle of its
+// quote; else from the first mark of the day.
+//
+// A correction ([Exchange.Correct], [Exchange.Bust]) makes a new version of an
+// execution, with IBKR's scheme of numbers: the last part of the id rises. The
+// account is then as if it had been so from the start. The profit of later
+// executions that rested on it stays as it was told, and the new version tells
+// the difference in its own, so that the figures of all standing versions add
+// up to the account's, always. Versions that were replaced are shown and count
+// nowhere.
+//
+// [Exchange.State] is all that the exchange knows, as JSON with exact texts,
+// and [Exchange.Changes] what changed since; [State.Apply] folds them, and
+// [Exchange.Restore] makes an exchange of the result that goes on as the first
+// one would, to the last number that it gives. Restore builds every holding
+// anew from its executions and refuses what does not add up. Listings and
+// configuration are the caller's.
 //
 // Every call returns its [Report]s in the order in which a venue tells them;
 // the slice is valid until the next call.

@@ -19,7 +19,7 @@ var ErrNotOpen = errors.New("exchange: order not open")
 // The bounds of an exchange. An order beyond them is rejected with [Full].
 const (
 	MaxOpen  = 10_000    // open orders
-	MaxFills = 1_000_000 // executions in the books, about 300 bytes each
+	MaxFills = 1_000_000 // executions in the books, about 400 bytes each, and as many that were replaced
 )
 
 // currency is the only one there is.

@@ -123,6 +123,97 @@ func TestUnderWaterOnlyClosingPasses(t *testing.T) {
 	}
 }
 
+// The short way to take an order agrees with the long one.
+func TestPaidIsAffordable(t *testing.T) {
+	paid := 0
+	rapid.Check(t, func(t *rapid.T) {
+		x := newWalk(t, nil)
+		now := walk(t, x, func(time.Time, []Report) {})
+		x.note()
+		for range 5 {
+			r := anyRequest(t)
+			o := x.draft(now, &r)
+			a := x.accounts[o.Account]
+			if x.paid(a, o, x.equity(a)) {
+				paid++
+				if need := x.required(a, o); x.equity(a).Less(need) {
+					t.Fatalf("taken, but needs %v of %v", need, x.equity(a))
+				}
+			}
+		}
+	})
+	if paid == 0 {
+		t.Error("none: the test shows nothing")
+	}
+}
+
+func TestGroupCountsOnce(t *testing.T) {
+	x := newExchange(t, func(c *Config) { c.Cash = market.MustMoney("10000") })
+	x.Apply(noon, quote("100", "100"))
+	place := func(s, group string) bool {
+		r := want(s)
+		r.OCAGroup, r.OCAType = group, ReduceOpen
+		_, refused := x.Place(noon, r)[0].(Rejected)
+		return !refused
+	}
+	for _, s := range []string{"BUY 150 LMT 99", "BUY 200 LMT 98", "BUY 180 LMT 97"} {
+		if !place(s, "one") {
+			t.Errorf("%s: of a group one order alone fills", s)
+		}
+	}
+	if place("BUY 20 LMT 90", "two") {
+		t.Error("a second group is taken beside 200 shares of the first")
+	}
+	if place("BUY 250 LMT 96", "one") {
+		t.Error("a larger order of the group is taken")
+	}
+}
+
+// Children undo what their parent does: they never fail for want of funds.
+func TestBracketOfAllThatIsCarried(t *testing.T) {
+	x := newExchange(t, func(c *Config) { c.Cash = market.MustMoney("10000") })
+	x.Apply(noon, quote("100", "100"))
+	r := want("BUY 200 LMT 99")
+	r.Hold = true
+	parent := x.Place(noon, r)[0].About().PermID
+	for i, s := range []string{"SELL 200 LMT 110", "SELL 200 LMT 120"} {
+		r := want(s)
+		r.Parent, r.Hold = parent, i == 0
+		if no, refused := x.Place(noon, r)[0].(Rejected); refused {
+			t.Fatalf("%s: %s", s, no.Text)
+		}
+	}
+	x.Apply(noon, quote("98", "98.5"))
+	if p, _ := x.Position("DU7654321", "AAPL"); p.Qty != market.Shares(200) {
+		t.Fatalf("holds %v", p.Qty)
+	}
+	x.note()
+	a := x.accounts["DU7654321"]
+	if v, _ := x.Value("DU7654321"); x.required(a, nil) != v.InitMargin {
+		t.Errorf("with its exits %v is required, for the position %v", x.required(a, nil), v.InitMargin)
+	}
+}
+
+// A change is judged as what the order becomes, not beside what it was.
+func TestModifyIsJudged(t *testing.T) {
+	x := newExchange(t, func(c *Config) { c.Cash = market.MustMoney("10000") })
+	x.Apply(noon, quote("100", "100"))
+	id := x.Place(noon, want("BUY 190 LMT 99"))[0].About().PermID
+	for _, tt := range []struct {
+		ask   string
+		taken bool
+	}{{"BUY 201 LMT 98", true}, {"BUY 210 LMT 99", false}, {"BUY 100 LMT 99", true}} {
+		reports, err := x.Modify(noon, id, want(tt.ask))
+		if err != nil {
+			t.Fatal(err)
+		}
+		no, refused := reports[0].(Unmodified)
+		if refused == tt.taken || refused && no.Reason != InsufficientFunds {
+			t.Errorf("%s: %T %+v", tt.ask, reports[0], reports[0])
+		}
+	}
+}
+
 func TestMarginFaults(t *testing.T) {
 	for _, tt := range []struct {
 		m    Margin
@@ -158,6 +249,17 @@ func checkValue(t *rapid.T, x *Exchange, id string) {
 		} else {
 			short = short.Add(w.Abs())
 		}
+	}
+	full := v.RealizedNet // and what is unrealised over the full cost
+	for _, p := range x.Positions(id) {
+		w := p.Cost
+		if p.Mark != nil {
+			w = p.Mark.Mul(p.Qty)
+		}
+		full = full.Add(w).Sub(p.FullCost)
+	}
+	if full != v.Equity.Sub(x.cfg.Cash) {
+		t.Fatalf("%s: profits after commission %v, equity %v from %v", id, full, v.Equity, x.cfg.Cash)
 	}
 	half := market.Shares(2)
 	switch {

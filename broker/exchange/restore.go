@@ -9,6 +9,9 @@ import (
 	"robotrader/broker/order"
 )
 
+// maxCount bounds the numbers that a state says were given.
+const maxCount = 1 << 50
+
 // Restore takes over a state, on an exchange that was just made and lists the
 // state's symbols. Numbers go on where the state ended, whatever
 // [Config.Instance] says, and accounts keep the cash with which they started;
@@ -23,7 +26,7 @@ func (x *Exchange) Restore(s State) error {
 		return badState("version %d, not %d: it was written by another release; restore it with that one, or begin anew", s.Version, StateVersion)
 	}
 	c := &s.Counters
-	if c.PermBase <= 0 || c.Orders < 0 || c.DayEnd.Before(c.DayStart) || c.DayEnd.Sub(c.DayStart) > 49*time.Hour {
+	if c.PermBase <= 0 || c.PermBase > maxCount || c.Orders < 0 || c.Orders > maxCount || c.Queued < 0 || c.DayEnd.Before(c.DayStart) || c.DayEnd.Sub(c.DayStart) > 49*time.Hour {
 		return badState("counters %+v cannot be: the state is damaged; use an older copy, or begin anew", *c)
 	}
 	if err := s.bounded(); err != nil {
@@ -121,6 +124,9 @@ func (x *Exchange) restoreAccount(s *AccountState) error {
 }
 
 func (x *Exchange) restoreExecutions(s *State) error {
+	if max(len(s.Executions), len(s.Replaced)) > MaxFills {
+		return badState("%d executions and %d replaced ones, more than %d: the state is damaged", len(s.Executions), len(s.Replaced), MaxFills)
+	}
 	seen := make(map[string]bool)
 	take := func(list []ExecutionState, into *[]execution) error {
 		for i := range list {
@@ -204,6 +210,8 @@ func (x *Exchange) restoreOrders(s *State) error {
 			return badState("order %d: %.10q %v with %v filled and %v cannot be open: the state is damaged", k.PermID, k.Side, k.Qty, k.Filled, k.State)
 		case k.Queued <= 0 || k.Queued > x.seqs:
 			return badState("order %d: place %d in the queue was never given: the state is damaged", k.PermID, k.Queued)
+		case k.Wait == WaitParent && !slices.ContainsFunc(s.Open, func(p OrderState) bool { return p.PermID == k.Parent }):
+			return badState("order %d: waits for its parent %d, which is not open: the state is damaged", k.PermID, k.Parent)
 		}
 		if reason, text := x.readmit(k); reason != 0 {
 			return badState("order %d: %s: the state is damaged", k.PermID, text)

