@@ -8,8 +8,6 @@ import (
 	"runtime/metrics"
 	"strconv"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func fuzzClient(f *testing.F, id int) { fuzzMessage(f, true, id) }
@@ -80,7 +78,7 @@ func checkStable(t *testing.T, client bool, v Version, in []byte) {
 		c.ExtOperator = "" // not written: whether it was sent is past telling
 		m = c
 	}
-	if diff := cmp.Diff(m, again, exact); diff != "" {
+	if diff := difference(m, again); diff != "" {
 		t.Fatalf("%q was written as %q: (-first +second)\n%s", in, b, diff)
 	}
 	if c, err := again.Append(nil, v); err != nil || string(c) != string(b) {
