@@ -36,28 +36,42 @@ func startFaulty(t *testing.T, script string, change func(*Config)) *Server {
 	})
 }
 
-// raw reads whatever comes within a moment, and says how it ended.
-func (p *peer) raw(within time.Duration) (got []byte, end string) {
+// moment is what a test waits for nothing to come.
+const moment = 150 * time.Millisecond
+
+// toTheEnd makes raw read until the connection ends.
+const toTheEnd = 1 << 30
+
+// raw reads until so many bytes have come or the connection ends, and says how
+// it ended. 0 bytes is whatever comes within a moment.
+func (p *peer) raw(want int) (got []byte, end string) {
 	p.t.Helper()
+	within := patience
+	if want == 0 {
+		within, want = moment, toTheEnd
+	}
 	if err := p.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
 		p.t.Fatal(err)
 	}
-	got, err := io.ReadAll(p.in)
+	buf := make([]byte, 64<<10)
+	var err error
+	for len(got) < want && err == nil {
+		var n int
+		n, err = p.in.Read(buf)
+		got = append(got, buf[:n]...)
+	}
 	var timeout net.Error
 	switch {
 	case err == nil:
-		end = "close"
+		return got, "open"
+	case errors.Is(err, io.EOF):
+		return got, "close"
 	case errors.Is(err, syscall.ECONNRESET):
-		end = "reset"
+		return got, "reset"
 	case errors.As(err, &timeout) && timeout.Timeout():
-		end = "open"
-	default:
-		end = err.Error()
+		return got, "open"
 	}
-	if err := p.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		p.t.Fatal(err)
-	}
-	return got, end
+	return got, err.Error()
 }
 
 // offer writes the hello without reading the answer.
@@ -120,10 +134,11 @@ func codes(list []wire.Message) (all []int) {
 	return all
 }
 
-const moment = 150 * time.Millisecond
-
 // helloBytes is how long the version reply is.
 const helloBytes = 4 + len("200\x0020260402 09:30:00 EDT\x00")
+
+// readyBytes is how long the answer to START_API is: both ids, three notices.
+const readyBytes = 19 + 10 + 70 + 68 + 73
 
 // Each fault of the connection and the handshake, as a client sees its bytes.
 func TestFaultsOfTheHandshake(t *testing.T) {
@@ -132,13 +147,13 @@ func TestFaultsOfTheHandshake(t *testing.T) {
 		helloEnd   string
 		end        string
 	}
-	shake := func(t *testing.T, script string) (r result) {
+	shake := func(t *testing.T, script string, hello, got int) (r result) {
 		p := dial(t, startFaulty(t, script, nil))
 		p.offer()
-		r.hello, r.helloEnd = p.raw(moment)
+		r.hello, r.helloEnd = p.raw(hello)
 		if r.helloEnd == "open" {
 			p.send(wire.StartAPI{ClientID: 3})
-			r.got, r.end = p.raw(moment)
+			r.got, r.end = p.raw(got)
 		}
 		return r
 	}
@@ -152,145 +167,146 @@ func TestFaultsOfTheHandshake(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, script string
+		hello, got   int // bytes to wait for
 		check        func(t *testing.T, r result)
 	}{
-		{"wedge", "on connection 1: wedge", func(t *testing.T, r result) {
+		{"wedge", "on connection 1: wedge", 0, 0, func(t *testing.T, r result) {
 			if len(r.hello)+len(r.got) > 0 || r.end != "open" {
 				t.Errorf("%q, %s", r.hello, r.end)
 			}
 		}},
-		{"wedge for a while", "on connection 1: wedge for 20ms", func(t *testing.T, r result) {
+		{"wedge for a while", "on connection 1: wedge for 20ms", helloBytes, readyBytes, func(t *testing.T, r result) {
 			if len(r.hello) != helloBytes || len(frames(t, r.got)) != 5 {
 				t.Errorf("%q %q", r.hello, r.got)
 			}
 		}},
-		{"close before hello", "on connection 1: close", func(t *testing.T, r result) {
+		{"close before hello", "on connection 1: close", toTheEnd, toTheEnd, func(t *testing.T, r result) {
 			if r.helloEnd != "close" && r.helloEnd != "reset" || len(r.hello) > 0 {
 				t.Errorf("%q %s", r.hello, r.helloEnd)
 			}
 		}},
-		{"reset at a byte", "on byte 10 to client: reset", func(t *testing.T, r result) {
+		{"reset at a byte", "on byte 10 to client: reset", toTheEnd, toTheEnd, func(t *testing.T, r result) {
 			if len(r.hello) != 10 || r.helloEnd != "reset" {
 				t.Errorf("%q %s", r.hello, r.helloEnd)
 			}
 		}},
-		{"reset at a byte of the client", "on byte 5 from client: reset", func(t *testing.T, r result) {
+		{"reset at a byte of the client", "on byte 5 from client: reset", toTheEnd, toTheEnd, func(t *testing.T, r result) {
 			if len(r.hello) != 0 || r.helloEnd != "reset" {
 				t.Errorf("%q %s", r.hello, r.helloEnd)
 			}
 		}},
-		{"reset inside the hello", "on the 1st hello to client: reset inside it at byte 7", func(t *testing.T, r result) {
+		{"reset inside the hello", "on the 1st hello to client: reset inside it at byte 7", toTheEnd, toTheEnd, func(t *testing.T, r result) {
 			if len(r.hello) != 7 || r.helloEnd != "reset" {
 				t.Errorf("%q %s", r.hello, r.helloEnd)
 			}
 		}},
-		{"half close", "on the 1st hello to client: half close", func(t *testing.T, r result) {
+		{"half close", "on the 1st hello to client: half close", toTheEnd, toTheEnd, func(t *testing.T, r result) {
 			if len(r.hello) != 0 || r.helloEnd != "close" {
 				t.Errorf("%q %s", r.hello, r.helloEnd)
 			}
 		}},
-		{"garbage instead of hello", "on connection 1: garbage 40 bytes instead of hello", func(t *testing.T, r result) {
+		{"garbage instead of hello", "on connection 1: garbage 40 bytes instead of hello", 40, 0, func(t *testing.T, r result) {
 			if len(r.hello) != 40 || bytes.HasPrefix(r.hello[4:], []byte("200")) {
 				t.Errorf("%q", r.hello)
 			}
 		}},
-		{"oversize length", "on the 1st hello to client: oversize length", func(t *testing.T, r result) {
+		{"oversize length", "on the 1st hello to client: oversize length", helloBytes, 0, func(t *testing.T, r result) {
 			if len(r.hello) < 4 || binary.BigEndian.Uint32(r.hello) != 1<<24 {
 				t.Errorf("%q", r.hello)
 			}
 		}},
-		{"zero length", "on the 1st hello to client: zero length", func(t *testing.T, r result) {
+		{"zero length", "on the 1st hello to client: zero length", helloBytes, 0, func(t *testing.T, r result) {
 			if len(r.hello) < 4 || binary.BigEndian.Uint32(r.hello) != 0 {
 				t.Errorf("%q", r.hello)
 			}
 		}},
-		{"frame before hello", `on connection 1: frame "84|1|news of today" before hello`, func(t *testing.T, r result) {
+		{"frame before hello", `on connection 1: frame "84|1|news of today" before hello`, helloBytes + 22, readyBytes, func(t *testing.T, r result) {
 			if field(t, r.hello, 0, 2) != "news of today" || field(t, r.hello, 1, 0) != "200" {
 				t.Errorf("%q", r.hello)
 			}
 		}},
-		{"redirect", `on connection 1: redirect to "gw2:4001"`, func(t *testing.T, r result) {
+		{"redirect", `on connection 1: redirect to "gw2:4001"`, 16, 0, func(t *testing.T, r result) {
 			if field(t, r.hello, 0, 0) != "-1" || field(t, r.hello, 0, 1) != "gw2:4001" {
 				t.Errorf("%q", r.hello)
 			}
 		}},
-		{"time in GBK", "on connection 1: connection time gbk", func(t *testing.T, r result) {
+		{"time in GBK", "on connection 1: connection time gbk", 39, readyBytes, func(t *testing.T, r result) {
 			if !strings.HasSuffix(field(t, r.hello, 0, 1), " \xd6\xd0\xb9\xfa\xb1\xea\xd7\xbc\xca\xb1\xbc\xe4") {
 				t.Errorf("%q", r.hello)
 			}
 		}},
-		{"time without zone", "on connection 1: connection time without zone", func(t *testing.T, r result) {
+		{"time without zone", "on connection 1: connection time without zone", 26, readyBytes, func(t *testing.T, r result) {
 			if len(field(t, r.hello, 0, 1)) != len("20260402 09:30:00") {
 				t.Errorf("%q", r.hello)
 			}
 		}},
-		{"time of any text", `on connection 1: connection time "tomorrow, perhaps"`, func(t *testing.T, r result) {
+		{"time of any text", `on connection 1: connection time "tomorrow, perhaps"`, 26, readyBytes, func(t *testing.T, r result) {
 			if field(t, r.hello, 0, 1) != "tomorrow, perhaps" {
 				t.Errorf("%q", r.hello)
 			}
 		}},
-		{"time of any bytes", `on connection 1: connection time hex ff00fe`, func(t *testing.T, r result) {
+		{"time of any bytes", `on connection 1: connection time hex ff00fe`, 12, readyBytes, func(t *testing.T, r result) {
 			if !bytes.HasSuffix(r.hello, []byte("200\x00\xff\x00\xfe\x00")) {
 				t.Errorf("%q", r.hello)
 			}
 		}},
-		{"account list empty", "on connection 1: account list empty", func(t *testing.T, r result) {
+		{"account list empty", "on connection 1: account list empty", helloBytes, readyBytes - 9, func(t *testing.T, r result) {
 			if field(t, r.got, 0, 0) != "15" || field(t, r.got, 0, 2) != "" {
 				t.Errorf("%q", r.got)
 			}
 		}},
-		{"account list missing", "on connection 1: account list missing", func(t *testing.T, r result) {
+		{"account list missing", "on connection 1: account list missing", helloBytes, readyBytes - 19, func(t *testing.T, r result) {
 			if field(t, r.got, 0, 0) != "9" {
 				t.Errorf("%q", r.got)
 			}
 		}},
-		{"account list with trailing comma", "on connection 1: account list with trailing comma", func(t *testing.T, r result) {
+		{"account list with trailing comma", "on connection 1: account list with trailing comma", helloBytes, readyBytes + 1, func(t *testing.T, r result) {
 			if field(t, r.got, 0, 2) != "DU7654321," {
 				t.Errorf("%q", r.got)
 			}
 		}},
-		{"account list of any text", `on connection 1: account list "U1,U2"`, func(t *testing.T, r result) {
+		{"account list of any text", `on connection 1: account list "U1,U2"`, helloBytes, readyBytes - 4, func(t *testing.T, r result) {
 			if field(t, r.got, 0, 2) != "U1,U2" {
 				t.Errorf("%q", r.got)
 			}
 		}},
-		{"next id missing", "on connection 1: next id missing", func(t *testing.T, r result) {
+		{"next id missing", "on connection 1: next id missing", helloBytes, readyBytes - 10, func(t *testing.T, r result) {
 			if field(t, r.got, 0, 0) != "15" || field(t, r.got, 1, 0) != "4" {
 				t.Errorf("%q", r.got)
 			}
 		}},
-		{"next id of any number", "on connection 1: next id 77", func(t *testing.T, r result) {
+		{"next id of any number", "on connection 1: next id 77", helloBytes, readyBytes + 1, func(t *testing.T, r result) {
 			if field(t, r.got, 1, 2) != "77" {
 				t.Errorf("%q", r.got)
 			}
 		}},
-		{"next id late", "on connection 1: next id late by 50ms", func(t *testing.T, r result) {
+		{"next id late", "on connection 1: next id late by 50ms", helloBytes, readyBytes, func(t *testing.T, r result) {
 			if list := frames(t, r.got); list[0][0] != "15" || list[len(list)-1][0] != "9" {
 				t.Errorf("%q", r.got)
 			}
 		}},
-		{"ids reversed", "on connection 1: ids reversed", func(t *testing.T, r result) {
+		{"ids reversed", "on connection 1: ids reversed", helloBytes, readyBytes, func(t *testing.T, r result) {
 			if field(t, r.got, 0, 0) != "9" || field(t, r.got, 1, 0) != "15" {
 				t.Errorf("%q", r.got)
 			}
 		}},
-		{"ids late", "on connection 1: ids late by 50ms", func(t *testing.T, r result) {
+		{"ids late", "on connection 1: ids late by 50ms", helloBytes, readyBytes, func(t *testing.T, r result) {
 			list := frames(t, r.got)
 			if n := len(list); n != 5 || list[n-2][0] != "15" || list[n-1][0] != "9" {
 				t.Errorf("%q", r.got)
 			}
 		}},
-		{"split every frame", "on connection 1: split every frame at byte 3", func(t *testing.T, r result) {
+		{"split every frame", "on connection 1: split every frame at byte 3", helloBytes, readyBytes, func(t *testing.T, r result) {
 			if len(frames(t, r.hello)) != 1 || len(frames(t, r.got)) != 5 { // the pieces are counted below
 				t.Errorf("%q %q", r.hello, r.got)
 			}
 		}},
-		{"close at START_API", "on the 1st startApi from client: close", func(t *testing.T, r result) {
+		{"close at START_API", "on the 1st startApi from client: close", helloBytes, toTheEnd, func(t *testing.T, r result) {
 			if len(r.got) != 0 || r.end != "close" {
 				t.Errorf("%q %s", r.got, r.end)
 			}
 		}},
-		{"error and close at START_API", "on the 1st startApi from client: error 326 \"taken\" then close", func(t *testing.T, r result) {
+		{"error and close at START_API", "on the 1st startApi from client: error 326 \"taken\" then close", helloBytes, toTheEnd, func(t *testing.T, r result) {
 			if field(t, r.got, 0, 2) != "326" || r.end != "close" {
 				t.Errorf("%q %s", r.got, r.end)
 			}
@@ -298,7 +314,7 @@ func TestFaultsOfTheHandshake(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			tt.check(t, shake(t, tt.script))
+			tt.check(t, shake(t, tt.script, tt.hello, tt.got))
 		})
 	}
 }
@@ -307,111 +323,112 @@ func TestFaultsOfTheHandshake(t *testing.T) {
 func TestFaultsOfAMessage(t *testing.T) {
 	for _, tt := range []struct {
 		name, what string
+		bytes      int // to wait for
 		want       func(t *testing.T, got []byte, end string)
 	}{
-		{"drop", "drop it", func(t *testing.T, got []byte, _ string) {
+		{"drop", "drop it", 20, func(t *testing.T, got []byte, _ string) {
 			if list := frames(t, got); len(list) != 2 {
 				t.Errorf("%q", list)
 			}
 		}},
-		{"duplicate", "duplicate it", func(t *testing.T, got []byte, _ string) {
+		{"duplicate", "duplicate it", 58, func(t *testing.T, got []byte, _ string) {
 			if list := frames(t, got); len(list) != 4 || !slices.Equal(list[1], list[2]) || list[1][0] != "15" {
 				t.Errorf("%q", list)
 			}
 		}},
-		{"duplicate later", "duplicate it after 30ms", func(t *testing.T, got []byte, _ string) {
+		{"duplicate later", "duplicate it after 30ms", 58, func(t *testing.T, got []byte, _ string) {
 			if list := frames(t, got); len(list) != 4 || !slices.Equal(list[1], list[3]) {
 				t.Errorf("%q", list)
 			}
 		}},
-		{"delay", "delay it 30ms", func(t *testing.T, got []byte, _ string) {
+		{"delay", "delay it 30ms", 39, func(t *testing.T, got []byte, _ string) {
 			if list := frames(t, got); len(list) != 3 || list[1][0] != "9" || list[2][0] != "15" {
 				t.Errorf("%q", list)
 			}
 		}},
-		{"truncate", "truncate it by 1 field", func(t *testing.T, got []byte, _ string) {
+		{"truncate", "truncate it by 1 field", 29, func(t *testing.T, got []byte, _ string) {
 			if list := frames(t, got); len(list) != 3 || !slices.Equal(list[1], []string{"15", "1"}) {
 				t.Errorf("%q", list)
 			}
 		}},
-		{"truncate all", "truncate it by 1000 fields", func(t *testing.T, got []byte, _ string) {
+		{"truncate all", "truncate it by 1000 fields", 27, func(t *testing.T, got []byte, _ string) {
 			if list := frames(t, got); len(list) != 3 || !slices.Equal(list[1], []string{"15"}) {
 				t.Errorf("%q", list)
 			}
 		}},
-		{"extra fields", "add 2 fields to it", func(t *testing.T, got []byte, _ string) {
+		{"extra fields", "add 2 fields to it", 43, func(t *testing.T, got []byte, _ string) {
 			if list := frames(t, got); !slices.Equal(list[1], []string{"15", "1", "DU7654321", "0", "0"}) {
 				t.Errorf("%q", list)
 			}
 		}},
-		{"change a field", `change field 3 of it to "U9,\xff"`, func(t *testing.T, got []byte, _ string) {
+		{"change a field", `change field 3 of it to "U9,\xff"`, 34, func(t *testing.T, got []byte, _ string) {
 			if list := frames(t, got); !slices.Equal(list[1], []string{"15", "1", "U9,\xff"}) {
 				t.Errorf("%q", list)
 			}
 		}},
-		{"change a field that is not there", `change field 9 of it to "x"`, func(t *testing.T, got []byte, _ string) {
+		{"change a field that is not there", `change field 9 of it to "x"`, 39, func(t *testing.T, got []byte, _ string) {
 			if list := frames(t, got); !slices.Equal(list[1], []string{"15", "1", "DU7654321"}) {
 				t.Errorf("%q", list)
 			}
 		}},
-		{"garbage inside", "garbage 5 bytes inside it", func(t *testing.T, got []byte, _ string) {
+		{"garbage inside", "garbage 5 bytes inside it", 39, func(t *testing.T, got []byte, _ string) {
 			rest := got[4+len("9\x001\x001\x00"):]
 			if n := binary.BigEndian.Uint32(rest); int(n) != len("15\x001\x00DU7654321\x00") || !bytes.HasPrefix(rest[4:], []byte("15\x00")) ||
 				!bytes.HasSuffix(rest[:4+n], []byte("54321\x00")) || bytes.Contains(rest[:4+n], []byte("DU")) {
 				t.Errorf("%q", got)
 			}
 		}},
-		{"split", "split it at byte 5", func(t *testing.T, got []byte, _ string) {
+		{"split", "split it at byte 5", 39, func(t *testing.T, got []byte, _ string) {
 			if list := frames(t, got); len(list) != 3 {
 				t.Errorf("%q", list)
 			}
 		}},
-		{"reset inside", "reset inside it at byte 9", func(t *testing.T, got []byte, end string) {
+		{"reset inside", "reset inside it at byte 9", toTheEnd, func(t *testing.T, got []byte, end string) {
 			if len(got) != 4+len("9\x001\x001\x00")+9 || end != "reset" {
 				t.Errorf("%q %s", got, end)
 			}
 		}},
-		{"frame of an unknown id", `frame "9999|1|x"`, func(t *testing.T, got []byte, _ string) {
+		{"frame of an unknown id", `frame "9999|1|x"`, 52, func(t *testing.T, got []byte, _ string) {
 			if list := frames(t, got); len(list) != 4 || !slices.Equal(list[1], []string{"9999", "1", "x"}) {
 				t.Errorf("%q", list)
 			}
 		}},
-		{"garbage between frames", "garbage 6 bytes", func(t *testing.T, got []byte, _ string) {
+		{"garbage between frames", "garbage 6 bytes", 45, func(t *testing.T, got []byte, _ string) {
 			if rest := got[4+len("9\x001\x001\x00")+6:]; len(frames(t, rest)) != 2 {
 				t.Errorf("%q", got)
 			}
 		}},
-		{"oversize length between frames", "oversize length", func(t *testing.T, got []byte, _ string) {
+		{"oversize length between frames", "oversize length", 43, func(t *testing.T, got []byte, _ string) {
 			if rest := got[4+len("9\x001\x001\x00"):]; !bytes.HasPrefix(rest, []byte{1, 0, 0, 0}) {
 				t.Errorf("%q", got)
 			}
 		}},
-		{"zero length between frames", "zero length", func(t *testing.T, got []byte, _ string) {
+		{"zero length between frames", "zero length", 43, func(t *testing.T, got []byte, _ string) {
 			if rest := got[4+len("9\x001\x001\x00"):]; !bytes.HasPrefix(rest, []byte{0, 0, 0, 0}) {
 				t.Errorf("%q", got)
 			}
 		}},
-		{"reset", "reset", func(t *testing.T, got []byte, end string) {
+		{"reset", "reset", toTheEnd, func(t *testing.T, got []byte, end string) {
 			if len(frames(t, got)) != 1 || end != "reset" {
 				t.Errorf("%q %s", got, end)
 			}
 		}},
-		{"close", "close", func(t *testing.T, got []byte, end string) {
+		{"close", "close", toTheEnd, func(t *testing.T, got []byte, end string) {
 			if len(frames(t, got)) != 1 || end != "close" && end != "reset" {
 				t.Errorf("%q %s", got, end)
 			}
 		}},
-		{"half close", "half close", func(t *testing.T, got []byte, end string) {
+		{"half close", "half close", toTheEnd, func(t *testing.T, got []byte, end string) {
 			if len(frames(t, got)) != 1 || end != "close" {
 				t.Errorf("%q %s", got, end)
 			}
 		}},
-		{"silence", "silence", func(t *testing.T, got []byte, end string) {
+		{"silence", "silence", 0, func(t *testing.T, got []byte, end string) {
 			if len(frames(t, got)) != 1 || end != "open" {
 				t.Errorf("%q %s", got, end)
 			}
 		}},
-		{"silence for a while", "silence for 40ms", func(t *testing.T, got []byte, end string) {
+		{"silence for a while", "silence for 40ms", 39, func(t *testing.T, got []byte, end string) {
 			if len(frames(t, got)) != 3 || end != "open" {
 				t.Errorf("%q %s", got, end)
 			}
@@ -422,7 +439,7 @@ func TestFaultsOfAMessage(t *testing.T) {
 			// The second managedAccts is an answer to reqManagedAccts.
 			p, _ := join(t, startFaulty(t, "on the 2nd managedAccts to client: "+tt.what, nil), MaxVersion, 1)
 			p.sendAll(wire.ReqIDs{Num: 1}, wire.ReqManagedAccts{}, wire.ReqIDs{Num: 1})
-			got, end := p.raw(moment)
+			got, end := p.raw(tt.bytes)
 			tt.want(t, got, end)
 		})
 	}
@@ -522,7 +539,7 @@ func TestFaultsOfTheReader(t *testing.T) {
 	t.Run("answer lost with the session", func(t *testing.T) {
 		p, _ := join(t, startFaulty(t, "after the 1st reqManagedAccts from client: reset", nil), MaxVersion, 1)
 		p.send(wire.ReqManagedAccts{})
-		if got, end := p.raw(patience); len(frames(t, got)) != 1 || end != "reset" {
+		if got, end := p.raw(toTheEnd); len(frames(t, got)) != 1 || end != "reset" {
 			t.Errorf("%q %s", got, end)
 		}
 	})
@@ -600,7 +617,7 @@ func TestFaultsOfTheGateway(t *testing.T) {
 		p.await(wire.IDCommissionReport)
 		p.send(wire.ReqIDs{Num: 1})
 		for _, c := range []*peer{p, q} {
-			if _, end := c.raw(patience); end != "reset" {
+			if _, end := c.raw(toTheEnd); end != "reset" {
 				t.Errorf("ended with %s", end)
 			}
 		}
@@ -629,7 +646,7 @@ func TestFaultsOfTheGateway(t *testing.T) {
 		p.sync() // it is served
 		q := dial(t, s)
 		q.offer()
-		if got, end := q.raw(moment); len(got) > 0 || end != "open" {
+		if got, end := q.raw(0); len(got) > 0 || end != "open" {
 			t.Errorf("a new handshake: %q %s", got, end)
 		}
 	})
@@ -637,7 +654,7 @@ func TestFaultsOfTheGateway(t *testing.T) {
 		s := startFaulty(t, "on the 1st reqIds from client: half dead reversed", nil)
 		p, _ := join(t, s, MaxVersion, 1)
 		p.send(wire.ReqIDs{Num: 1})
-		if got, end := p.raw(moment); len(got) > 0 || end != "open" {
+		if got, end := p.raw(0); len(got) > 0 || end != "open" {
 			t.Errorf("the session: %q %s", got, end)
 		}
 		join(t, s, MaxVersion, 2)
@@ -650,7 +667,7 @@ func TestFaultsOfTheGateway(t *testing.T) {
 		q := dial(t, s)
 		q.offer()
 		for _, c := range []*peer{p, q} {
-			if got, end := c.raw(moment); len(got) > 0 || end != "open" {
+			if got, end := c.raw(0); len(got) > 0 || end != "open" {
 				t.Errorf("%q %s", got, end)
 			}
 		}
