@@ -138,6 +138,9 @@ func (c Config) Validate() error {
 	if c.Data.Dir == "" {
 		bad("data.dir: empty; name a folder, such as ./data")
 	}
+	if c.Broker.Name == "ibkr" && c.Sim.Faults != "" {
+		bad("sim.faults: a fault script is for the simulated gateway; leave out --broker ibkr")
+	}
 	if c.Broker.Name == "ibkr" && len(c.Sim.Data) > 0 {
 		bad("sim.data: a replay needs the simulated gateway; leave out --broker ibkr")
 	}

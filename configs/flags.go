@@ -41,7 +41,7 @@ var flags = []flag{
 	{"sim-data", "sim.data", "[SYMBOL=]FILE", "CSV to replay through the simulated gateway; repeatable (default a seeded synthetic market)", list},
 	{"sim-speed", "sim.speed", "N", "speed of simulated market time; 0 is lock-step, as fast as the trader can (default 1)", single},
 	{"sim-seed", "sim.seed", "N", "seed of the synthetic market (default 1)", single},
-	{"faults", "sim.faults", "FILE", "fault script for the simulated gateway (not built yet)", single},
+	{"faults", "sim.faults", "FILE", "fault script for the simulated gateway; examples in configs/faults", single},
 	{"run-for", "run_for", "DURATION", "stop in order after this long, such as 30s or 8h (default never)", single},
 	{"check", "check", "", "check configuration and machine, then exit (not built yet)", toggle},
 	{"config", "", "FILE", "YAML file; flags and TRADER_* override it", single},

@@ -166,6 +166,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"AAPL,MSFT", "spy", "--headless", "--http", "off", "--live=false"}, nil},
 		{[]string{"AAPL", "--check"}, ErrConfig},
 		{[]string{"AAPL", "--faults", "f"}, ErrConfig},
+		{[]string{"AAPL", "--faults", "testdata/silence.faults"}, nil},
 		{[]string{"AAPL", "--bus", "nats://h:4222"}, ErrConfig},
 		{[]string{"AAPL", "--bus-listen", ":4222"}, ErrConfig},
 		{[]string{"AAPL", "--tls-cert", "c", "--tls-key", "k"}, ErrConfig},

@@ -13,6 +13,7 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/ibkr"
 	"robotrader/broker/ibkr/gateway"
+	"robotrader/broker/ibkr/gateway/fault"
 	"robotrader/broker/market"
 	"robotrader/services/event"
 )
@@ -27,8 +28,8 @@ type Config struct {
 	Speed float64 `koanf:"speed"`
 	// Seed makes the synthetic market. Default 1.
 	Seed uint64 `koanf:"seed"`
-	// Faults is a fault script for the gateway. Not built yet: anything but
-	// empty is refused. Default empty.
+	// Faults is the file of a fault script for the gateway, see package
+	// fault. Default empty: nothing goes wrong.
 	Faults string `koanf:"faults"`
 
 	// Symbols are played by the synthetic market. Default AAPL.
@@ -70,13 +71,23 @@ func (c Config) Validate() error {
 	if c.Speed < 0 || c.Speed > 1e6 || math.IsNaN(c.Speed) {
 		bad("speed %v is not 0 to 1000000", c.Speed)
 	}
-	if c.Faults != "" {
-		bad("faults %.80q: fault scripts are not built yet: leave it empty", c.Faults)
+	if script, err := c.script(); err != nil {
+		errs = append(errs, err)
+	} else if script != nil && c.Speed == 0 {
+		errs = append(errs, script.Lockstep())
 	}
 	if c.ClientID < 0 || c.ClientID > ibkr.MaxClientID {
 		bad("client id %d is not between 0 and %d", c.ClientID, ibkr.MaxClientID)
 	}
 	return errors.Join(errs...)
+}
+
+// script reads the fault script, nil without one.
+func (c Config) script() (*fault.Script, error) {
+	if c.Faults == "" {
+		return nil, nil
+	}
+	return fault.Load(c.Faults)
 }
 
 // Adapter opens sessions with a gateway that it plays itself.
@@ -125,7 +136,12 @@ func (a *Adapter) launch() (*gateway.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	script, err := a.cfg.script()
+	if err != nil {
+		return nil, err
+	}
 	cfg := gateway.DefaultConfig()
+	cfg.Faults = script
 	cfg.Accounts = []string{a.cfg.Account}
 	cfg.Speed, cfg.StateDir, cfg.Instance = a.cfg.Speed, a.cfg.StateDir, a.cfg.Instance
 	cfg.OnEnd = func() { close(a.ended) }

@@ -1,8 +1,8 @@
 // Command gatewaysim is the simulated IB Gateway as a program: any client of
 // the TWS API may connect to it. It plays a seeded synthetic market, or files.
 //
-// It promises the exit codes 0 stopped as asked, 1 unexpected, 2 usage, 3 not
-// built yet, one line on standard output when it listens, and its books in
+// It promises the exit codes 0 stopped as asked, 1 unexpected, 2 usage, one
+// line on standard output when it listens, and its books in
 // sim-ledger.json when it ends and has a state folder. It does not keep its
 // state for the next start.
 package main
@@ -23,6 +23,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"robotrader/broker/ibkr/gateway"
+	"robotrader/broker/ibkr/gateway/fault"
 	"robotrader/broker/sim"
 )
 
@@ -31,7 +32,6 @@ const (
 	exitOK         = 0
 	exitUnexpected = 1
 	exitUsage      = 2
-	exitNotBuilt   = 3
 )
 
 func main() {
@@ -90,7 +90,7 @@ Without --data it plays a synthetic AAPL that is always in session. SIGINT and
 SIGTERM end it in order; with --state it then writes sim-ledger.json there:
 cash, positions, executions, commissions.
 
-Exit codes: 0 stopped as asked, 1 unexpected, 2 usage, 3 not built yet.`,
+Exit codes: 0 stopped as asked, 1 unexpected, 2 usage.`,
 		Example: `  gatewaysim
   gatewaysim --listen 127.0.0.1:7497 --seed 7
   gatewaysim --data AAPL=day.csv --speed 60 --state ./sim`,
@@ -111,16 +111,13 @@ Exit codes: 0 stopped as asked, 1 unexpected, 2 usage, 3 not built yet.`,
 	f.StringSliceVar(&g.Accounts, "accounts", g.Accounts, "account ids of the login")
 	f.BoolVar(&g.ReadOnly, "read-only", false, "refuse orders with code 321, as with the Read-Only API box")
 	f.StringVar(&g.StateDir, "state", "", "existing folder for sim-ledger.json (default: none is written)")
-	f.StringVar(&o.faults, "faults", "", "fault script (not built yet)")
+	f.StringVar(&o.faults, "faults", "", "fault script: what goes wrong, and when (examples in configs/faults)")
 	f.BoolVar(&o.json, "json", false, "print the line that tells the address as JSON")
 	return cmd
 }
 
 // check refuses what cannot work before anything is started.
 func (o options) check() error {
-	if o.faults != "" {
-		return &failure{exitNotBuilt, fmt.Errorf("--faults %s: fault scripts are not built yet", o.faults)}
-	}
 	if o.gateway.Speed == 0 {
 		return &failure{exitUsage, errors.New("--speed 0 is lock-step, and nobody paces this program: give a speed above 0")}
 	}
@@ -142,6 +139,13 @@ const stopWithin = 5 * time.Second
 func serve(ctx context.Context, o options, out io.Writer, log *slog.Logger) error {
 	if err := o.check(); err != nil {
 		return err
+	}
+	if o.faults != "" {
+		script, err := fault.Load(o.faults)
+		if err != nil {
+			return &failure{exitUsage, err}
+		}
+		o.gateway.Faults = script
 	}
 	src, err := sim.Source(o.data, nil, o.seed, time.Now().Truncate(time.Millisecond))
 	if err != nil {

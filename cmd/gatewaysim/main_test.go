@@ -32,7 +32,7 @@ func TestUsage(t *testing.T) {
 		{"AAPL", exitUsage, "AAPL"},
 		{"--server-version 201", exitUsage, "201"},
 		{"--accounts du1", exitUsage, "du1"},
-		{"--faults x.yaml", exitNotBuilt, "not built yet"},
+		{"--faults nowhere.faults", exitUsage, "nowhere.faults"},
 		{"--data nowhere.csv", exitUsage, "nowhere.csv"},
 		{"--state /nowhere/at/all", exitUsage, "/nowhere/at/all"},
 		{"--listen 256.0.0.1:0", exitUnexpected, "256.0.0.1"},
