@@ -255,8 +255,11 @@ func checkFill(t *rapid.T, r Executed, filled map[int64]market.Qty, ended map[in
 	ended[o.PermID] = o.State == order.Filled
 }
 
+// failer is a test, or one of rapid's.
+type failer interface{ Fatalf(format string, a ...any) }
+
 // checkBooks recomputes an account from its executions, in other arithmetic.
-func checkBooks(t *rapid.T, x *Exchange, id string) {
+func checkBooks(t failer, x *Exchange, id string) {
 	cash, realised, commissions := rat(x.cfg.Cash), new(big.Rat), new(big.Rat)
 	held := map[market.Symbol]market.Qty{}
 	byOrder := map[int64]*big.Rat{}
@@ -300,7 +303,7 @@ func checkBooks(t *rapid.T, x *Exchange, id string) {
 }
 
 // checkCommissions compares what orders paid with what they owe as a whole.
-func checkCommissions(t *rapid.T, x *Exchange, byOrder map[int64]*big.Rat) {
+func checkCommissions(t failer, x *Exchange, byOrder map[int64]*big.Rat) {
 	for perm, paid := range byOrder {
 		var qty market.Qty
 		var value market.Money

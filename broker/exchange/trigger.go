@@ -113,7 +113,7 @@ func (l *listing) begin(o *resting) {
 // follow moves the stop after a trade that is better than all before it, never
 // back. It is rounded to the grid, away from the market.
 func (o *resting) follow(p, tick market.Price) {
-	if o.TrailSeen != nil && !o.better(p, *o.TrailSeen) {
+	if o.TrailSeen != nil && !o.better(p, *o.TrailSeen) || MaxPrice.Less(p.Abs()) {
 		return
 	}
 	o.TrailSeen = p.Ptr()
