@@ -3,6 +3,7 @@ package market
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 )
 
 // Percent is a part of a hundred, exact to eight decimals: 1.5 is one and a
@@ -34,13 +35,12 @@ func (p Percent) Of(price Price) (part Price, ok bool) {
 }
 
 // OfQty returns p per cent of a quantity, rounded towards zero to a multiple of
-// step; a step of 0 or less keeps eight decimals. It is for p from 0 to 100.
+// step; a step of 0 or less keeps eight decimals. It is for p from
+// 0 to 100 and q not below 0.
 func (p Percent) OfQty(q, step Qty) Qty {
-	part, ok := p.Of(Price(q))
-	if !ok {
-		return Qty{}
-	}
-	return Qty(part).Floor(step)
+	hi, lo := bits.Mul64(uint64(q.n), uint64(p.n))
+	n, _ := bits.Div64(hi, lo, 100*unit)
+	return Qty{int64(n)}.Floor(step)
 }
 
 // Cmp returns -1, 0 or +1.
