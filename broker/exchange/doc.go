@@ -1,12 +1,13 @@
 // Package exchange is a matching engine for own orders against a market that a
-// tape tells: it keeps accounts, fills market and limit orders, charges
-// commission and writes the books. The simulated gateway and the backtest
-// share it.
+// tape tells: it keeps accounts, fills orders of the types that a TWS knows for
+// stocks, charges commission and writes the books. The simulated gateway and
+// the backtest share it.
 //
 // It promises that it is deterministic and pure: time is an argument, there is
 // no goroutine, no clock and no randomness; that no order fills beyond its
-// quantity or at a price worse than its limit; and that cash, positions and
-// executions always agree, exactly. An [Exchange] is not safe for concurrent
+// quantity, at a price worse than its limit or that the market did not reach,
+// before its stop, or beside another of its OCA group; and that cash, positions
+// and executions always agree, exactly. An [Exchange] is not safe for concurrent
 // use. It does not promise that a fill would have happened in the real market:
 // own orders move no price, queue positions are not modelled (a print at the
 // limit fills). An account that loses more than it has is not closed out: its
@@ -23,13 +24,60 @@
 // that rests is filled at its own limit when the opposite quote reaches or
 // crosses it or a trade prints at or through it: it was there first, so its
 // price rules; market orders before limits, then better limits, then
-// earlier ones. A suspicious trade fills nothing.
+// earlier ones. A suspicious trade fills nothing. An order goes whole unless
+// [Config.PartialFills] bounds it by the size shown; all-or-none orders are then
+// passed over, and fill-or-kill orders end, where there is too little.
 //
-// DAY orders expire at 20:00 New York time, the end of the extended session,
-// of the day on which they came (of the next day when they came later), also
-// in a synthetic market that knows no night. IOC orders are cancelled at once
-// as far as they did not fill. GTC orders wait for good. An order that comes
-// before the day's first event fills against what was known last.
+// An order gets past one [Wait] after the other, and works when none is left:
+// transmission, its parent's fill, its time, its session, its stop. Waits are
+// asked anew at each step, so that their mixtures need no rules of their own.
+// What is due by the clock stands in one heap of alarms, and every call begins
+// with what is due by its time, each thing at its own time.
+//
+// Stops are set off by trades (a TWS's trigger method 2, "last"), at the stop
+// or through it, the nearest first; not by suspicious trades, not by those of a
+// halt or of hours in which the order may not be set off. A trade of this
+// session that is through a stop when the order comes sets it off at once. MIT
+// and LIT orders are stops on the better side. What is set off arrives as a
+// market or limit order at that moment. A trailing stop follows the best trade
+// since it began, is rounded to the price grid away from the market, and moves
+// without a report. Stops wait in two queues by price, so that an event looks
+// at none that it does not touch.
+//
+// Hours are those of the listing. Without OutsideRTH an order works in the
+// liquid hours, and is held back outside of them; with it, orders with a limit
+// work in all trading hours, and stops are set off in them, but what has no
+// limit trades in liquid hours alone. Of hours that tell nothing, or nothing
+// any more, and of hours without a gap for more than a day, the market is always
+// in its regular session, which closes at 16:00 and opens at 09:30 New York time
+// for the orders of an auction. An order that goes live because a session
+// begins waits for its first quote or trade and takes that price, as in an
+// opening; one that comes before the session's first event fills against what
+// was known last.
+//
+// MOC and LOC orders trade whole when the regular session ends, at its last
+// trade, else at the quote; a tape does not tell the sizes of an auction. OPG
+// orders trade at the first quote or trade of the next regular session. What
+// does not fill there is cancelled. A venue's cut-off times are not modelled.
+//
+// DAY orders expire at the end of the trading hours in which they may first
+// work; where these know no end, at 20:00 New York time of the day on which
+// they came (of the next day when they came later). GTD orders expire at their
+// time, GTC orders wait for good. IOC and FOK orders end when they have met the
+// market; in a halt at once.
+//
+// Children go live when their parent has filled whole. When it ends before,
+// they go live for no more than what it filled, and end with it when that is
+// nothing. Children that undo what the parent does are an OCA group among
+// themselves. A group is settled within the fill: before anything else can
+// fill, the others are cancelled, or reduced by the same share, rounded up; so
+// no sequence of fills adds up to more than one order of it. Nobody joins a
+// group that has begun to fill. The bounds are [MaxOpen], [MaxFills],
+// [MaxChildren], [MaxGroup] and [MaxPrice].
+//
+// A change keeps the order's place in the queue only when nothing but its
+// quantity falls. What was set off stays so, a trail goes on unless its own
+// terms change, and what was transmitted cannot be called back.
 //
 // The cost of a position is exact money without commission, so that the
 // average cost is a fact about prices and commission is shown where it is

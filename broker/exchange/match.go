@@ -246,7 +246,7 @@ func (l *listing) trade(ev *tape.Event, zone *time.Location) {
 
 // allowed is what own orders may take of a level.
 func (x *Exchange) allowed(l *listing, of tape.Level) tape.Level {
-	if x.cfg.PartialFills {
+	if x.cfg.PartialFills && of.Size.Sign() > 0 {
 		if x.cfg.FillShare.Sign() > 0 {
 			of.Size = x.cfg.FillShare.OfQty(of.Size, l.details.SizeStep)
 		}
