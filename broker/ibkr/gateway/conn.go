@@ -73,6 +73,7 @@ func (c *conn) serve() {
 	err := c.talk()
 	c.s.leave(c)
 	c.finish(err, written)
+	c.s.left(c)
 }
 
 // errFinished ends a session after a message that says why.

@@ -12,10 +12,9 @@ const (
 	// maxStep bounds the events that are played in one go, so that requests
 	// get their turn at any speed.
 	maxStep = 1000
-	// batchAbove is the speed from which what is due is played every batchWait
-	// rather than on its own: a timer for each event would be most of the work.
-	batchAbove = 50
-	batchWait  = 2 * time.Millisecond
+	// batchWait is the least time between two looks at what is due: a timer and
+	// a write to each client for every event would be most of the work.
+	batchWait = time.Millisecond
 	// idleWait is how often orders are looked at for expiry when the tape is
 	// silent.
 	idleWait = time.Second
@@ -33,9 +32,11 @@ func (s *Server) playOn() {
 		case <-timer.C:
 		}
 		s.lock()
-		s.catchUp(time.Now())
-		wait := s.untilNext(time.Now())
-		s.unlock()
+		wait := time.Duration(0)
+		if s.catchUp(time.Now()) {
+			wait = s.untilNext(time.Now())
+		}
+		s.unlock() // a request that waits has its turn, even if more is due
 		timer.Reset(wait)
 	}
 }
@@ -46,26 +47,24 @@ func (s *Server) untilNext(wall time.Time) time.Duration {
 		return idleWait
 	}
 	wait := time.Duration(float64(s.next.At.Sub(s.v.Clock.Now(wall))) / s.cfg.Speed)
-	if s.cfg.Speed > batchAbove {
-		wait = max(wait, batchWait)
-	}
-	return min(max(wait, 0), idleWait)
+	return min(max(wait, batchWait), idleWait)
 }
 
-// catchUp plays what is due when the wall clock shows wall. At speed 0 nothing
-// ever is: only a Pacer moves the market.
-func (s *Server) catchUp(wall time.Time) {
+// catchUp plays what is due when the wall clock shows wall, and reports whether
+// that was all. At speed 0 nothing ever is due: only a Pacer moves the market.
+func (s *Server) catchUp(wall time.Time) (done bool) {
 	if s.cfg.Speed == 0 {
-		return
+		return true
 	}
 	now := s.v.Clock.Now(wall)
 	for range maxStep {
 		if !s.pending || s.next.At.After(now) {
 			s.moveTo(now)
-			return
+			return true
 		}
 		s.step()
 	}
+	return false
 }
 
 // step plays the tape's next event, which must be pending.

@@ -40,9 +40,10 @@ type Server struct {
 	pending     bool
 	clients     map[int]*client
 	conns       map[*conn]struct{}
-	faults      *faults // the fault script, nil without one
-	dirty       []*conn // sessions with frames that their writer was not told of
-	state       *State  // nil where nothing is kept
+	faults      *faults            // the fault script, nil without one
+	leaving     map[*conn]struct{} // sessions that still write what was queued for them
+	dirty       []*conn            // sessions with frames that their writer was not told of
+	state       *State             // nil where nothing is kept
 	stateClosed bool
 	changed     chan struct{} // closed and renewed when a session comes, goes or is done with an order
 }
@@ -78,7 +79,7 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: log,
 		quit: make(chan struct{}), ended: make(chan struct{}), broken: make(chan struct{}), changed: make(chan struct{}),
-		clients: map[int]*client{}, conns: map[*conn]struct{}{},
+		clients: map[int]*client{}, conns: map[*conn]struct{}{}, leaving: map[*conn]struct{}{},
 	}
 	start := src.Start()
 	s.v = &venue.Venue{
@@ -263,6 +264,7 @@ func (s *Server) leave(c *conn) {
 	defer s.unlock()
 	delete(s.conns, c)
 	s.faults.gone(c)
+	s.leaving[c] = struct{}{}
 	if c.client != nil {
 		s.feed.Leave(c)
 		s.blotter.Leave(c)
@@ -274,6 +276,13 @@ func (s *Server) leave(c *conn) {
 	c.ready = false
 	close(c.gone)
 	s.touch()
+}
+
+// left forgets a session whose socket is closed.
+func (s *Server) left(c *conn) {
+	s.lock()
+	defer s.unlock()
+	delete(s.leaving, c)
 }
 
 // closeGrace is how long Stop leaves sessions to end well before it cuts them.
@@ -314,6 +323,9 @@ func (s *Server) join(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	for c := range s.conns {
+		c.cut()
+	}
+	for c := range s.leaving { // a client that does not read holds its writer up
 		c.cut()
 	}
 	s.mu.Unlock()
