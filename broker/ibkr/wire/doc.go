@@ -4,13 +4,12 @@
 // directions are here, so that a client and a simulated gateway share one
 // codec.
 //
-// It promises that a decoded number is the number that was sent: what a client
-// orders and what an account holds and was filled is exact, and what cannot be
-// held is an error that names message, field and value ([FieldError]). Only the
-// prices and amounts that a venue tells, and the sizes of its market data, are
-// rounded, to the last decimal that we hold: the venue computes them with
-// doubles, and up to eight decimals that changes nothing. It promises that no
-// bytes make it panic or allocate more than a small multiple of their length,
+// It promises that a decoded number is the number that was sent: quantities and
+// a client's amounts are exact, and what cannot be held is an error that names
+// message, field and value ([FieldError]). Only prices, the amounts that a venue
+// tells, and the sizes of its market data are rounded, to the last decimal that
+// we hold: both sides compute them with doubles, and up to eight decimals that
+// changes nothing. What is encoded is exact. It promises that no bytes make it panic or allocate more than a small multiple of their length,
 // and that an encoder writes nothing that the other side's decoder would
 // refuse. It does not promise that a message makes sense: that a price
 // is near the market, that an id is known. If a frame does not decode, the

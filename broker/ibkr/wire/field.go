@@ -252,23 +252,20 @@ func (r *reader) price(field string) market.Price {
 	return p
 }
 
-// priceOr is price for a field that may be unset, without an allocation. A
-// client's price is exact, or refused. A venue's is read as the nearest that
-// we hold, which is the same up to eight decimals, and NaN and infinity are
-// unset: a venue computes with doubles (187.25000000000003), and a bar, a tick
-// or an order that we do not see is worse than one with its ninth decimal cut.
+// priceOr is price for a field that may be unset, without an allocation. It
+// reads the nearest price that we hold, which is the same up to eight decimals.
+// Both sides compute with doubles: a bar, a tick or an order at
+// 187.25000000000003 that we do not see is worse than one with its ninth
+// decimal cut, and a gateway judges a client's 187.29999999999998 by its grid
+// (code 110), not by its digits. A venue's NaN and infinity are unset; a
+// client's are refused.
 func (r *reader) priceOr(field string) (p market.Price, known bool) {
 	b := r.raw(field)
 	if r.err != nil || isUnset(b) || !r.client && notFinite(b) {
 		return p, false
 	}
 	var room [plainMax]byte
-	var err error
-	if text := plain(room[:0], b); r.client {
-		p, err = market.ParsePrice(text)
-	} else {
-		p, err = nearestPrice(text)
-	}
+	p, err := nearestPrice(plain(room[:0], b))
 	if err != nil {
 		r.fail(field, b, market.ErrNotDecimal)
 		return p, false

@@ -88,12 +88,30 @@ func TestExactNumbers(t *testing.T) {
 	} {
 		r := readerOf(tt.in + "\x00")
 		r.client = true
-		got := r.optPrice("f")
+		got := r.optQty("f")
 		switch {
 		case tt.want == "" && !errors.Is(r.err, market.ErrNotDecimal):
 			t.Errorf("%q: got %v, %v, want ErrNotDecimal", tt.in, got, r.err)
 		case tt.want != "" && (got == nil || got.String() != tt.want):
 			t.Errorf("%q: got %v, %v, want %s", tt.in, got, r.err, tt.want)
+		}
+	}
+}
+
+// Clients compute with doubles, too.
+func TestClientsPrices(t *testing.T) {
+	for in, want := range map[string]string{
+		"187.29999999999998": "187.3", "187.25": "187.25", "0.30000000000000004": "0.3",
+		"NaN": "", "Infinity": "", "1e99": "", "x": "",
+	} {
+		r := readerOf(in + "\x00")
+		r.client = true
+		got := r.optPrice("f")
+		switch {
+		case want == "" && !errors.Is(r.err, market.ErrNotDecimal):
+			t.Errorf("%q: got %v, %v, want ErrNotDecimal", in, got, r.err)
+		case want != "" && (got == nil || got.String() != want):
+			t.Errorf("%q: got %v, %v, want %s", in, got, r.err, want)
 		}
 	}
 }

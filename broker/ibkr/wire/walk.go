@@ -14,10 +14,10 @@ import (
 // hundred fields, whose order and conditions are the whole matter; with walk
 // they stand in one list for both directions, and cannot come apart.
 //
-// Prices and amounts of a client are exact. Those that a venue tells are read
-// as the nearest that we hold, which is the same up to eight decimals: a venue
-// computes with doubles (a trailing stop at 169.10000000000002), and an order
-// or a fill that we do not see is worse than one with its ninth decimal cut.
+// Prices are read as the nearest that we hold, and so are the amounts that a
+// venue tells; a client's amounts, and all quantities, are exact. An order or a
+// fill that we do not see is worse than one with its ninth decimal cut (a
+// trailing stop at 169.10000000000002). What is written is always exact.
 type walk struct {
 	r *reader
 	w *writer
