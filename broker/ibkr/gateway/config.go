@@ -11,6 +11,7 @@ import (
 
 	"robotrader/broker/ibkr/gateway/blotter"
 	"robotrader/broker/ibkr/gateway/fault"
+	"robotrader/broker/ibkr/gateway/feed"
 	"robotrader/broker/market"
 )
 
@@ -158,6 +159,10 @@ type Config struct {
 	// Faults is what goes wrong, and when. Default nil: nothing.
 	Faults *fault.Script `koanf:"-"`
 
+	// Feed is what the login may see of the market, and how much. Default live
+	// data, [feed.DefaultConfig].
+	Feed feed.Config `koanf:"feed"`
+
 	// OnOrder, when set, is told of each placeOrder frame when its last byte
 	// was read, before it is decoded: for measuring latency. It is called by
 	// the session's reader and must not block.
@@ -189,11 +194,19 @@ func DefaultConfig() Config {
 		ConflateAbove: 64 << 10,
 		HelloTimeout:  10 * time.Second,
 		WriteTimeout:  30 * time.Second,
+		Feed:          feed.DefaultConfig(),
 	}
 }
 
 // accountPattern is the shape of an IBKR account id.
 var accountPattern = regexp.MustCompile(`^[A-Z]{1,3}[0-9]{4,12}$`)
+
+// feed is the part of it that is about market data.
+func (c Config) feed() feed.Config {
+	f := c.Feed
+	f.LockStep = c.Speed == 0
+	return f
+}
 
 // blotter is the part of it that is about orders.
 func (c Config) blotter() blotter.Config {
@@ -221,7 +234,7 @@ func (c Config) Validate() error {
 	if c.Speed < 0 || math.IsNaN(c.Speed) || c.Speed > 1e6 {
 		bad("speed %v is not 0 to 1000000", c.Speed)
 	}
-	return errors.Join(append(errs, c.validateSession(), c.validateBounds())...)
+	return errors.Join(append(errs, c.validateSession(), c.validateBounds(), c.Feed.Validate())...)
 }
 
 // validateSession returns all that is wrong with how sessions are to behave.

@@ -89,7 +89,7 @@ func TestMarketDataErrors(t *testing.T) {
 	if diff := cmp.Diff([]string{"errMsg 200", "errMsg 200", "errMsg 200", "errMsg 200"}, names(p.sync())); diff != "" {
 		t.Error(diff)
 	}
-	for id := range feed.MaxLines {
+	for id := range feed.DefaultConfig().Lines {
 		p.send(wire.ReqMktData{ReqID: id, Contract: aapl()})
 	}
 	p.sync()
@@ -155,9 +155,9 @@ func TestHistoryErrors(t *testing.T) {
 		"duration":     {func(m *wire.ReqHistoricalData) { m.Duration = "1 fortnight" }, venue.Validation},
 		"no unit":      {func(m *wire.ReqHistoricalData) { m.Duration = "5" }, venue.Validation},
 		"too long":     {func(m *wire.ReqHistoricalData) { m.Duration = "999999 Y" }, venue.Validation},
-		"too many":     {func(m *wire.ReqHistoricalData) { m.Duration = "1 Y" }, venue.Validation},
-		"what":         {func(m *wire.ReqHistoricalData) { m.WhatToShow = "MIDPOINT" }, venue.Validation},
-		"keepUpToDate": {func(m *wire.ReqHistoricalData) { m.KeepUpToDate = true }, venue.Validation},
+		"too many":     {func(m *wire.ReqHistoricalData) { m.Duration = "1 Y" }, venue.NoHistory},
+		"what":         {func(m *wire.ReqHistoricalData) { m.WhatToShow = "YIELD_BID" }, venue.Validation},
+		"keepUpToDate": {func(m *wire.ReqHistoricalData) { m.KeepUpToDate, m.EndDateTime = true, "20260401-00:00:00" }, venue.Validation},
 		"end":          {func(m *wire.ReqHistoricalData) { m.EndDateTime = "tomorrow" }, venue.Validation},
 		"format":       {func(m *wire.ReqHistoricalData) { m.FormatDate = 3 }, venue.Validation},
 	} {

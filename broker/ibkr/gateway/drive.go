@@ -56,6 +56,7 @@ func (s *Server) catchUp(wall time.Time) (done bool) {
 	if s.cfg.Speed == 0 {
 		return true
 	}
+	s.feed.Beat(wall)
 	now := s.v.Clock.Now(wall)
 	for range maxStep {
 		if !s.pending || s.next.At.After(now) {
@@ -93,6 +94,7 @@ func (s *Server) moveTo(at time.Time) {
 	}
 	s.v.At = at
 	s.v.Clock = s.v.Clock.Advance(at, time.Now())
+	s.feed.Advance(at)
 	s.blotter.Report(slices.Clone(s.v.X.Advance(at)))
 	s.ledger.Tick(at)
 	s.faults.moved(at)

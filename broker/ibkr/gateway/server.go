@@ -91,7 +91,7 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 	if err := s.list(src.Symbols()); err != nil {
 		return nil, err
 	}
-	s.feed, s.ledger = feed.New(s.v), ledger.New(s.v)
+	s.feed, s.ledger = feed.New(s.v, cfg.feed()), ledger.New(s.v)
 	s.blotter = blotter.New(s.v, cfg.blotter(), log, s.ledger.Changed)
 	s.next, s.pending = src.Next()
 	if err := s.restore(); err != nil {

@@ -4,144 +4,273 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"robotrader/broker/exchange/tape"
 	"robotrader/broker/ibkr/gateway/venue"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
+	"robotrader/broker/market/calendar"
 )
 
-const day = 24 * time.Hour
+// history is a request for bars that is not answered yet, or is kept up to
+// date.
+type history struct {
+	client *client
+	book   *book
+	req    int
+	ask    ask
 
-// maxBars bounds one answer: its frame stays below 16 MiB, and the market does
-// not stand still while it is made. A real gateway bounds durations by width,
-// too.
-const maxBars = 100_000
-
-// barSizes are the venue's names of bar widths, section 4.3.
-var barSizes = map[string]time.Duration{
-	"1 secs": time.Second, "1 sec": time.Second, "5 secs": 5 * time.Second, "10 secs": 10 * time.Second,
-	"15 secs": 15 * time.Second, "30 secs": 30 * time.Second,
-	"1 min": time.Minute, "2 mins": 2 * time.Minute, "3 mins": 3 * time.Minute, "5 mins": 5 * time.Minute,
-	"10 mins": 10 * time.Minute, "15 mins": 15 * time.Minute, "20 mins": 20 * time.Minute, "30 mins": 30 * time.Minute,
-	"1 hour": time.Hour, "2 hours": 2 * time.Hour, "3 hours": 3 * time.Hour, "4 hours": 4 * time.Hour, "8 hours": 8 * time.Hour,
-	"1 day": day,
+	// With keepUpToDate: the bar that runs, of what happened after the end of
+	// the question.
+	accum
+	until    time.Time // when the bar ends
+	answered bool
+	changed  bool         // since it was told
+	whole    []market.Bar // that ended before the answer came
 }
 
-// spanUnits are the venue's units of duration. Here a day is 24 hours of the
-// clock; a real gateway counts trading days.
-var spanUnits = map[string]time.Duration{
-	"S": time.Second, "D": day, "W": 7 * day, "M": 30 * day, "Y": 365 * day,
-}
+// maxWhole bounds the bars that may end before an answer is there: market time
+// can run much faster than the clock. The oldest are let go.
+const maxWhole = 1000
 
-// parseSpan reads a duration such as "2 D".
-func parseSpan(text string) (time.Duration, error) {
-	count, unit, _ := strings.Cut(text, " ")
-	n, err := strconv.ParseInt(count, 10, 32)
-	width, ok := spanUnits[unit]
-	if err != nil || n < 1 || !ok || n > int64(10*365*day/width) {
-		return 0, fmt.Errorf("duration %.20q is not a count and one of S, D, W, M, Y, at most 10 years", text)
-	}
-	return time.Duration(n) * width, nil
-}
-
-// historyAsk is a checked request.
-type historyAsk struct {
-	symbol      market.Symbol
-	end         time.Time
-	span, width time.Duration
-}
-
-// historyAsk checks a request for bars of a listed symbol.
-func (f *Feed) historyAsk(m wire.ReqHistoricalData) (a historyAsk, err error) {
-	bad := func(format string, args ...any) (historyAsk, error) { return a, fmt.Errorf(format, args...) }
-	var ok bool
-	if a.width, ok = barSizes[m.BarSize]; !ok {
-		return bad("bar size %.20q is not supported", m.BarSize)
-	}
-	if a.span, err = parseSpan(m.Duration); err != nil {
-		return a, err
-	}
-	if n := a.span / a.width; n > maxBars {
-		return bad("%s of %s are %d bars, at most %d: ask for a shorter duration", m.Duration, m.BarSize, n, maxBars)
-	}
-	if m.WhatToShow != "TRADES" {
-		return bad("what to show %.20q: the simulated gateway has TRADES only", m.WhatToShow)
-	}
-	if m.KeepUpToDate {
-		return bad("keepUpToDate is not built in the simulated gateway")
-	}
-	if m.FormatDate != 1 && m.FormatDate != 2 {
-		return bad("format date %d is neither 1 nor 2", m.FormatDate)
-	}
-	a.end = f.v.At
-	if m.EndDateTime != "" {
-		end, err := wire.ParseTime(m.EndDateTime, f.v.Zone)
-		if err != nil {
-			return a, err
-		}
-		if end.Before(a.end) { // nobody can see the market's future
-			a.end = end
-		}
-	}
-	return a, nil
-}
-
-func (c *client) history(m wire.ReqHistoricalData) {
-	f, id := c.f, int64(m.ReqID)
-	d, ok := f.v.Find(m.Contract)
+func (c *client) reqHistoricalData(m wire.ReqHistoricalData) {
+	id := int64(m.ReqID)
+	b, ok := c.find(m.ReqID, m.Contract)
 	if !ok {
-		c.Fail(id, venue.NoContract, venue.NoContractText)
 		return
 	}
-	ask, err := f.historyAsk(m)
+	if c.histories[m.ReqID] != nil {
+		c.Fail(id, venue.Processing, "Error processing request.-'bQ' : cause - Duplicate ticker ID for API historical data query")
+		return
+	}
+	a, err := c.f.newAsk(m)
 	if err != nil {
-		c.Fail(id, venue.Validation, "Error validating request.-'reqHistoricalData' : cause - %v", err)
+		c.invalid(m.ReqID, "bQ", "%v", err)
 		return
 	}
-	ask.symbol = d.Contract.Symbol
-	bars, err := f.v.Source.History(ask.symbol, ask.end, ask.span, ask.width, m.RegularOnly)
-	if errors.Is(err, tape.ErrBadSpan) {
-		c.Fail(id, venue.Validation, "Error validating request.-'reqHistoricalData' : cause - %v", err)
+	d := b.details.Contract
+	if c.f.cfg.Data == None {
+		c.Fail(id, venue.NoHistory, "Historical Market Data Service error message:No market data permissions for %s %s", d.PrimaryExchange, d.SecType)
 		return
 	}
-	if err != nil || len(bars) == 0 {
-		c.Fail(id, venue.NoHistory, "Historical Market Data Service error message:HMDS query returned no data: %s@SMART Trades", ask.symbol)
+	a.symbol = b.symbol
+	if !c.paced(m, a) {
+		c.Fail(id, venue.NoHistory, pacingText)
 		return
 	}
-	answer := wire.HistoricalData{
-		ReqID: m.ReqID, Start: f.v.TimeText(ask.end.Add(-ask.span)), End: f.v.TimeText(ask.end),
-		Bars: make([]wire.Bar, len(bars)),
+	h := &history{client: c, book: b, req: m.ReqID, ask: a}
+	c.histories[m.ReqID] = h
+	if a.keep {
+		h.follow()
 	}
-	for i := range bars {
-		answer.Bars[i] = f.wireBar(&bars[i], ask.width, m.FormatDate)
+	answer := h.answer(c.f.past, c.f.v, c.Version())
+	if !c.v.Defer(c.Peer, answer) {
+		h.end()
+		c.Fail(id, venue.NoHistory, pacingText)
 	}
-	c.Send(answer)
-	if c.Version() >= historyEndVersion {
-		c.Send(wire.HistoricalDataEnd{ReqID: m.ReqID, Start: answer.Start, End: answer.End})
+}
+
+// paced reports whether a question comes slowly enough.
+func (c *client) paced(m wire.ReqHistoricalData, a ask) bool {
+	if !c.f.cfg.HistoryPacing || c.f.cfg.LockStep || a.width > smallBar || a.schedule {
+		return true
 	}
+	q := question{at: time.Now(), weight: 1, kind: string(a.symbol) + " " + m.WhatToShow}
+	if a.show == tape.ShowBidAsk {
+		q.weight = 2
+	}
+	q.whole = fmt.Sprint(a.symbol, m.EndDateTime, m.BarSize, m.Duration, m.RegularOnly, m.WhatToShow, m.FormatDate, m.KeepUpToDate)
+	return c.f.pacing.allow(q)
+}
+
+// answer is the work that answers the question: it touches nothing but what
+// it was given until done.
+func (h *history) answer(past tape.Past, v *venue.Venue, version wire.Version) func() (done func()) {
+	a, zone := h.ask, v.Zone
+	return func() func() {
+		from := a.span.from(past, a.symbol, a.end, zone)
+		if a.schedule {
+			list, err := past.Sessions(a.symbol, from, a.end)
+			answer := scheduleOf(h.req, a, list, zone)
+			return func() { h.tell(err, len(answer.Sessions) > 0, answer) }
+		}
+		bars, err := a.bars(past, from)
+		answer := wire.HistoricalData{ReqID: h.req, Start: v.TimeText(from), End: v.TimeText(a.end), Bars: make([]wire.Bar, len(bars))}
+		clip := newClip(past, &a, from, zone)
+		for i := range bars {
+			answer.Bars[i] = clip.wireBar(&bars[i])
+		}
+		list := []wire.Message{packed(answer, version)}
+		if version >= historyEndVersion {
+			list = append(list, wire.HistoricalDataEnd{ReqID: h.req, Start: answer.Start, End: answer.End})
+		}
+		return func() {
+			if h.tell(err, len(bars) > 0, list...) {
+				h.keepUp(bars)
+			}
+		}
+	}
+}
+
+// bars looks up the bars of a question. The bound holds for any source.
+func (a *ask) bars(past tape.Past, from time.Time) ([]market.Bar, error) {
+	if n := a.end.Sub(from) / a.width; n > tape.MaxBars {
+		return nil, fmt.Errorf("%w: %d bars, at most %d", tape.ErrBadSpan, n, tape.MaxBars)
+	}
+	return past.Bars(tape.BarsQuery{
+		Symbol: a.symbol, From: from, End: a.end, Width: a.width, Show: a.show, RegularOnly: a.regular,
+	})
+}
+
+// tell sends an answer, or why there is none, unless the question was
+// cancelled meanwhile.
+func (h *history) tell(err error, any bool, answer ...wire.Message) bool {
+	c, id := h.client, int64(h.req)
+	if c.histories[h.req] != h {
+		return false
+	}
+	switch {
+	case errors.Is(err, tape.ErrBadSpan):
+		h.end()
+		c.Fail(id, venue.NoHistory, "Historical Market Data Service error message:Time length exceed max. (%v)", err)
+		return false
+	case err != nil || !any && !h.ask.keep:
+		h.end()
+		c.Fail(id, venue.NoHistory, "Historical Market Data Service error message:HMDS query returned no data: %s@SMART %s", h.ask.symbol, showNames[h.ask.show])
+		return false
+	}
+	for _, m := range answer {
+		c.Send(m)
+	}
+	if !h.ask.keep {
+		h.end()
+	}
+	return true
+}
+
+// scheduleOf writes sessions as the venue does, message 106.
+func scheduleOf(req int, a ask, list []calendar.Session, zone *time.Location) wire.HistoricalSchedule {
+	const layout = "20060102-15:04:05"
+	out := wire.HistoricalSchedule{ReqID: req, TimeZone: venue.ZoneText}
+	for _, s := range list {
+		span := s.Extended
+		if a.regular {
+			span = s.Regular
+		}
+		out.Sessions = append(out.Sessions, wire.ScheduleSession{
+			Start: span.Open.In(zone).Format(layout), End: span.Close.In(zone).Format(layout), RefDate: s.Date.In(zone).Format("20060102"),
+		})
+	}
+	if n := len(out.Sessions); n > 0 {
+		out.Start, out.End = out.Sessions[0].Start, out.Sessions[n-1].End
+	}
+	return out
+}
+
+// showNames are how the service calls what bars are of.
+var showNames = map[tape.Show]string{
+	tape.ShowTrades: "Trades", tape.ShowBid: "Bid", tape.ShowAsk: "Ask", tape.ShowMidpoint: "Midpoint", tape.ShowBidAsk: "Bid_Ask",
+}
+
+// end forgets the question.
+func (h *history) end() {
+	delete(h.client.histories, h.req)
+	if h.ask.keep {
+		h.book.keeps = without(h.book.keeps, h)
+		h.client.f.untimeBars(h.book)
+	}
+}
+
+func (c *client) cancelHistoricalData(m wire.CancelHistoricalData) {
+	h := c.histories[m.ReqID]
+	if h == nil {
+		c.Fail(int64(m.ReqID), venue.NoQuery, "No historical data query found for ticker id:%d", m.ReqID)
+		return
+	}
+	h.end()
+	c.Fail(int64(m.ReqID), venue.NoHistory, "Historical Market Data Service error message:API historical data query cancelled: %d", m.ReqID)
 }
 
 // historyEndVersion is where start and end leave the answer and become a
 // message of their own (section 2).
 const historyEndVersion = 196
 
-// wireBar writes a bar. Its weighted average is made up: the close.
-func (f *Feed) wireBar(b *market.Bar, width time.Duration, format int) wire.Bar {
-	date := ""
+// packedFrom is the number of bars from which an answer is encoded off the
+// mutex.
+const packedFrom = 1000
+
+// packed returns a message that is encoded already when it is a long one. One
+// that cannot be encoded stays as it is: who sends it tells so.
+func packed(m wire.HistoricalData, version wire.Version) wire.Message {
+	if len(m.Bars) < packedFrom {
+		return m
+	}
+	payload, err := m.Append(nil, version)
+	if err != nil {
+		return m
+	}
+	return encoded{m.ID(), payload}
+}
+
+// encoded is a message's payload.
+type encoded struct {
+	id      int
+	payload []byte
+}
+
+// ID implements [wire.Message].
+func (m encoded) ID() int { return m.id }
+
+// Append implements [wire.Message]. The version was known before.
+func (m encoded) Append(dst []byte, _ wire.Version) ([]byte, error) {
+	return append(dst, m.payload...), nil
+}
+
+// clip writes bars as the venue does: the first one of a regular session, when
+// it is wider than what is left before the open, begins at the open.
+type clip struct {
+	ask   *ask
+	zone  *time.Location
+	opens map[time.Time]time.Time // of bars that begin before it
+}
+
+func newClip(past tape.Past, a *ask, from time.Time, zone *time.Location) clip {
+	c := clip{a, zone, nil}
+	if !a.regular || a.width >= day || a.width <= 30*time.Minute { // sessions open on the half hour
+		return c
+	}
+	list, err := past.Sessions(a.symbol, from.AddDate(0, 0, -1), a.end)
+	if err != nil {
+		return c
+	}
+	c.opens = make(map[time.Time]time.Time, len(list))
+	for _, s := range list {
+		start, _ := begin(s.Regular.Open, a.width, zone)
+		c.opens[start.UTC()] = s.Regular.Open
+	}
+	return c
+}
+
+// wireBar writes a bar. The weighted average of one of the past is made up: the
+// close.
+func (c clip) wireBar(b *market.Bar) wire.Bar {
+	start := b.Start
+	if open, ok := c.opens[start.UTC()]; ok {
+		start = open
+	}
+	out := wire.Bar{Open: b.Open, High: b.High, Low: b.Low, Close: b.Close, Trades: -1}
 	switch {
-	case width >= day:
-		date = b.Start.In(f.v.Zone).Format("20060102")
-	case format == 2:
-		date = strconv.FormatInt(b.Start.Unix(), 10)
+	case c.ask.width >= day:
+		out.Date = start.In(c.zone).Format("20060102")
+	case c.ask.format == 2:
+		out.Date = strconv.FormatInt(start.Unix(), 10)
 	default:
-		date = f.v.TimeText(b.Start)
+		out.Date = start.In(c.zone).Format("20060102 15:04:05 ") + venue.ZoneText
 	}
-	volume, wap := b.Volume, b.Close
-	return wire.Bar{
-		Date: date, Open: b.Open, High: b.High, Low: b.Low, Close: b.Close,
-		Volume: &volume, WAP: &wap, Trades: b.Trades,
+	if c.ask.ofTrades() {
+		volume, average := b.Volume, b.Close
+		out.Volume, out.WAP, out.Trades = &volume, &average, b.Trades
 	}
+	return out
 }

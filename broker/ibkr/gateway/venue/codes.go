@@ -13,15 +13,27 @@ const (
 	Rejected        = 201
 	Cancelled       = 202
 	NoTicker        = 300
+	MaxBooks        = 309
+	NoBook          = 310
+	BookReset       = 317
 	ServerRead      = 320
 	Validation      = 321
 	Processing      = 322
 	ClientIDInUse   = 326
 	AutoBind        = 327
+	NotSubscribed   = 354
+	NoQuery         = 366
+	BadRealTime     = 420
 	NoAccount       = 435
 	BadLength       = 507
 	UnknownCancel   = 10147
 	CannotCancel    = 10148
+	DelayedFollows  = 10167
+	NoDelayed       = 10186
+	NoPastTicks     = 10187
+	NoTickStream    = 10189
+	MaxTickStreams  = 10190
+	Competing       = 10197
 )
 
 // NoID is the id of an errMsg that is about no request.

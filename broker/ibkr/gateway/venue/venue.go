@@ -94,15 +94,30 @@ func (v *Venue) Find(w wire.Contract) (market.Details, bool) {
 	return v.X.Find(c)
 }
 
+// adder is a source that takes symbols up on demand, as [tape.Universe] does.
+type adder interface {
+	Add(symbol market.Symbol, at time.Time) error
+}
+
+// Listable returns what a symbol would be listed as that is not listed and
+// that the source takes up when it is asked for.
+func (v *Venue) Listable(s market.Symbol) (market.Details, bool) {
+	p, err := market.ParseSymbol(string(s))
+	if _, ok := v.Source.(adder); !ok || err != nil || p != s {
+		return market.Details{}, false
+	}
+	if _, listed := v.X.Find(market.Contract{Symbol: s}); listed {
+		return market.Details{}, false
+	}
+	return exchange.StockDetails(s, nil, nil), true
+}
+
 // admit lists a symbol that the source takes up when it is asked for.
 func (v *Venue) admit(s market.Symbol) bool {
-	src, ok := v.Source.(interface {
-		Add(symbol market.Symbol, at time.Time) error // of [tape.Universe]
-	})
-	if _, listed := v.X.Find(market.Contract{Symbol: s}); !ok || listed {
+	if _, ok := v.Listable(s); !ok {
 		return false
 	}
-	if src.Add(s, v.At) != nil { // no symbol, or too many: there is no such contract
+	if v.Source.(adder).Add(s, v.At) != nil { // no more of them: there is no such contract
 		return false
 	}
 	hours, err := v.Source.Hours(s, v.At)
