@@ -46,6 +46,7 @@ type Blotter struct {
 	clients  map[int]*client
 	placed   map[orderKey]*placed
 	ended    []*placed // of placed, oldest first
+	ends     int64     // how many orders have ended
 	dayBegan time.Time // market midnight: what ended before it is forgotten
 	dayEnds  time.Time
 	byHand   int64 // the number of the newest order given by hand, 0 or below
@@ -173,7 +174,8 @@ func (b *Blotter) forget() {
 // end notes that an order will not change any more.
 func (b *Blotter) end(p *placed) {
 	if !p.over {
-		p.over = true
+		b.ends++
+		p.over, p.endedAs = true, b.ends
 		b.ended = append(b.ended, p)
 		b.forget()
 	}

@@ -31,6 +31,7 @@ type placed struct {
 	rested   bool   // it did not fill on arrival
 	bound    bool   // client 0 may name it: only for orders given by hand
 	over     bool   // it has ended, and stands in the list of those
+	endedAs  int64  // how many orders had ended with it
 }
 
 // shown is the order's number as clients see it.

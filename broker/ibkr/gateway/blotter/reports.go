@@ -277,7 +277,7 @@ func (p *placed) whyHeld() string {
 		return "child,trigger"
 	case o.Wait == exchange.WaitParent:
 		return "child"
-	case o.Wait == exchange.WaitTrigger:
+	case o.Wait == exchange.WaitTrigger && triggers:
 		return "trigger"
 	}
 	return ""

@@ -52,6 +52,7 @@ type OrderState struct {
 	Told     bool           `json:"told,omitempty"` // its client has heard of it
 	Rested   bool           `json:"rested,omitempty"`
 	Bound    bool           `json:"bound,omitempty"` // given by hand, and client 0 may name it
+	Ended    int64          `json:"ended,omitempty"` // how many orders had ended with it, 0 while open
 }
 
 // Change is what changed between two looks at a blotter, to be appended to a
@@ -130,7 +131,7 @@ func (p *placed) state() OrderState {
 		ask = nil // a text beyond what a client of that version may write
 	}
 	return OrderState{
-		Ask: ask, Order: p.order, LastFill: p.lastFill, Text: p.text, Told: p.told, Rested: p.rested, Bound: p.bound,
+		Ask: ask, Order: p.order, LastFill: p.lastFill, Text: p.text, Told: p.told, Rested: p.rested, Bound: p.bound, Ended: p.endedAs,
 	}
 }
 
@@ -216,7 +217,7 @@ func (b *Blotter) Restore(s State) error {
 	for id := range open {
 		return fmt.Errorf("%w: open order %d of the exchange is not among the orders: restore both files from one copy", ErrBadState, id)
 	}
-	slices.SortStableFunc(b.ended, func(x, y *placed) int { return x.order.Updated.Compare(y.order.Updated) })
+	slices.SortFunc(b.ended, func(x, y *placed) int { return cmp.Compare(x.endedAs, y.endedAs) })
 	b.byHand, b.watch.seq = s.ByHand, s.Seq
 	b.forget()
 	return nil
@@ -230,7 +231,7 @@ func (b *Blotter) restoreOrder(s *OrderState, open map[int64]exchange.Order) err
 	}
 	p := &placed{
 		key: orderKey{o.ClientID, o.OrderID}, order: o, lastFill: s.LastFill,
-		text: s.Text, told: s.Told, rested: s.Rested, bound: s.Bound,
+		text: s.Text, told: s.Told, rested: s.Rested, bound: s.Bound, endedAs: s.Ended,
 	}
 	d, listed := b.v.Find(wire.Contract{Symbol: string(o.Symbol)})
 	switch {
@@ -255,6 +256,7 @@ func (b *Blotter) restoreOrder(s *OrderState, open map[int64]exchange.Order) err
 		return bad("it is %v here and open at the exchange", o.State)
 	case o.State.Final():
 		p.over = true
+		b.ends = max(b.ends, p.endedAs)
 		b.ended = append(b.ended, p)
 	case !isOpen:
 		return bad("it is %v here and not open at the exchange", o.State)
