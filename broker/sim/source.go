@@ -120,3 +120,21 @@ func (m Market) Source() (tape.Source, error) {
 	}
 	return tape.Merge(sources...)
 }
+
+// ParseStart reads a market time at which to begin: with a zone, or without one
+// in the market's.
+func ParseStart(text string) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	zone, err := time.LoadLocation(tape.ZoneName)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("sim: time zone %s: %w", tape.ZoneName, err)
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
+		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("sim: start %.40q is no market time: write 2026-11-27T09:00:00, or with a zone 2026-11-27T09:00:00-05:00", text)
+}

@@ -35,7 +35,24 @@ func TestUsage(t *testing.T) {
 		{"--faults nowhere.faults", exitUsage, "nowhere.faults"},
 		{"--data nowhere.csv", exitUsage, "nowhere.csv"},
 		{"--state /nowhere/at/all", exitUsage, "/nowhere/at/all"},
-		{"--listen 256.0.0.1:0", exitUnexpected, "256.0.0.1"},
+		{"--listen 256.0.0.1:0", exitUsage, "256.0.0.1"},
+		{"--listen 4002", exitUsage, "host:port"},
+		{"--listen 127.0.0.1:70000", exitUsage, "65535"},
+		{"--listen 192.0.2.1:0", exitUnexpected, "192.0.2.1"}, // nobody's address
+		{"--symbols AAPL,aapl!", exitUsage, "aapl!"},
+		{"--sessions sometimes", exitUsage, "sometimes"},
+		{"--start yesterday", exitUsage, "2026-11-27T09:00:00"},
+		{"--start 1492-10-12T00:00:00", exitUsage, "1492"},
+		{"--busy 100000", exitUsage, "busy"},
+		{"--cash much", exitUsage, "much"},
+		{"--cash -1", exitUsage, "-1"},
+		{"--master-client-id -7", exitUsage, "-7"},
+		{"--id-order 9", exitUsage, "15-9"},
+		{"--farm-notices never", exitUsage, "between"},
+		{"--id-in-use maybe", exitUsage, "326"},
+		{"--log-level loud", exitUsage, "loud"},
+		{"--data nowhere.csv --symbols MSFT", exitUsage, "--symbols"},
+		{"--data nowhere.csv --any-symbol", exitUsage, "--any-symbol"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			var out, errs bytes.Buffer
