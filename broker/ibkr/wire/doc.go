@@ -9,12 +9,13 @@
 // message, field and value ([FieldError]). Only prices, the amounts that a venue
 // tells, and the sizes of its market data are rounded, to the last decimal that
 // we hold: both sides compute them with doubles, and up to eight decimals that
-// changes nothing. What is encoded is exact. It promises that no bytes make it panic or allocate more than a small multiple of their length,
-// and that an encoder writes nothing that the other side's decoder would
-// refuse. It does not promise that a message makes sense: that a price
-// is near the market, that an id is known. If a frame does not decode, the
-// venue or the protocol sheet is at fault, and the frame can be skipped: the
-// length prefix still leads to the next one.
+// changes nothing. What is encoded is exact. It promises that no bytes make it
+// panic or allocate more than a small multiple of their length, and that an
+// encoder writes nothing that the other side's decoder would refuse. It does
+// not promise that a message makes sense: that a price is near the market, that
+// an id is known. If a frame does not decode, the venue or the protocol sheet
+// is at fault, and the frame can be skipped: the length prefix still leads to
+// the next one.
 //
 // # Design
 //
