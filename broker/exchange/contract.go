@@ -2,41 +2,26 @@ package exchange
 
 import (
 	"fmt"
-	"hash/fnv"
 	"time"
 
 	"robotrader/broker/market"
 )
 
 // StockDetails returns the contract details of a US stock, in whole shares on
-// a grid of 0.01. AAPL and IBM carry IBKR's own contract ids and names; other
-// symbols get a contract id that their name decides, between 100 and 900
-// million, NASDAQ for four letters and more, and NYSE for fewer. The hours are
-// the tape's.
+// a grid of 0.01; see [InFractions]. Well-known tickers carry IBKR's own
+// contract ids, exchanges and names; other symbols get a contract id that their
+// name decides, between 100 and 900 million, NASDAQ for four letters and more,
+// and NYSE for fewer. The hours are the tape's.
 func StockDetails(s market.Symbol, trading, liquid market.Hours) market.Details {
+	of := stockOf(s)
 	c := market.USStock(s)
-	c.LocalSymbol = string(s)
-	name := ""
-	switch s {
-	case "AAPL":
-		c.ConID, c.PrimaryExchange, name = 265598, "NASDAQ", "APPLE INC"
-	case "IBM":
-		c.ConID, c.PrimaryExchange, name = 8314, "NYSE", "INTL BUSINESS MACHINES CORP"
-	default:
-		h := fnv.New32a()
-		h.Write([]byte(s))
-		c.ConID = 100_000_000 + int64(h.Sum32()%800_000_000)
-		c.PrimaryExchange, name = "NYSE", fmt.Sprintf("%s (SIMULATED)", s)
-		if len(s) >= 4 {
-			c.PrimaryExchange = "NASDAQ"
-		}
-	}
-	c.TradingClass = string(s)
+	c.LocalSymbol, c.TradingClass = string(s), string(s)
+	c.ConID, c.PrimaryExchange = of.conID, of.primary
 	if c.PrimaryExchange == "NASDAQ" {
 		c.TradingClass = "NMS" // as IBKR calls the National Market System
 	}
 	return market.Details{
-		Contract: c, LongName: name, MinTick: market.MustPrice("0.01"), SizeStep: market.Shares(1),
+		Contract: c, LongName: of.name, MinTick: market.MustPrice("0.01"), SizeStep: market.Shares(1),
 		Trading: trading, Liquid: liquid,
 	}
 }

@@ -94,8 +94,8 @@ const (
 // startPrices are of the size that people know, in dollars.
 var startPrices = map[market.Symbol]int64{
 	"MSFT": 415, "SPY": 560, "QQQ": 480, "IBM": 215, "GOOGL": 165, "AMZN": 185, "TSLA": 250, "NVDA": 120,
-	"META": 560, "GOOG": 166, "JPM": 210, "BRK.B": 455, "JNJ": 160, "XOM": 116, "KO": 70, "DIS": 95,
-	"INTC": 22, "AMD": 150, "BA": 160, "GE": 175, "T": 21, "IWM": 220, "DIA": 420, "NFLX": 700,
+	"META": 560, "GOOG": 166, "JPM": 210, "BRK B": 455, "JNJ": 160, "XOM": 116, "KO": 70, "DIS": 95,
+	"INTC": 22, "AMD": 150, "BA": 160, "GE": 175, "T": 21, "IWM": 220, "GLD": 245, "BAC": 40, "CSCO": 58, "DIA": 420, "NFLX": 700,
 }
 
 // startPrice is a price of the size that people know, or one that the name

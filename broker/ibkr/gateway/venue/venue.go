@@ -79,6 +79,9 @@ func (v *Venue) Find(w wire.Contract) (market.Details, bool) {
 		return market.Details{}, false
 	}
 	if w.Symbol == "" && w.ConID != 0 {
+		if known, ok := exchange.SymbolOf(w.ConID); ok {
+			v.admit(known)
+		}
 		return v.X.Find(market.Contract{ConID: w.ConID})
 	}
 	c, err := w.Market()
