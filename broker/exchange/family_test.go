@@ -46,6 +46,12 @@ func TestBrackets(t *testing.T) {
 	plays(t, false, "filled through the stop", with(
 		step{"print 185", "#1 100@187 #2 working #3 held:trigger triggered working 100@187.24 #2 cancelled:oca"},
 	), "")
+	plays(t, false, "the trade that fills the parent is gone", []step{
+		{"BUY 100 LMT 187 hold", "#1 accepted held:transmit"},
+		{"SELL 100 LMT 186.9 parent=1", "#2 accepted #1 working #2 held:parent"},
+		{"print 187", "#1 100@187 #2 working"},
+		{"print 187", "#2 100@186.9"},
+	}, "")
 	plays(t, false, "parent cancelled", with(
 		step{"cancel 1", "#1 cancelled:asked #2 cancelled:parent_ended #3 cancelled:parent_ended"},
 	), "")

@@ -319,11 +319,22 @@ func (w *world) judgeQueue(reports []Report) {
 			if !there || p.PermID == o.PermID || p.place != inBook || q.Symbol != o.Symbol || q.Side != o.Side || q.AllOrNone || q.MinQty.Sign() > 0 {
 				continue
 			}
-			if priority(q, o) < 0 {
+			if ahead(q, o) {
 				w.t.Fatalf("order %d at %v fills before order %d at %v", done.Order.PermID, o.Limit, p.PermID, p.Limit)
 			}
 		}
 	}
+}
+
+// ahead reports whether a comes before b of the same side.
+func ahead(a, b *resting) bool {
+	switch {
+	case a.Limit == nil || b.Limit == nil:
+		return a.Limit == nil && (b.Limit != nil || a.seq < b.seq)
+	case *a.Limit == *b.Limit:
+		return a.seq < b.seq
+	}
+	return (a.Side == order.Buy) == b.Limit.Less(*a.Limit)
 }
 
 func (w *world) price() market.Price {
