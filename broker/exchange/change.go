@@ -3,9 +3,6 @@ package exchange
 import (
 	"cmp"
 	"slices"
-
-	"robotrader/broker/market"
-	"robotrader/broker/order"
 )
 
 // Change is what changed between two looks at an exchange, to be appended to a
@@ -88,7 +85,9 @@ func (x *Exchange) Changes() (c Change, ok bool) {
 	for _, symbol := range sortedKeys(x.listings) {
 		if l := x.listings[symbol]; l.changed {
 			c.Markets = append(c.Markets, l.state())
-			x.noteTrailing(symbol)
+			for _, o := range l.trails.list { // their stops move without a report
+				w.order(o)
+			}
 		}
 	}
 	for _, id := range sortedKeys(w.orders) {
@@ -123,15 +122,6 @@ func (a *account) changes() AccountState {
 		}
 	}
 	return s
-}
-
-// noteTrailing notes the orders of a symbol whose stop trails.
-func (x *Exchange) noteTrailing(symbol market.Symbol) {
-	for id, o := range x.open {
-		if o.Symbol == symbol && (o.Type == order.Trail || o.Type == order.TrailLimit) {
-			x.watch.orders[id] = struct{}{}
-		}
-	}
 }
 
 // Apply folds a change into the state that it follows. A change that is in the

@@ -270,7 +270,11 @@ func TestDayIsTheChangeOfEquity(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "moves") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 7200).Draw(t, "seconds")) * time.Second)
 			if !now.Before(x.dayEnd) {
-				x.Advance(now) // the day turns before anything happens in it
+				turn := x.dayEnd
+				if turn.IsZero() {
+					turn = now
+				}
+				x.Advance(turn) // before anything happens in the day
 				for _, id := range walkAccounts {
 					v, _ := x.Value(id)
 					began[id] = nil

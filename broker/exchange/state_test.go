@@ -337,3 +337,24 @@ func FuzzRestore(f *testing.F) {
 		values(x)
 	})
 }
+
+// What a fill changes is told without a look at all that is open.
+func BenchmarkChanges(b *testing.B) {
+	x := newExchange(b, nil)
+	x.Apply(noon, quote("187.24", "187.26"))
+	for range 1000 {
+		x.Place(noon, want("BUY 1 LMT 1 GTC"))
+	}
+	x.State()
+	orders := []Request{want("BUY 1 MKT"), want("SELL 1 MKT")}
+	b.ReportAllocs()
+	for i := range b.N {
+		if len(x.fills) == MaxFills {
+			b.Skip("the books are full: run it for less time")
+		}
+		x.Place(noon, orders[i%2])
+		if _, ok := x.Changes(); !ok {
+			b.Fatal("no change")
+		}
+	}
+}
