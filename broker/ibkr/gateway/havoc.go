@@ -307,6 +307,8 @@ func (f *faults) correct(a fault.Action, sc *scene) {
 			f.s.log.Warn("fault_not_done", "what", strings.TrimSpace(a.Verb.String()), "error", err)
 			return
 		}
+		f.own = true // else the correction could fire its own rule
 		f.s.blotter.Report(slices.Clone(reports))
+		f.own = false
 	})
 }
