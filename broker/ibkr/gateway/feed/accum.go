@@ -20,6 +20,8 @@ type accum struct {
 	last   market.Price // of the bars before, where has
 	has    bool
 	stands *market.Price // the price that the quote has now
+	at     time.Time     // since when, in the bar
+	before market.Bar    // the bar without it: another quote of the same instant takes its place
 }
 
 func newAccum(b *book, show tape.Show, regular bool) accum {
@@ -48,6 +50,7 @@ func (a *accum) stand(bid, ask tape.Level) {
 // quote that stands.
 func (a *accum) begin(start time.Time) {
 	a.bar, a.sums = market.Bar{Start: start}, tally{}
+	a.at, a.before = start, a.bar
 	if a.stands != nil && a.book.open(start, a.regular) {
 		a.bar = a.bar.Merge(*a.stands, market.Qty{})
 	}
@@ -59,7 +62,14 @@ func (a *accum) quote(ev *tape.Event) bool {
 		return false
 	}
 	a.stand(ev.Bid, ev.Ask)
-	if a.stands == nil || a.regular && !a.book.open(ev.At, true) {
+	if a.regular && !a.book.open(ev.At, true) {
+		return false
+	}
+	if ev.At.Equal(a.at) {
+		a.bar = a.before
+	}
+	a.at, a.before = ev.At, a.bar
+	if a.stands == nil {
 		return false
 	}
 	a.bar = a.bar.Merge(*a.stands, market.Qty{})

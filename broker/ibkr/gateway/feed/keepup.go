@@ -29,15 +29,17 @@ func (h *history) keepUp(bars []market.Bar) {
 		if len(h.whole) > 0 {
 			first = &h.whole[0]
 		}
-		if bars[n-1].Start.Equal(first.Start) {
-			*first = follow(bars[n-1], *first)
+		if last := bars[n-1]; last.Start.Equal(first.Start) {
+			last.Trades = max(last.Trades, 1) // bars of quotes count none, and yet have a price
+			*first = follow(last, *first)
 		}
 	}
+	changed := h.changed
 	for i := range h.whole {
 		h.update(&h.whole[i])
 	}
 	h.whole = nil
-	if h.changed {
+	if changed {
 		h.update(&h.accum.bar)
 	}
 }
