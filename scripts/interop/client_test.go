@@ -129,6 +129,8 @@ type client struct {
 	id  int
 	out chan event
 
+	version int
+
 	mu   sync.Mutex // guards seen, which the failing test prints
 	seen []event    // not taken yet, oldest first
 	all  []event
@@ -190,6 +192,7 @@ func connect(t *testing.T, s *gateway.Server, id int) *client {
 	})
 	c.wait("managedAccounts", nil)
 	c.wait("nextValidId", nil)
+	c.version = c.wait("server", nil).int(0)
 	return c
 }
 
