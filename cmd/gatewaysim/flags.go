@@ -105,6 +105,7 @@ func (o *options) marketFlags(f *pflag.FlagSet) {
 // sessionFlags are about how clients are treated.
 func (o *options) sessionFlags(f *pflag.FlagSet) {
 	g := &o.gateway
+	f.StringVar(&g.Feed.Data, "market-data", g.Feed.Data, "what the login may see: live, delayed or none")
 	f.BoolVar(&g.ReadOnly, "read-only", false, "refuse orders with code 321, as with the Read-Only API box")
 	f.IntVar(&g.MasterClientID, "master-client-id", g.MasterClientID, "client id that hears of all clients' orders (default: none)")
 	f.BoolVar(&g.DownloadOpenOrders, "download-open-orders", false, "tell a client its open orders before its next order id")

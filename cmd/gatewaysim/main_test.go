@@ -50,6 +50,7 @@ func TestUsage(t *testing.T) {
 		{"--id-order 9", exitUsage, "15-9"},
 		{"--farm-notices never", exitUsage, "between"},
 		{"--id-in-use maybe", exitUsage, "326"},
+		{"--market-data late", exitUsage, "delayed"},
 		{"--log-level loud", exitUsage, "loud"},
 		{"--data nowhere.csv --symbols MSFT", exitUsage, "--symbols"},
 		{"--data nowhere.csv --any-symbol", exitUsage, "--any-symbol"},

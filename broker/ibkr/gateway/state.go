@@ -19,8 +19,7 @@ import (
 const stateVersion = 1
 
 const (
-	// maxLog is the length of the log of changes at which a new snapshot is
-	// saved, bytes.
+	// maxLog is State's.
 	maxLog = 8 << 20
 	// markEvery is how often, in wall time, prices and market time are kept
 	// where nothing else changes.
@@ -43,6 +42,7 @@ type State struct {
 	store  *store.Store
 	saved  *savedState // nil where nothing was saved
 	marked time.Time   // wall time of the newest record
+	maxLog int64       // length of the log at which a new snapshot is saved, bytes
 	fault  error       // why nothing can be kept any more
 }
 
@@ -72,7 +72,7 @@ func OpenState(dir string, log *slog.Logger) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: state: %w", err)
 	}
-	s := &State{store: st}
+	s := &State{store: st, maxLog: maxLog}
 	if saved.Snapshot != nil {
 		if s.saved, err = readState(dir, saved); err != nil {
 			return nil, errors.Join(err, st.Close())
@@ -219,7 +219,7 @@ func (s *Server) append(c savedChange) error {
 	if err := s.state.store.Append(text); err != nil {
 		return fmt.Errorf("gateway: state: %w", err)
 	}
-	if s.state.store.Size() > maxLog {
+	if s.state.store.Size() > s.state.maxLog {
 		return s.snapshot()
 	}
 	return nil

@@ -206,6 +206,9 @@ func (s *Store) Append(record []byte) error {
 	b = fmt.Appendf(b, " %08x ", crc32.Checksum(record, castagnoli))
 	b = append(append(b, record...), '\n')
 	s.buf = b
+	if s.log == nil {
+		return errors.New("store: append: the folder was given back")
+	}
 	n, err := s.log.Write(b)
 	s.size += int64(n)
 	if err != nil {
