@@ -61,6 +61,7 @@ type client struct {
 
 	id       int
 	highest  int64 // the highest order id that it used
+	open     int   // orders of it
 	autoBind bool  // orders given by hand are bound to this session, which is client 0's
 }
 
@@ -177,6 +178,7 @@ func (b *Blotter) end(p *placed) {
 		b.ends++
 		p.over, p.endedAs = true, b.ends
 		b.ended = append(b.ended, p)
+		b.client(p.key.client).open--
 		b.forget()
 	}
 }

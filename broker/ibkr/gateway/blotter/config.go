@@ -18,11 +18,14 @@ type Config struct {
 	ModifyWait time.Duration
 }
 
-// The bounds of the blotter. Open orders are bounded by the exchange.
+// The bounds of the blotter.
 const (
 	// maxEnded bounds the orders that have ended and are still known, of all
 	// clients together. Those of an earlier day go first, then the oldest.
 	maxEnded = 10_000
+	// maxOpen bounds a client's open orders; one more is rejected with code
+	// 201. The exchange bounds those of all clients together.
+	maxOpen = 5_000
 	// maxOrderID is the greatest order id that leaves room to rise in 32 bits.
 	maxOrderID = 1<<31 - 2
 )

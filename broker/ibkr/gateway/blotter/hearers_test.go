@@ -225,6 +225,55 @@ func TestEndedOrdersAreBounded(t *testing.T) {
 	}
 }
 
+func TestOpenOrdersOfAClientAreBounded(t *testing.T) {
+	r := newRig(t, nil)
+	e := r.join(1, 200)
+	for i := range int64(maxOpen) {
+		r.b.Handle(e, asks(i+1, "BUY", "LMT", limit("1"), shares(1)))
+		e.got = nil
+	}
+	e.send(asks(maxOpen+1, "BUY", "LMT", limit("1"), shares(1)))
+	e.send(wire.CancelOrder{OrderID: 7})
+	e.heard()
+	e.send(asks(maxOpen+2, "BUY", "LMT", limit("1"), shares(1)))
+	e.send(asks(maxOpen+3, "BUY", "LMT", limit("1"), shares(1)))
+	list := e.names()
+	if list[0] != "open 5002 PreSubmitted" || list[len(list)-1] != "error 5003 201" {
+		t.Errorf("%v … %v", list[0], list[len(list)-1])
+	}
+}
+
+func BenchmarkMarketOrder(b *testing.B) {
+	r := newRig(&testing.T{}, nil)
+	r.quote("187.24", "187.26")
+	p := &counter{}
+	r.b.Join(p)
+	b.ReportAllocs()
+	for i := range b.N {
+		side := "BUY"
+		if i%2 == 1 {
+			side = "SELL"
+		}
+		r.b.Handle(p, asks(int64(i+1), side, "MKT", shares(1)))
+	}
+	b.ReportMetric(float64(p.bytes)/float64(b.N), "bytes/order")
+}
+
+// counter is a session that writes what it is sent and forgets it.
+type counter struct {
+	buffer []byte
+	bytes  int
+}
+
+func (c *counter) ClientID() int                   { return 1 }
+func (c *counter) Version() wire.Version           { return 200 }
+func (c *counter) Fail(int64, int, string, ...any) {}
+
+func (c *counter) Send(m wire.Message) {
+	c.buffer, _ = m.Append(c.buffer[:0], 200)
+	c.bytes += len(c.buffer)
+}
+
 func TestExecutionsByDay(t *testing.T) {
 	r := newRig(t, nil)
 	e := r.join(1, 200)

@@ -67,7 +67,11 @@ func (c *client) placeOrder(m wire.PlaceOrder) {
 	if !ok {
 		return
 	}
-	if c.b.cfg.PresetTIF && m.TIF == "" {
+	if c.open >= maxOpen {
+		c.Fail(m.OrderID, venue.Rejected, "Order rejected - reason:client %d has %d open orders: cancel some", c.id, c.open)
+		return
+	}
+	if b.cfg.PresetTIF && m.TIF == "" {
 		c.Fail(m.OrderID, venue.PresetApplied, "Order TIF was set to DAY based on order preset.")
 	}
 	b.give(key, m, d, r)
@@ -77,6 +81,7 @@ func (c *client) placeOrder(m wire.PlaceOrder) {
 func (b *Blotter) give(key orderKey, m wire.PlaceOrder, d market.Details, r exchange.Request) *placed {
 	p := &placed{key: key, ask: m, contract: stockOf(d)}
 	b.placed[key] = p
+	b.client(key.client).open++
 	b.Report(slices.Clone(b.v.X.Place(b.v.At, r)))
 	return p
 }

@@ -60,7 +60,7 @@ func (b *Blotter) note(p *placed, r exchange.Report, o exchange.Order) {
 			p.ask, p.next = *p.next, nil
 		}
 	case exchange.Cancelled:
-		p.text = cancelText(r.Reason)
+		p.text = cancelText(r.Reason, o.TIF)
 	case exchange.Rejected:
 		p.text = r.Text
 	}
@@ -217,14 +217,17 @@ func refusal(why exchange.Reason, text string) (int, string) {
 }
 
 // cancelText is why an order ended; a real gateway leaves it empty when asked.
-func cancelText(r exchange.Reason) string {
+func cancelText(r exchange.Reason, tif order.TIF) string {
 	switch r {
 	case exchange.Asked:
 		return ""
 	case exchange.Expired:
+		if tif == order.GTD {
+			return "the time of a GTD order has passed"
+		}
 		return "the session of a DAY order has ended"
 	case exchange.Remainder:
-		return "the rest of an IOC order"
+		return "the rest of an " + string(tif) + " order"
 	case exchange.OCA:
 		return "another order of its group was filled"
 	case exchange.ParentEnded:

@@ -262,6 +262,7 @@ func (b *Blotter) restoreOrder(s *OrderState, open map[int64]exchange.Order) err
 		return bad("it is %v here and not open at the exchange", o.State)
 	default:
 		p.order = now
+		b.client(p.key.client).open++
 		delete(open, o.PermID)
 	}
 	b.placed[p.key] = p

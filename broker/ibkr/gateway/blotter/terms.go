@@ -152,9 +152,8 @@ func above0(p *market.Price) *market.Price {
 
 // notSimulated names the first thing that the order asks for and the exchange
 // does not do: doing less than asked in silence would be worse than refusing.
-// Hidden, sweepToFill and blockOrder are taken and have no effect, because
-// nobody else is at this exchange; an order in the same account and group by an
-// adviser, and what a venue beyond it does, are refused.
+// Hidden, sweepToFill, blockOrder and the trigger method are taken and have no
+// effect: nobody else trades here, and the last trade sets off every stop.
 func notSimulated(m *wire.PlaceOrder) string {
 	switch {
 	case m.Contract.SecType == "BAG":
