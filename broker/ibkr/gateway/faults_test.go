@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -13,10 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"robotrader/broker/exchange/tape"
 	"robotrader/broker/ibkr/gateway/fault"
 	"robotrader/broker/ibkr/wire"
-	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
 
@@ -689,9 +686,3 @@ func reopens(t *testing.T, s *Server) {
 		}
 	}
 }
-
-var (
-	_ = context.Background
-	_ = market.MustPrice
-	_ tape.Event
-)

@@ -2,10 +2,84 @@ package gateway
 
 import (
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"robotrader/broker/ibkr/wire"
 )
+
+// errReset ends a session that the script has reset.
+var errReset = errors.New("the fault script resets the connection")
+
+// reset ends the connection with RST. What was written gets a moment to be
+// read before, because a kernel may drop what its program has not taken by then.
+func (w *shaper) reset() error {
+	t := time.NewTimer(splitGap)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-w.over.ch:
+	}
+	_ = w.SetLinger(0)
+	w.closed = true
+	_ = w.Close()
+	return errReset
+}
+
+// obey does what a shape says.
+func (w *shaper) obey(o shape) error {
+	switch o.op {
+	case opSilence:
+		return w.silence(o)
+	case opDelay:
+		w.delay, w.delayEnd = o.wait, until(o.last)
+	case opDrip:
+		w.drip, w.dripWait, w.dripEnd = o.n, o.wait, until(o.last)
+	case opJoin:
+		w.join = o.n
+	case opSplitAll:
+		w.splitAll = o.n
+	case opSplit:
+		w.splitOne = o.n
+	case opCut:
+		w.cutAt = o.n
+	case opRaw:
+		if err := w.flush(); err != nil {
+			return err
+		}
+		w.out = append(w.out, o.bytes...)
+		return w.flush()
+	case opFlush:
+		return w.flush()
+	case opReset:
+		_ = w.flush()
+		return w.reset()
+	case opHalfClose, opClose:
+		err := w.flush()
+		w.closed = true
+		_ = w.CloseWrite()
+		if o.op == opClose {
+			w.mu.Lock()
+			w.ended = true
+			w.mu.Unlock()
+			_ = w.Conn.SetReadDeadline(time.Now())
+		}
+		return err
+	}
+	return nil
+}
+
+// silence writes nothing until its end. Who is hurried out of it leaves out
+// what waited.
+func (w *shaper) silence(o shape) error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if !w.wait(until(o.last)) {
+		w.deaf = true
+	}
+	return nil
+}
 
 // op is what a shape asks for.
 type op byte
