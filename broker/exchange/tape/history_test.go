@@ -97,7 +97,8 @@ func (n naive) quotes() (bars []market.Bar) {
 	}
 	count := func(ev Event, from, to time.Time) {
 		start := n.start(from)
-		if start.Before(n.q.From) || !ev.Bid.Known {
+		bid, ask := ev.Bid.Known || n.q.Show == ShowAsk, ev.Ask.Known || n.q.Show == ShowBid
+		if start.Before(n.q.From) || !bid || !ask {
 			return
 		}
 		if len(bars) == 0 || bars[len(bars)-1].Start != start {
