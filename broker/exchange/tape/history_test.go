@@ -291,7 +291,7 @@ func TestDaysAreRemembered(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, width := range []time.Duration{24 * time.Hour, Week, Month} {
-			q := BarsQuery{Symbol: "AAPL", From: start.AddDate(0, -4, 0), End: start, Width: width}
+			q := BarsQuery{Symbol: "AAPL", From: start.AddDate(0, -4, 0), End: start.AddDate(0, -2, 0), Width: width}
 			want := s.tradeBars(q, nil)
 			for range 2 {
 				got, err := s.Bars(q)
@@ -303,7 +303,7 @@ func TestDaysAreRemembered(t *testing.T) {
 				}
 			}
 		}
-		if n := len(s.days.bars); n < 80 || n != len(s.days.age) {
+		if n := len(s.days.bars); n < 35 || n != len(s.days.age) {
 			t.Errorf("%d days remembered, %d counted", n, len(s.days.age))
 		}
 	}
@@ -329,7 +329,7 @@ func TestTicksAreTheEvents(t *testing.T) {
 			Symbol: s.cfg.Symbol, Kind: rapid.SampledFrom([]Kind{Trade, Quote}).Draw(t, "kind"), Limit: rapid.IntRange(1, 3000).Draw(t, "limit"),
 			End: s.cfg.Start.Add(time.Duration(rapid.Int64Range(int64(-5*time.Hour), int64(5*time.Hour)).Draw(t, "end"))),
 		}
-		span := time.Duration(rapid.Int64Range(1, int64(3*time.Hour)).Draw(t, "span"))
+		span := time.Duration(rapid.Int64Range(1, int64(90*time.Minute)).Draw(t, "span"))
 		forward := rapid.Bool().Draw(t, "forward")
 		if forward {
 			q.From = q.End.Add(-span)
@@ -338,7 +338,7 @@ func TestTicksAreTheEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back := q.End.Add(-4 * time.Hour).Truncate(time.Minute)
+		back := q.End.Add(-2 * time.Hour).Truncate(time.Minute)
 		var want []Event
 		for _, ev := range everything(s.model, back, q.End) {
 			if ev.Kind == q.Kind && (!forward || !ev.At.Before(q.From)) {

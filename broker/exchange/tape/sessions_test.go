@@ -303,3 +303,24 @@ func TestSyntheticConfigIsChecked(t *testing.T) {
 		t.Error("bad sessions are taken")
 	}
 }
+
+// A quote stands through a halt, for who asks from within it, too.
+func TestQuotesStandInAHalt(t *testing.T) {
+	s := newYork(t, "2026-11-23 09:00", func(c *SyntheticConfig) { c.HaltEvery = 1 })
+	halt := s.plan(minuteOf(s.cfg.Start)).halt
+	last, err := s.Ticks(TicksQuery{Symbol: "AAPL", Kind: Quote, End: minuteTime(halt.from), Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from := halt.from; from < halt.to; from++ {
+		bars, err := s.Bars(BarsQuery{Symbol: "AAPL", From: minuteTime(from), End: minuteTime(halt.to), Width: time.Minute, Show: ShowAsk})
+		if err != nil || len(bars) != int(halt.to-from) {
+			t.Fatalf("%d bars from minute %d of the halt on, %v", len(bars), from-halt.from, err)
+		}
+		for _, b := range bars {
+			if b.Low != last[0].Ask.Price || b.High != last[0].Ask.Price {
+				t.Errorf("%+v in a halt, the ask stood at %v", b, last[0].Ask.Price)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package tape
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -130,6 +131,34 @@ func TestSyntheticPathHasNoGaps(t *testing.T) {
 			t.Fatalf("minute %d ends at %d, the next begins at %d", m, a[knots], b[0])
 		}
 	}
+}
+
+// What a walker remembers changes nothing, and no point of a minute is beyond
+// its reach.
+func TestWalkingIsLookingUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := noise{rapid.Uint64().Draw(t, "seed")}
+		w := walker{noise: n}
+		minute := rapid.Int64Range(-1_000_000, 100_000_000).Draw(t, "minute")
+		at := w.leg(minute)
+		for range 100 {
+			if rapid.IntRange(0, 9).Draw(t, "step") > 0 {
+				at = w.after(at)
+			} else {
+				at = w.leg(at.minute + rapid.Int64Range(-5000, 5000).Draw(t, "jump"))
+			}
+			fresh := walker{noise: n}
+			if want := fresh.leg(at.minute); at != want {
+				t.Fatalf("walked to %+v, looked up %+v", at, want)
+			}
+			var path [knots + 1]int64
+			w.fill(at, &path)
+			low, high := at.reach()
+			if a, b := slices.Min(path[:]), slices.Max(path[:]); a < low || b > high {
+				t.Fatalf("minute %d goes from %d to %d, beyond %d to %d", at.minute, a, b, low, high)
+			}
+		}
+	})
 }
 
 func TestSyntheticVolatilityClusters(t *testing.T) {
