@@ -116,6 +116,7 @@ func (o *options) sessionFlags(f *pflag.FlagSet) {
 	f.StringVar(&g.EarlyRequests, "early-requests", g.EarlyRequests, "what comes before both ids: wait, or close the session")
 	f.StringVar(&g.IDInUse, "id-in-use", g.IDInUse, "refuse a client id in use with 326, or with a plain close")
 	f.IntVar(&g.NoRequestID, "no-request-id", g.NoRequestID, "id of errors about no request: -1 or 2147483647")
+	f.IntVar(&g.MaxRate, "max-rate", g.MaxRate, "messages a second of one client, more are refused with code 100; 0 = no bound")
 	f.StringVar(&g.ZoneText, "zone-text", "", "time zone in the connection time (default: the market's, such as EST)")
 }
 
