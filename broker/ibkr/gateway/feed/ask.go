@@ -40,6 +40,13 @@ const (
 	schedule     = "SCHEDULE"
 )
 
+// refusal is why a request is refused, in the words that the client is told.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
+
 // span is how far a request looks back.
 type span struct {
 	n    int
@@ -56,14 +63,14 @@ func parseSpan(text string) (s span, err error) {
 	count, unit, _ := strings.Cut(text, " ")
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 1 || len(unit) != 1 || spanLimits[unit[0]] == 0 {
-		return s, fmt.Errorf("Invalid duration %.20q: integer{SPACE}unit (S|D|W|M|Y)", text) //nolint:staticcheck // the venue's wording
+		return s, refuse("Invalid duration %.20q: integer{SPACE}unit (S|D|W|M|Y)", text)
 	}
 	s = span{n, unit[0]}
 	if s.n > spanLimits[s.unit] {
 		if s.unit == 'D' {
-			return s, fmt.Errorf("Historical data request for durations longer than 365 days must be made in years.") //nolint:staticcheck,revive // the venue's wording
+			return s, refuse("Historical data request for durations longer than 365 days must be made in years.")
 		}
-		return s, fmt.Errorf("Historical data request for more than %d %c is not supported", spanLimits[s.unit], s.unit) //nolint:staticcheck // as the venue words its own
+		return s, refuse("Historical data request for more than %d %c is not supported", spanLimits[s.unit], s.unit)
 	}
 	return s, nil
 }
@@ -124,7 +131,7 @@ func (a *ask) ofTrades() bool { return a.show == tape.ShowTrades }
 // newAsk checks a request for bars of a listed symbol. The texts are the
 // venue's where they are known, from general knowledge.
 func (f *Feed) newAsk(m wire.ReqHistoricalData) (a ask, err error) {
-	bad := func(format string, args ...any) (ask, error) { return a, fmt.Errorf(format, args...) }
+	bad := func(format string, args ...any) (ask, error) { return a, refuse(format, args...) }
 	var ok bool
 	if a.width, ok = barSizes[m.BarSize]; !ok {
 		return bad("Historical data bar size setting is invalid. Legal ones are: %s", legalBarSizes)
@@ -158,14 +165,14 @@ func (f *Feed) newAsk(m wire.ReqHistoricalData) (a ask, err error) {
 func (a *ask) checkKeep(m wire.ReqHistoricalData) error {
 	switch {
 	case m.WhatToShow == adjustedLast && m.EndDateTime != "":
-		return fmt.Errorf("End date not supported with adjusted last") //nolint:staticcheck,revive // the venue's wording
+		return refuse("End date not supported with adjusted last")
 	case !a.keep:
 	case m.EndDateTime != "":
-		return fmt.Errorf("End date not supported with keepUpToDate") //nolint:staticcheck,revive // as the venue words its own
+		return refuse("End date not supported with keepUpToDate")
 	case a.schedule || a.show == tape.ShowBidAsk:
-		return fmt.Errorf("keepUpToDate is not supported for %s", m.WhatToShow)
+		return refuse("keepUpToDate is not supported for %s", m.WhatToShow)
 	case a.width < 5*time.Second:
-		return fmt.Errorf("keepUpToDate is not supported for bars of less than 5 secs")
+		return refuse("keepUpToDate is not supported for bars of less than 5 secs")
 	}
 	return nil
 }
@@ -182,7 +189,7 @@ func (f *Feed) end(text string) (time.Time, error) {
 	}
 	end, err := wire.ParseTime(text, f.v.Zone)
 	if err != nil {
-		return end, fmt.Errorf("Historical data query end date/time string [%.40s] is invalid.  Format is 'YYYYMMDD{SPACE}hh:mm:ss[{SPACE}TMZ]'.", text) //nolint:staticcheck,revive // the venue's wording
+		return end, refuse("Historical data query end date/time string [%.40s] is invalid.  Format is 'YYYYMMDD{SPACE}hh:mm:ss[{SPACE}TMZ]'.", text)
 	}
 	if end.After(newest) {
 		end = newest

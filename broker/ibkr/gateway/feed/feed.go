@@ -58,11 +58,10 @@ type Feed struct {
 
 // scratch holds the messages of ticks, for use again and again.
 type scratch struct {
-	price   wire.TickPrice
-	size    wire.TickSize
-	text    wire.TickString
-	tick    wire.TickByTick
-	letters []byte
+	price wire.TickPrice
+	size  wire.TickSize
+	text  wire.TickString
+	tick  wire.TickByTick
 }
 
 // client is what a session asked for, by the ids of its requests.

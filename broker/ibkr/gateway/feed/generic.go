@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -94,7 +93,7 @@ func parseGenerics(list string) (bits generic, noTop bool, err error) {
 		}
 		bit, ok := legalGeneric(id)
 		if !ok {
-			return 0, false, fmt.Errorf("Incorrect generic tick list of %.200s.  Legal ones for (STK) are: %s", list, legalText()) //nolint:staticcheck // the venue's wording
+			return 0, false, refuse("Incorrect generic tick list of %.200s.  Legal ones for (STK) are: %s", list, legalText())
 		}
 		bits |= bit
 	}

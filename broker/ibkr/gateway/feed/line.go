@@ -35,11 +35,9 @@ type line struct {
 	noTop    bool // generic ticks alone
 	generics generic
 
-	snapshot  bool
-	until     time.Time // wall time at which a snapshot ends
-	seen      [3]bool   // bid, ask and last were told
-	ended     bool
-	markKnown bool
+	snapshot bool
+	until    time.Time // wall time at which a snapshot ends
+	seen     [3]bool   // bid, ask and last were told
 }
 
 func (c *client) reqMktData(m wire.ReqMktData) {

@@ -1,8 +1,6 @@
 package feed
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -94,11 +92,11 @@ func (f *Feed) newTickAsk(m wire.ReqHistoricalTicks) (a tickAsk, err error) {
 	}
 	switch {
 	case m.Ticks < 1 || m.Ticks > maxPast:
-		return a, fmt.Errorf("number of ticks %d is not 1 to %d", m.Ticks, maxPast)
+		return a, refuse("number of ticks %d is not 1 to %d", m.Ticks, maxPast)
 	case m.WhatToShow != ofTrades && m.WhatToShow != ofQuotes && m.WhatToShow != ofMidpoints:
-		return a, fmt.Errorf("Incorrect what to show %.20q: historical ticks have TRADES, MIDPOINT and BID_ASK", m.WhatToShow) //nolint:staticcheck // as the venue words its own
+		return a, refuse("Incorrect what to show %.20q: historical ticks have TRADES, MIDPOINT and BID_ASK", m.WhatToShow)
 	case (m.Start == "") == (m.End == ""):
-		return a, errors.New("one of start and end is to be empty, and the other is not")
+		return a, refuse("one of start and end is to be empty, and the other is not")
 	case m.Start != "":
 		if a.start, err = wire.ParseTime(m.Start, f.v.Zone); err != nil {
 			return a, err
