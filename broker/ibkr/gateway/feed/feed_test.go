@@ -234,8 +234,8 @@ func TestEveryRequestAtEveryVersion(t *testing.T) {
 		"history of both":  {bars(func(m *wire.ReqHistoricalData) { m.WhatToShow = "BID_ASK" }), "historicalData"},
 		"adjusted":         {bars(func(m *wire.ReqHistoricalData) { m.WhatToShow = "ADJUSTED_LAST" }), "historicalData"},
 		"long":             {bars(func(m *wire.ReqHistoricalData) { m.Duration = "2 D" }), "historicalData"},
-		"regular hours":    {bars(func(m *wire.ReqHistoricalData) { m.BarSize, m.Duration, m.RegularOnly = "1 hour", "1 W", true }), "historicalData"},
-		"months":           {bars(func(m *wire.ReqHistoricalData) { m.BarSize, m.Duration = "1M", "2 M" }), "historicalData"},
+		"regular hours":    {bars(func(m *wire.ReqHistoricalData) { m.BarSize, m.Duration, m.RegularOnly = "1 hour", "2 D", true }), "historicalData"},
+		"months":           {bars(func(m *wire.ReqHistoricalData) { m.BarSize, m.Duration = "1M", "1 M" }), "historicalData"},
 		"schedule":         {bars(func(m *wire.ReqHistoricalData) { m.BarSize, m.Duration, m.WhatToShow = "1 day", "5 D", "SCHEDULE" }), "historicalSchedule"},
 		"kept":             {bars(func(m *wire.ReqHistoricalData) { m.ReqID, m.KeepUpToDate = 9, true }), "historicalData"},
 		"head":             {wire.ReqHeadTimestamp{ReqID: 4, Contract: aapl(), WhatToShow: "TRADES", FormatDate: 1}, "headTimestamp"},
@@ -265,7 +265,7 @@ func TestEveryRequestAtEveryVersion(t *testing.T) {
 	}
 	for _, v := range versions {
 		t.Run(fmt.Sprint(v), func(t *testing.T) {
-			r := newRig(t, universe(t, nil), nil)
+			r := newRig(t, universe(t, func(c *tape.SyntheticConfig) { c.Sessions = tape.NewYork }), nil)
 			p := r.join()
 			p.v = v
 			r.play(time.Minute)

@@ -76,16 +76,14 @@ func newLate(b *book, cut time.Time) *late {
 	y, mo, d := cut.In(zone).Date()
 	today := time.Date(y, mo, d, 0, 0, 0, 0, zone)
 	p.dayEnd = today.AddDate(0, 0, 1)
-	bars, err := past.Bars(tape.BarsQuery{Symbol: b.symbol, From: today.AddDate(0, 0, -7), End: cut, Width: day})
-	if err != nil {
-		return p
+	// The end of the day before is cheaper to find by its last trade than by
+	// the days' bars, and this is done under the mutex.
+	if list, err := past.Ticks(tape.TicksQuery{Symbol: b.symbol, Kind: tape.Trade, End: today, Limit: 1}); err == nil && len(list) > 0 {
+		m.PrevClose = &list[0].Price
 	}
-	for i := range bars {
-		bar := &bars[i]
-		if bar.Start.Before(today) {
-			m.PrevClose = &bar.Close
-			continue
-		}
+	bars, err := past.Bars(tape.BarsQuery{Symbol: b.symbol, From: today, End: cut, Width: day})
+	if err == nil && len(bars) > 0 {
+		bar := &bars[0]
 		m.DayOpen, m.DayHigh, m.DayLow, m.Quote.Volume = &bar.Open, &bar.High, &bar.Low, &bar.Volume
 	}
 	return p

@@ -31,7 +31,10 @@ func TestKeptBarsAreALaterHistory(t *testing.T) {
 				p := r.join()
 				r.play(100 * time.Second)
 				kept := askBars()
-				kept.WhatToShow, kept.BarSize, kept.KeepUpToDate, kept.Duration = what, size, true, "1 D"
+				kept.WhatToShow, kept.BarSize, kept.KeepUpToDate, kept.Duration = what, size, true, "900 S"
+				if size == "1 day" {
+					kept.Duration = "1 D"
+				}
 				seen := map[string]string{}
 				order := []string{}
 				note := func(b wire.Bar) {
@@ -53,7 +56,7 @@ func TestKeptBarsAreALaterHistory(t *testing.T) {
 				}
 				// Told are changes every five seconds, so the question ends there.
 				later := askBars()
-				later.ReqID, later.WhatToShow, later.BarSize, later.Duration = 9, what, size, "2 D"
+				later.ReqID, later.WhatToShow, later.BarSize, later.Duration = 9, what, size, kept.Duration
 				later.EndDateTime = r.v.At.Truncate(5 * time.Second).UTC().Format("20060102-15:04:05")
 				bars := of[wire.HistoricalData](r.ask(p, later))[0].Bars
 				bars = bars[len(bars)-min(len(bars), len(order)):]
