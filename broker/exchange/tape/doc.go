@@ -26,6 +26,6 @@
 // the stream, it is the same minutes generated earlier. Long bars do not look
 // at all of it: a minute whose path cannot reach the bar's high or low is only
 // counted, with the same dice, and a year of days takes a fraction of a second.
-// That is also why more than a month before the start the made-up tape has
+// That is also why more than ten days before the start the made-up tape has
 // fewer and larger trades.
 package tape

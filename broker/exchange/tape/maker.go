@@ -181,14 +181,9 @@ func (k *maker) end(t *tick) bool {
 	k.i++
 	k.price()
 	d := dice{k.noise.hash(streamCrosses, k.leg.minute)}
-	*t = k.model.closing(k, &d)
-	return true
-}
-
-func (m *model) closing(k *maker, d *dice) tick {
-	t := k.cross(d, k.quote, ClosingCross)
+	*t = k.cross(&d, k.quote, ClosingCross)
 	t.at = max(k.last, (k.leg.minute+1)*int64(time.Minute)-int64(time.Millisecond))
-	return t
+	return true
 }
 
 // spread rolls a quote without its price.

@@ -87,7 +87,7 @@ func (c SyntheticConfig) Validate() error {
 // that a minute has after it, and sizes that make up for it: nobody can have
 // heard them one by one, and years of them are to be had in a moment.
 const (
-	recentMinutes = 31 * 24 * 60
+	recentMinutes = 10 * 24 * 60
 	coarse        = 16
 )
 

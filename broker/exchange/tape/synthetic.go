@@ -42,7 +42,7 @@ type SyntheticConfig struct {
 // [OpeningCross] at its first instant and a [ClosingCross] in its last
 // millisecond.
 //
-// More than 31 days before the start (divided by Busy) the tape is coarser:
+// More than ten days before the start (divided by Busy) the tape is coarser:
 // about a sixteenth of the trades, each larger by that, so that years of
 // history are cheap. Nobody has heard that stream; bars and ticks of it agree
 // all the same.
