@@ -19,8 +19,8 @@ const (
 	// more, whether there are trades or not.
 	MaxBars = 100_000
 	// MaxSpan bounds from and end of made-up bars: each trade in it is made. A
-	// year before the start takes about a third of a second, and one after it
-	// about three.
+	// year of days before the start takes about half a second, and one after
+	// it, where the tape is finer, about three.
 	MaxSpan = 20 * 366 * 24 * time.Hour
 	// MaxTicks bounds the events of an answer.
 	MaxTicks = 10_000
