@@ -198,6 +198,9 @@ func (a *Adapter) State() event.SimState {
 	}
 	if server := a.running(); server != nil {
 		st.Source, st.Market = server.Describe(), server.Now()
+		for _, f := range server.Faults() {
+			st.Faults = append(st.Faults, event.SimFault{Line: f.Line, Text: f.Text, Times: f.Times, Last: f.Last})
+		}
 	}
 	return st
 }

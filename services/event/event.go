@@ -292,4 +292,15 @@ type SimState struct {
 	Speed     float64   `json:"speed"`
 	Market    time.Time `json:"market"` // market time
 	Ended     bool      `json:"ended"`  // the replay is over
+	// Faults is what a fault script has done so far, in its order; left out
+	// where there is none.
+	Faults []SimFault `json:"faults,omitempty"`
+}
+
+// SimFault is a line of a fault script that has fired.
+type SimFault struct {
+	Line  int       `json:"line"`
+	Text  string    `json:"text"`
+	Times int       `json:"times"`
+	Last  time.Time `json:"last"` // market time
 }

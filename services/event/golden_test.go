@@ -127,7 +127,7 @@ func goldens() []golden {
 		topic(event.Notice, "desk", event.NoticeText{
 			Level: "warning", Source: "gateway", Name: "farm_broken", Code: 2103, Text: "market data farm connection is broken", Symbol: "AAPL", Ref: intent.ID,
 		}),
-		topic(event.Sim, "sim", event.SimState{Simulated: true, Source: "synthetic AAPL, seed 1", Speed: 1, Market: at, Ended: true}),
+		topic(event.Sim, "sim", event.SimState{Simulated: true, Source: "synthetic AAPL, seed 1", Speed: 1, Market: at, Ended: true, Faults: []event.SimFault{{Line: 3, Text: "on connection 1: wedge", Times: 1, Last: at}}}),
 	},
 		query(event.OrderRequest, intent, event.OrderReply{
 			IntentID: intent.ID, Result: event.Refused, Rule: "max_notional", Reason: "18725 is over 10000; ask for less", OrderID: 1001, Known: true, Written: 3,

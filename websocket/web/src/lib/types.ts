@@ -171,7 +171,10 @@ export interface Snapshot {
   strategies: Strategy[];
   data: Record<string, DataState>;
   equity: { at: string; equity: string }[];
-  sim: { simulated: boolean; source: string; speed: number; market: string; ended: boolean } | null;
+  sim: {
+    simulated: boolean; source: string; speed: number; market: string; ended: boolean;
+    faults?: { line: number; text: string; times: number; last: string }[];
+  } | null;
   events: FeedEvent[];
 }
 
