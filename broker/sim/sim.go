@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/exchange/tape"
 	"robotrader/broker/ibkr"
 	"robotrader/broker/ibkr/gateway"
 	"robotrader/broker/ibkr/gateway/fault"
@@ -28,6 +29,15 @@ type Config struct {
 	Speed float64 `koanf:"speed"`
 	// Seed makes the synthetic market. Default 1.
 	Seed uint64 `koanf:"seed"`
+	// Start is the market time at which the synthetic market begins, such as
+	// "2026-11-27T09:00:00" in New York, or with a zone. Default empty: now.
+	Start string `koanf:"start"`
+	// Sessions tells when the synthetic market is open: "always", or
+	// "new_york" with its holidays and early closes. Default "always".
+	Sessions string `koanf:"sessions"`
+	// PartialFills lets an order fill no more at once than the market shows.
+	// Default false: it fills whole.
+	PartialFills bool `koanf:"partial_fills"`
 	// Faults is the file of a fault script for the gateway, see package
 	// fault. Default empty: nothing goes wrong.
 	Faults string `koanf:"faults"`
@@ -51,7 +61,7 @@ type Config struct {
 
 // DefaultConfig returns a synthetic market in real time.
 func DefaultConfig() Config {
-	return Config{Speed: 1, Seed: 1, ClientID: 1, Account: "DU7654321"}
+	return Config{Speed: 1, Seed: 1, Sessions: tape.AlwaysOpen.String(), ClientID: 1, Account: "DU7654321"}
 }
 
 // Validate returns all that is wrong with c, joined.
@@ -71,6 +81,12 @@ func (c Config) Validate() error {
 	if c.Speed < 0 || c.Speed > 1e6 || math.IsNaN(c.Speed) {
 		bad("speed %v is not 0 to 1000000", c.Speed)
 	}
+	if _, err := c.market(time.Time{}); err != nil {
+		errs = append(errs, err)
+	}
+	if len(c.Data) > 0 && (c.Start != "" || c.Sessions != tape.AlwaysOpen.String()) {
+		bad("start and sessions are of the synthetic market, and data replays files: leave them out")
+	}
 	if script, err := c.script(); err != nil {
 		errs = append(errs, err)
 	} else if script != nil && c.Speed == 0 {
@@ -80,6 +96,29 @@ func (c Config) Validate() error {
 		bad("client id %d is not between 0 and %d", c.ClientID, ibkr.MaxClientID)
 	}
 	return errors.Join(errs...)
+}
+
+// market is the market to play; a synthetic one begins at now unless Start says
+// otherwise.
+func (c Config) market(now time.Time) (Market, error) {
+	m := Market{Data: c.Data, Symbols: c.Symbols, Seed: c.Seed, Start: now.Truncate(time.Millisecond)}
+	var err error
+	if m.Sessions, err = tape.ParseSessions(c.Sessions); err != nil {
+		return m, fmt.Errorf("sim: sessions: %w", err)
+	}
+	if c.Start != "" {
+		m.Start, err = ParseStart(c.Start)
+	}
+	return m, err
+}
+
+// Source makes the market to play, see [Market.Source].
+func (c Config) Source(now time.Time) (tape.Source, error) {
+	m, err := c.market(now)
+	if err != nil {
+		return nil, err
+	}
+	return m.Source()
 }
 
 // script reads the fault script, nil without one.
@@ -132,7 +171,7 @@ func (a *Adapter) start() (*gateway.Server, error) {
 }
 
 func (a *Adapter) launch() (*gateway.Server, error) {
-	src, err := Source(a.cfg.Data, a.cfg.Symbols, a.cfg.Seed, time.Now().Truncate(time.Millisecond))
+	src, err := a.cfg.Source(time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +180,7 @@ func (a *Adapter) launch() (*gateway.Server, error) {
 		return nil, err
 	}
 	cfg := gateway.DefaultConfig()
-	cfg.Faults = script
+	cfg.Faults, cfg.PartialFills = script, a.cfg.PartialFills
 	cfg.Accounts = []string{a.cfg.Account}
 	cfg.Speed, cfg.StateDir, cfg.Instance = a.cfg.Speed, a.cfg.StateDir, a.cfg.Instance
 	cfg.OnEnd = func() { close(a.ended) }

@@ -322,3 +322,39 @@ func readLedger(t *testing.T, dir string) exchange.Ledger {
 	}
 	return l
 }
+
+func TestTheSyntheticMarketBeginsWhereItIsTold(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Start, cfg.Sessions = "2026-11-27T12:59:00", "new_york" // an early close
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	src, err := cfg.Source(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev, ok := src.Next()
+	if want := time.Date(2026, 11, 27, 17, 59, 0, 0, time.UTC); !ok || ev.At.Before(want) || ev.At.Sub(want) > time.Minute {
+		t.Errorf("the first event is at %v, want %v", ev.At, want)
+	}
+	hours, err := src.Hours(DefaultSymbol, ev.At)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, open := range map[time.Duration]bool{0: true, 2 * time.Minute: false} {
+		if in, _ := hours.Liquid.Contains(ev.At.Add(at)); in != open {
+			t.Errorf("%v after the start open is %v", at, in)
+		}
+	}
+	for _, bad := range []func(*Config){
+		func(c *Config) { c.Start = "noon" },
+		func(c *Config) { c.Sessions = "" },
+		func(c *Config) { c.Data = []string{"sim_test.go"} },
+	} {
+		c := cfg
+		bad(&c)
+		if c.Validate() == nil {
+			t.Errorf("%+v is taken", c)
+		}
+	}
+}

@@ -31,7 +31,6 @@ import (
 	"go.uber.org/fx"
 
 	"robotrader/broker"
-	"robotrader/broker/sim"
 	"robotrader/configs"
 	"robotrader/services/telemetry"
 )
@@ -84,8 +83,8 @@ func check(cfg configs.Config) error {
 	if _, _, err := cfg.Runner.Check(kinds()); err != nil {
 		faults = append(faults, err)
 	}
-	if len(cfg.Sim.Data) > 0 {
-		if _, err := sim.Source(cfg.Sim.Data, cfg.Sim.Symbols, cfg.Sim.Seed, time.Now()); err != nil {
+	if cfg.Broker.Name == "sim" {
+		if _, err := cfg.Sim.Source(time.Now()); err != nil {
 			faults = append(faults, err)
 		}
 	}
