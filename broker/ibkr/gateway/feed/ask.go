@@ -45,7 +45,16 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
+// refuse writes a refusal. What it repeats of a client's text may be anything;
+// what no wire carries becomes a question mark.
+func refuse(format string, args ...any) error {
+	return refusal(strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, fmt.Sprintf(format, args...)))
+}
 
 // span is how far a request looks back.
 type span struct {

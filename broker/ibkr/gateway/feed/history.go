@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"robotrader/broker/exchange/tape"
@@ -20,6 +21,7 @@ type history struct {
 	book   *book
 	req    int
 	ask    ask
+	gone   atomic.Bool // nobody waits for the answer
 
 	// With keepUpToDate: the bar that runs, of what happened after the end of
 	// the question.
@@ -84,8 +86,8 @@ func (c *client) paced(m wire.ReqHistoricalData, a ask) bool {
 	return c.f.pacing.allow(q)
 }
 
-// answer is the work that answers the question: it touches nothing but what
-// it was given until done.
+// answer is the work that answers the question: until done it touches nothing
+// but what it was given, what never changes, and gone.
 func (h *history) answer(past tape.Past, v *venue.Venue, version wire.Version) func() (done func()) {
 	a, zone := h.ask, v.Zone
 	return func() func() {
@@ -95,7 +97,7 @@ func (h *history) answer(past tape.Past, v *venue.Venue, version wire.Version) f
 			answer := scheduleOf(h.req, a, list, zone)
 			return func() { h.tell(err, len(answer.Sessions) > 0, answer) }
 		}
-		bars, err := a.bars(past, from)
+		bars, err := h.lookUp(past, from, zone)
 		answer := wire.HistoricalData{ReqID: h.req, Start: v.TimeText(from), End: v.TimeText(a.end), Bars: make([]wire.Bar, len(bars))}
 		clip := newClip(past, &a, from, zone)
 		for i := range bars {
@@ -113,14 +115,33 @@ func (h *history) answer(past tape.Past, v *venue.Venue, version wire.Version) f
 	}
 }
 
-// bars looks up the bars of a question. The bound holds for any source.
-func (a *ask) bars(past tape.Past, from time.Time) ([]market.Bar, error) {
+// lookAhead is how much of the past is looked up before it is asked whether
+// anybody still waits for it.
+const lookAhead = 62 * day
+
+// lookUp returns the bars of a question, or as many as there are when nobody
+// waits for it any more. The bound holds for any source.
+func (h *history) lookUp(past tape.Past, from time.Time, zone *time.Location) ([]market.Bar, error) {
+	a := &h.ask
 	if n := a.end.Sub(from) / a.width; n > tape.MaxBars {
 		return nil, fmt.Errorf("%w: %d bars, at most %d", tape.ErrBadSpan, n, tape.MaxBars)
 	}
-	return past.Bars(tape.BarsQuery{
-		Symbol: a.symbol, From: from, End: a.end, Width: a.width, Show: a.show, RegularOnly: a.regular,
-	})
+	var all []market.Bar
+	for !h.gone.Load() {
+		q := tape.BarsQuery{Symbol: a.symbol, From: from, End: a.end, Width: a.width, Show: a.show, RegularOnly: a.regular}
+		if from.Add(lookAhead).Before(a.end) { // up to where a bar begins
+			q.End, _ = begin(from.Add(lookAhead), max(a.width, day), zone)
+		}
+		bars, err := past.Bars(q)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, bars...); !q.End.Before(a.end) {
+			break
+		}
+		from = q.End
+	}
+	return all, nil
 }
 
 // tell sends an answer, or why there is none, unless the question was
@@ -175,6 +196,7 @@ var showNames = map[tape.Show]string{
 
 // end forgets the question.
 func (h *history) end() {
+	h.gone.Store(true)
 	delete(h.client.histories, h.req)
 	if h.ask.keep {
 		h.book.keeps = without(h.book.keeps, h)

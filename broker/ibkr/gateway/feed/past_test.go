@@ -287,6 +287,69 @@ func TestHistoryOfSessions(t *testing.T) {
 	}
 }
 
+// TestLongQuestionsAreOneQuestion compares an answer that is looked up in parts
+// with what the past says to the whole question.
+func TestLongQuestionsAreOneQuestion(t *testing.T) {
+	r := newRig(t, universe(t, func(c *tape.SyntheticConfig) { c.Sessions = tape.NewYork }), nil)
+	p := r.join()
+	for _, size := range []string{"4 hours", "1 day", "1W", "1M"} {
+		for _, what := range []string{"TRADES", "BID"} {
+			m := askBars()
+			m.BarSize, m.Duration, m.WhatToShow = size, "4 M", what
+			got := of[wire.HistoricalData](r.ask(p, m))[0].Bars
+			want, err := r.f.past.Bars(tape.BarsQuery{
+				Symbol: "AAPL", From: thursday.In(r.v.Zone).AddDate(0, -4, 0), End: thursday, Width: barSizes[size], Show: shows[what],
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			same := len(got) == len(want)
+			for i := range got {
+				same = same && got[i].Open == want[i].Open && got[i].High == want[i].High && got[i].Low == want[i].Low && got[i].Close == want[i].Close
+			}
+			if !same {
+				t.Errorf("%s of %s: %d bars, want %d, or not the same", what, size, len(got), len(want))
+			}
+		}
+	}
+}
+
+// TestWorkEndsWithItsQuestion stops a long look-up when its question is
+// cancelled.
+func TestWorkEndsWithItsQuestion(t *testing.T) {
+	r := newRig(t, universe(t, func(c *tape.SyntheticConfig) { c.Sessions = tape.NewYork }), nil)
+	p := r.join()
+	counted := &countedPast{Past: r.f.past}
+	r.f.past = counted
+	var work func() func()
+	r.v.Later = func(_ venue.Peer, w func() func()) bool { work = w; return true }
+	m := askBars()
+	m.BarSize, m.Duration = "1 day", "10 Y"
+	r.ask(p, m)
+	counted.then = func() { r.ask(p, wire.CancelHistoricalData{ReqID: 8}) }
+	work()()
+	if counted.bars != 1 {
+		t.Errorf("%d parts were looked up for nobody", counted.bars)
+	}
+	if got := p.take(); len(got) != 0 {
+		t.Errorf("told: %v", names(got))
+	}
+}
+
+// countedPast counts the questions for bars, and does something at each.
+type countedPast struct {
+	tape.Past
+	bars int
+	then func()
+}
+
+func (c *countedPast) Bars(q tape.BarsQuery) ([]market.Bar, error) {
+	c.bars++
+	c.then()
+	c.then = func() {}
+	return c.Past.Bars(q)
+}
+
 func TestNobodySeesTheFuture(t *testing.T) {
 	r := newRig(t, universe(t, nil), nil)
 	p := r.join()

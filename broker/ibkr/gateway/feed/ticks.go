@@ -15,6 +15,9 @@ import (
 // edge comes whole beyond it.
 const maxPast = 1000
 
+// firstTick is before all ticks that there are.
+var firstTick = time.Unix(0, 0)
+
 // What single ticks are of.
 const (
 	ofTrades    = "TRADES"
@@ -100,6 +103,9 @@ func (f *Feed) newTickAsk(m wire.ReqHistoricalTicks) (a tickAsk, err error) {
 	case m.Start != "":
 		if a.start, err = wire.ParseTime(m.Start, f.v.Zone); err != nil {
 			return a, err
+		}
+		if a.start.Before(firstTick) {
+			a.start = firstTick
 		}
 	default:
 		if a.end, err = f.end(m.End); err != nil {
