@@ -31,7 +31,7 @@ var flags = []flag{
 	{"account", "broker.account", "ID", "account to trade (default the only one)", single},
 	{"live", "broker.live", "", "permit an account that is not a paper account", toggle},
 	{"read-only", "broker.read_only", "", "refuse every order", toggle},
-	{"strategy", "runner.strategy", "NAME", "strategy to run: sma_cross or every_tick (default sma_cross)", single},
+	{"strategy", "runner.strategy", "NAME", "strategy to run: sma_cross, every_tick or tick_count (default sma_cross)", single},
 	{"set", "", "K=V", "parameter of the strategy; repeatable", list},
 	{"headless", "websocket.headless", "", "no dashboard pages; API, feed, health and metrics stay", toggle},
 	{"http", "websocket.listen", "ADDR", "address of dashboard and API, or off (default 127.0.0.1:8787)", single},
