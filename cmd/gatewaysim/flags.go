@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -146,7 +143,6 @@ func (o *options) check() error {
 			add(fmt.Errorf("--state %s is no folder: make it first", dir))
 		}
 	}
-	add(checkListen(o.gateway.Listen))
 	add(o.readMarket())
 	cash, err := market.ParseMoney(o.cash)
 	if err != nil {
@@ -199,22 +195,6 @@ func (o *options) readMarket() error {
 		}
 	}
 	return errors.Join(bad...)
-}
-
-// checkListen refuses what is no address, without asking anybody for its name.
-func checkListen(text string) error {
-	host, port, err := net.SplitHostPort(text)
-	if err != nil {
-		return fmt.Errorf("--listen %.80q: write host:port, such as 127.0.0.1:4002", text)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("--listen %.80q: the port is not 0 to 65535", text)
-	} else if strings.Trim(host, "0123456789.") == "" && host != "" {
-		if _, err := netip.ParseAddr(host); err != nil {
-			return fmt.Errorf("--listen %.80q: %s is no address: write host:port, such as 127.0.0.1:%d", text, host, n)
-		}
-	}
-	return nil
 }
 
 // begin decides at which market time to begin: what was kept, if that is later

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
+	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -217,8 +220,8 @@ func (c Config) blotter() blotter.Config {
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf("gateway: "+format, a...)) }
-	if c.Listen == "" {
-		bad("listen is empty: name host:port, such as 127.0.0.1:4002")
+	if err := checkListen(c.Listen); err != nil {
+		errs = append(errs, err)
 	}
 	if c.ServerVersion < MinVersion || c.ServerVersion > MaxVersion {
 		bad("server_version %d is not %d to %d", c.ServerVersion, MinVersion, MaxVersion)
@@ -235,6 +238,22 @@ func (c Config) Validate() error {
 		bad("speed %v is not 0 to 1000000", c.Speed)
 	}
 	return errors.Join(append(errs, c.validateSession(), c.validateBounds(), c.Feed.Validate())...)
+}
+
+// checkListen refuses what is no address, without asking anybody for its name.
+func checkListen(text string) error {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return fmt.Errorf("gateway: listen %.80q: write host:port, such as 127.0.0.1:4002", text)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("gateway: listen %.80q: the port is not 0 to 65535", text)
+	} else if strings.Trim(host, "0123456789.") == "" && host != "" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return fmt.Errorf("gateway: listen %.80q: %s is no address: write host:port, such as 127.0.0.1:%d", text, host, n)
+		}
+	}
+	return nil
 }
 
 // validateSession returns all that is wrong with how sessions are to behave.
