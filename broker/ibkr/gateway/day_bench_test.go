@@ -3,6 +3,7 @@ package gateway
 import (
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"robotrader/broker/exchange/tape"
@@ -52,6 +53,52 @@ func playDays(b *testing.B, symbols []market.Symbol) {
 	b.ReportMetric(86400/day, "market-s/s")
 	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64(int64(heap())-int64(before))/1024/float64(b.N), "KiB-grown/day")
+}
+
+// At speed 400 a day without a client takes 216 s, and nothing of it is left
+// out: the exchange has seen the time that the clock shows.
+func TestADayWithoutClientsAtSpeed400(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, err := tape.NewSynthetic(tape.SyntheticConfig{Symbol: "AAPL", Seed: 1, Start: opening})
+		if err != nil {
+			t.Fatal(err)
+		}
+		counted := &counting{Source: src}
+		cfg := DefaultConfig()
+		cfg.Speed = 400
+		s, err := New(cfg, counted, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Serve(newPipeListener()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(216 * time.Second)
+		now := s.Now()
+		s.lock()
+		seen := s.v.At
+		s.unlock()
+		if want := opening.Add(24 * time.Hour); !now.Equal(want) || want.Sub(seen) > 10*time.Second {
+			t.Errorf("market time is %v and the exchange saw %v, want %v", now, seen, want)
+		}
+		if counted.events < 86_400 {
+			t.Errorf("%d events in a day", counted.events)
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// counting counts what is played.
+type counting struct {
+	tape.Source
+	events int
+}
+
+func (c *counting) Next() (tape.Event, bool) {
+	c.events++
+	return c.Source.Next()
 }
 
 // heap is what is in use after a collection.

@@ -83,7 +83,8 @@ func (c *conn) dispatchPlain(msg wire.Message, received time.Time) {
 	s := c.s
 	switch msg.(type) {
 	case wire.ReqCurrentTime:
-		// Of two within one second the second gets no answer (ib_insync #604).
+		// Of two within one second the second gets no answer, section 4.1. Of
+		// reqCurrentTimeInMillis nothing like it is known: it is answered.
 		if received.Sub(c.timeAsked) >= time.Second {
 			c.timeAsked = received
 			c.Send(wire.CurrentTime{Epoch: s.v.Clock.Now(received).Unix()})

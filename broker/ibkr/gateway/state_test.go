@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,15 +153,15 @@ func TestNumbersGoOnAfterARestart(t *testing.T) {
 }
 
 // A DAY order whose session ended while the gateway was down has ended at the
-// restart; a GTC order has not.
+// restart, and is told to who asks on that day; a GTC order has not.
 func TestDayOrdersExpireWhileTheGatewayIsDown(t *testing.T) {
 	dir := t.TempDir()
 	s := start(t, shortDay(), kept(t, dir))
 	trades(t, s)
 	dir = killed(t, s, dir)
-	late := &lateScript{script{events: []tape.Event{quote(30*time.Hour, "187.24", "187.26")}}, opening.Add(30 * time.Hour)}
+	late := &lateScript{script{events: []tape.Event{quote(11*time.Hour, "187.24", "187.26")}}, opening.Add(11 * time.Hour)}
 	s = start(t, late, kept(t, dir))
-	if got, want := s.Now(), opening.Add(30*time.Hour); !got.Equal(want) {
+	if got, want := s.Now(), opening.Add(11*time.Hour); !got.Equal(want) {
 		t.Errorf("market time %v, want %v", got, want)
 	}
 	var open []string
@@ -172,6 +173,15 @@ func TestDayOrdersExpireWhileTheGatewayIsDown(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"keep GTC"}, open); diff != "" {
 		t.Error(diff)
+	}
+	var ended []string
+	for _, m := range list {
+		if o, ok := m.(wire.CompletedOrder); ok {
+			ended = append(ended, o.Order.OrderRef+" "+o.Order.TIF+" "+o.Order.Status)
+		}
+	}
+	if !slices.Contains(ended, "r-1 DAY Cancelled") {
+		t.Errorf("completed are %q: nobody can learn how the DAY order ended", ended)
 	}
 }
 
