@@ -104,7 +104,7 @@ func (o *options) sessionFlags(f *pflag.FlagSet) {
 	g := &o.gateway
 	f.StringVar(&g.Feed.Data, "market-data", g.Feed.Data, "what the login may see: live, delayed or none")
 	f.BoolVar(&g.ReadOnly, "read-only", false, "refuse orders with code 321, as with the Read-Only API box")
-	f.IntVar(&g.MasterClientID, "master-client-id", g.MasterClientID, "client id that hears of all clients' orders (default: none)")
+	f.IntVar(&g.MasterClientID, "master-client-id", g.MasterClientID, "client id that hears of all clients' orders; -1 = none")
 	f.BoolVar(&g.DownloadOpenOrders, "download-open-orders", false, "tell a client its open orders before its next order id")
 	f.StringVar(&g.IDOrder, "id-order", g.IDOrder, "of managedAccts and nextValidId: 15-9 or 9-15")
 	f.StringVar(&g.FarmNotices, "farm-notices", g.FarmNotices, "where 2104, 2106 and 2158 come: after both ids, before, between, none")

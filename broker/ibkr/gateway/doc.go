@@ -22,9 +22,19 @@
 // One mutex owns market time, exchange, parts and sessions. A session has two
 // goroutines: a reader, which handles each request under the mutex, and a
 // writer, which sends what was queued in one write. Nobody writes to a socket
-// under the mutex, so a slow client slows nobody. The queue is bounded: a
-// client that does not read what it asked for is cut off, because dropping
-// parts of it would break the order of its reports.
+// under the mutex, so a slow client slows nobody. The queue is bounded:
+// quotes are conflated to the latest of each request and tick type once 64 KiB
+// wait, and a client that does not take the rest is cut off, because dropping
+// parts of it would break the order of its reports. What one cause queued
+// leaves at once.
+//
+// With a [State] what changed is written to its log when a cause is complete
+// and before its frames may leave: a killed gateway has forgotten nothing that
+// a client heard of. Prices and market time are kept every 5 s.
+//
+// A session's messages are counted over any second of wall time. One more than
+// the limit is code 100 and a strike, the third strike the end; a minute without
+// one takes one back. A client that offers +PACEAPI is slowed down instead.
 //
 // With a speed above 0 a goroutine plays the market against the wall clock.
 // With speed 0 there is none: a [Pacer] moves market time, one instant a call,
