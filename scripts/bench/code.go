@@ -77,7 +77,7 @@ var (
 	benchLine   = regexp.MustCompile(`(?m)^(?:pkg: (\S+)|Benchmark(\S+)\s+\d+\s+([0-9.]+) ns/op(.*))$`)
 	benchBytes  = regexp.MustCompile(`(\d+) B/op`)
 	benchAllocs = regexp.MustCompile(`(\d+) allocs/op`)
-	benchOwn    = regexp.MustCompile(`([0-9.]+) ([^\s]*µs[^\s]*)`)
+	benchOwn    = regexp.MustCompile(`(-?[0-9.]+) ([^\s]*µs[^\s]*|KiB-grown/day)`)
 )
 
 // results reads the output of "go test -bench -benchmem".

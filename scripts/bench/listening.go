@@ -30,6 +30,29 @@ func listening(ctx context.Context, p plan) (s section, err error) {
 	return s, nil
 }
 
+const (
+	dayPackage   = "./broker/ibkr/gateway"
+	dayBenchmark = "BenchmarkDayWithoutClients"
+	dayLimit     = 5 * time.Minute
+)
+
+// days measures 24 simulated hours without a client, one processor.
+func days(ctx context.Context, p plan) (s section, err error) {
+	s.title = "simulated gateway: 24 hours of market time without a client"
+	list, err := benchmark(ctx, p, 1, "^"+dayBenchmark+"$", dayPackage)
+	if err != nil {
+		return s, err
+	}
+	if len(list) == 0 {
+		return s, fmt.Errorf("%s has no %s any more", dayPackage, dayBenchmark)
+	}
+	for _, r := range list {
+		took := time.Duration(r.nanos)
+		s.judge(r.name, fmt.Sprintf("%v, %s after the first hour", took.Round(time.Millisecond), r.own), dayLimit.String(), took <= dayLimit)
+	}
+	return s, nil
+}
+
 // listenOnce starts the program and ends it in order.
 func listenOnce(ctx context.Context, p plan) (d time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readyWait)

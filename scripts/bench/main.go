@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	quick := flags.Bool("quick", false, "fewer rounds: figures for a first look")
-	only := flags.String("only", "", "one of start, memory, latency, throughput, listening, fanout, code (default: all)")
+	only := flags.String("only", "", "one of start, memory, latency, throughput, listening, days, fanout, code (default: all)")
 	bin := flags.String("bin", "bin", "folder of the built binaries")
 	dir := flags.String("dir", "", "folder for the data folders of the runs: its disk is measured (default: the binaries')")
 	if err := flags.Parse(args); err != nil {
@@ -108,6 +108,7 @@ func measure(ctx context.Context, p plan, only string, out io.Writer) error {
 		{"latency", latency},
 		{"throughput", throughput},
 		{"listening", listening},
+		{"days", days},
 		{"fanout", fanout},
 		{"code", code},
 	}
@@ -130,7 +131,7 @@ func measure(ctx context.Context, p plan, only string, out io.Writer) error {
 		}
 	}
 	if !ran {
-		return fmt.Errorf("--only %q is none of start, memory, latency, throughput, listening, fanout, code", only)
+		return fmt.Errorf("--only %q is none of start, memory, latency, throughput, listening, days, fanout, code", only)
 	}
 	return errors.Join(append(faults, ctx.Err())...)
 }
