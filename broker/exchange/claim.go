@@ -265,7 +265,7 @@ func (f *flow) opens(held market.Qty, worth market.Money, mark market.Price, kno
 // such as one that closes, passes whatever the account is worth; so does a
 // child, which is not counted before its parent fills.
 func (x *Exchange) afford(o *resting) (Reason, string) {
-	if x.cfg.Margin == (Margin{}) || o.Parent != 0 {
+	if x.cfg.Margin == (Margin{}) || x.open[o.Parent] != nil {
 		return 0, ""
 	}
 	x.note()

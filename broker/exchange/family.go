@@ -120,8 +120,25 @@ func (x *Exchange) shareOut(now time.Time, o *resting, done, left market.Qty) {
 			x.withdraw(now, m, OCA)
 			continue
 		}
-		m.Qty, m.Updated = m.Qty.Sub(cut), now
-		x.out = append(x.out, Modified{m.Order})
+		x.cut(now, m, m.Qty.Sub(cut))
+	}
+}
+
+// cut makes an order smaller, and with it the children that were to follow all
+// of it: what they undo will be no more.
+func (x *Exchange) cut(now time.Time, o *resting, qty market.Qty) {
+	was := o.Qty
+	o.Qty, o.Updated = qty, now
+	for _, part := range [...]*market.Qty{&o.MinQty, &o.DisplaySize} {
+		if qty.Less(*part) {
+			*part = qty
+		}
+	}
+	x.out = append(x.out, Modified{o.Order})
+	for _, child := range x.children[o.PermID] {
+		if qty.Less(child.Qty) && !was.Less(child.Qty) {
+			x.cut(now, child, qty)
+		}
 	}
 }
 
@@ -157,8 +174,7 @@ func (x *Exchange) ended(now time.Time, parent *resting) {
 			x.withdraw(now, o, ParentEnded)
 			continue
 		case parent.State != order.Filled && parent.Filled.Less(o.Qty):
-			o.Qty, o.Updated = parent.Filled, now
-			x.out = append(x.out, Modified{o.Order})
+			x.cut(now, o, parent.Filled)
 		}
 		x.proceed(now, o, x.listings[o.Symbol])
 	}

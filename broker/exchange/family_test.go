@@ -152,6 +152,15 @@ func TestGroups(t *testing.T) {
 		{"BUY 100 LMT 188 oca=g/1", "#3 accepted working"},
 		{"print 187.5", "#3 100@188 #1 cancelled:oca #2 cancelled:parent_ended"},
 	}, "")
+	plays(t, true, "a parent that is cut cuts its children", []step{
+		{"BUY 100 LMT 187 oca=g/2", "#1 accepted working"},
+		{"BUY 100 LMT 186 oca=g/2", "#2 accepted working"},
+		{"SELL 100 STP stop=180 parent=2", "#3 accepted held:parent"},
+		{"SELL 300 LMT 190 parent=2 oca=h", "#4 accepted held:parent"}, // exits more than that, as it was asked to
+		{"print 187x50", "#1 50@187 #2 modified #3 modified"},
+		{"cancel 1", "#1 cancelled:asked"},
+		{"print 186x50", "#2 50@186 #3 held:trigger #4 working"},
+	}, "#3 50/50:trigger #4 300/300")
 	plays(t, false, "refused", []step{
 		{"BUY 100 LMT 187 oca=g/4", "#1 rejected:bad_order:201"},
 		{"BUY 100 LMT 187 oca=g/-1", "#2 rejected:bad_order:201"},
@@ -270,6 +279,12 @@ func TestModify(t *testing.T) {
 		{"BUY 100 LMT 187", "#1 accepted working"},
 		{"modify 1 BUY 100 LMT 187 hold", "#1 modified"},
 		{"print 187", "#1 100@187"},
+	}, "")
+	plays(t, false, "after its session a DAY order lasts no longer", []step{
+		{"BUY 100 LMT 187", "#1 accepted working"},
+		{"at 16:00", "#1 held:session"},
+		{"modify 1 BUY 200 LMT 188", "#1 modified"},
+		{"at 20:00", "#1 cancelled:expired"},
 	}, "")
 	plays(t, false, "at night", []step{
 		{"at 17:00", ""},

@@ -284,6 +284,25 @@ func TestLives(t *testing.T) {
 	}
 }
 
+// Where the day ends with the regular session, an order for the closing trades
+// in it all the same, also on the last day of which the hours tell.
+func TestClosingAtTheEndOfTheDay(t *testing.T) {
+	for _, day := range []string{"0", "2"} {
+		s := newScript(t, nil)
+		h := s.hours("09:30", "16:00")
+		if err := s.x.List(StockDetails("AAPL", h, h)); err != nil {
+			t.Fatal(err)
+		}
+		s.play("at " + day + "/15:00")
+		for _, line := range []string{"print 187", "BUY 100 MOC", "SELL 100 LOC 186", "SELL 100 LOC 188"} {
+			s.play(line)
+		}
+		if got, want := s.play("at "+day+"/16:00"), "#1 100@187 #2 100@187 #3 cancelled:expired"; got != want {
+			t.Errorf("day %s: got %s, want %s", day, got, want)
+		}
+	}
+}
+
 func TestWarningNamesTheTime(t *testing.T) {
 	s := newScript(t, nil)
 	s.play("at 2/17:00") // Wednesday: the hours tell of no later session

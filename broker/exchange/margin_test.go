@@ -214,6 +214,24 @@ func TestModifyIsJudged(t *testing.T) {
 	}
 }
 
+// A child whose parent is gone is an order like any other: a change of it is
+// judged.
+func TestModifyOfAChildIsJudged(t *testing.T) {
+	x := newExchange(t, func(c *Config) { c.Cash = market.MustMoney("10000") })
+	x.Apply(noon, quote("100", "100"))
+	r := want("BUY 1 LMT 98")
+	r.Parent = x.Place(noon, want("BUY 1 LMT 99"))[0].About().PermID
+	child := x.Place(noon, r)[0].About().PermID
+	x.Apply(noon, print("99"))
+	reports, err := x.Modify(noon, child, want("BUY 1000 LMT 98"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if no, refused := reports[0].(Unmodified); !refused || no.Reason != InsufficientFunds {
+		t.Errorf("%T %+v", reports[0], reports[0])
+	}
+}
+
 func TestMarginFaults(t *testing.T) {
 	for _, tt := range []struct {
 		m    Margin

@@ -81,9 +81,12 @@ func (x *Exchange) replace(now time.Time, o, c *resting, l *listing) {
 	if !trails(c.Type) || !o.trailsAs(&c.Terms) {
 		o.TrailNow, o.TrailSeen = nil, nil
 	}
+	lasts := o.lastsAs(c)
 	o.Type, o.TIF, o.Qty, o.Limit, o.Terms, o.Triggered = c.Type, c.TIF, c.Qty, c.Limit, c.Terms, c.Triggered
 	o.seq, o.Updated, o.atClose, o.opened = x.nextSeq(), now, false, false
-	o.expires = x.expiry(now, o, l)
+	if !lasts {
+		o.expires = x.expiry(now, o, l)
+	}
 	x.join(o)
 	x.out = append(x.out, Modified{o.Order})
 	x.warnIgnored(o)
@@ -109,6 +112,13 @@ func (o *resting) root() int64 {
 
 // same compares what may be unknown.
 func same[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// lastsAs reports whether both end at one time: a DAY order that is changed after
+// its session does not last for the next one.
+func (o *resting) lastsAs(c *resting) bool {
+	return o.TIF == c.TIF && o.GoodTill.Equal(c.GoodTill) && o.GoodAfter.Equal(c.GoodAfter) &&
+		o.OutsideRTH == c.OutsideRTH && priced(o.Type) == priced(c.Type) && auction(o) == auction(c)
+}
 
 // trailsAs reports whether both keep the same distance from the market.
 func (t *Terms) trailsAs(o *Terms) bool {

@@ -69,6 +69,9 @@ func (x *Exchange) work(now time.Time, o *resting, l *listing) {
 	switch {
 	case onClose(o.Type):
 		o.atClose = true
+		if !x.nextClosing(l, now).After(o.expires) {
+			o.expires = time.Time{} // its auction ends it, also where the day ends with that
+		}
 		x.schedule(now, o)
 		return
 	case o.TIF == order.OPG:

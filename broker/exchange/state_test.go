@@ -170,6 +170,23 @@ func TestRestoredGroupKeepsItsOrder(t *testing.T) {
 	}
 }
 
+// An order that its group, or its parent's end, made smaller than its least
+// quantity and display size is one that can be restored.
+func TestRestoreOrdersThatWereCut(t *testing.T) {
+	s := newScript(t, func(c *Config) { c.PartialFills = true })
+	for _, line := range []string{
+		"BUY 100 LMT 187 oca=g/2", "BUY 100 LMT 186 oca=g/2 min=80", "SELL 100 LMT 190 parent=1 min=60", "print 187x50", "cancel 1",
+	} {
+		s.play(line)
+	}
+	if got, want := s.open(), "#2 50/50 #3 50/50"; got != want {
+		t.Fatalf("open are %s, want %s", got, want)
+	}
+	if _, err := restored(s.x, through(t, s.x.State())); err != nil {
+		t.Error(err)
+	}
+}
+
 // fullState is a state with something of everything in it.
 func fullState(t testing.TB) (*Exchange, State) {
 	x := newExchange(t, func(c *Config) { c.PartialFills = true })
