@@ -66,20 +66,21 @@ func (x *Exchange) refuseFamily(o *resting) (Reason, string) {
 // refuseGroup lets nobody join a group that is filling: what it may still fill
 // is shared out.
 func (x *Exchange) refuseGroup(o *resting) (Reason, string) {
-	others := 0
-	for _, m := range x.groups[o.group()] {
+	others, members := 0, x.groups[o.group()]
+	joins := !slices.ContainsFunc(members, func(m *resting) bool { return m.PermID == o.PermID })
+	for _, m := range members {
 		if m.PermID == o.PermID {
-			return 0, "" // it is in it
+			continue
 		}
 		others++
 		if m.OCAType != o.OCAType {
 			return BadOrder, fmt.Sprintf("OCA group %q is of type %d, the order of %d", o.OCAGroup, m.OCAType, o.OCAType)
 		}
-		if m.Filled.Sign() > 0 {
+		if joins && m.Filled.Sign() > 0 {
 			return BadOrder, fmt.Sprintf("OCA group %q has begun to fill", o.OCAGroup)
 		}
 	}
-	if others >= MaxGroup {
+	if joins && others >= MaxGroup {
 		return Full, fmt.Sprintf("OCA group %q has %d orders", o.OCAGroup, others)
 	}
 	return 0, ""

@@ -131,6 +131,7 @@ func TestGroups(t *testing.T) {
 		{"BUY 100 LMT 187 oca=g/2", "#1 accepted working"},
 		{"BUY 50 LMT 186 oca=g/2", "#2 accepted working"},
 		{"BUY 7 LMT 185 oca=g/3", "#3 rejected:bad_order:201"},
+		{"modify 1 BUY 100 LMT 187 oca=g/1", "#1 unmodified:bad_order:201"},
 		{"BUY 7 LMT 185 oca=g/2", "#4 accepted working"},
 		{"print 186.5x30", "#1 30@187 #2 modified #4 modified"}, // 15 and 2.1
 		{"print 186x100", "#1 70@187 #2 cancelled:oca #4 cancelled:oca"},

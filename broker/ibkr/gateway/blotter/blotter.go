@@ -179,6 +179,5 @@ func (b *Blotter) end(p *placed) {
 		p.over, p.endedAs = true, b.ends
 		b.ended = append(b.ended, p)
 		b.client(p.key.client).open--
-		b.forget()
 	}
 }

@@ -35,6 +35,9 @@ func (b *Blotter) Report(list []exchange.Report) {
 		// Not transmitted, nobody hears of it; its end is told all the same.
 		p.told = p.told || !o.Hold && !p.over
 	}
+	if len(list) > 0 {
+		b.forget() // not before: an order's end need not be the last report of it
+	}
 }
 
 // note keeps what a report says.

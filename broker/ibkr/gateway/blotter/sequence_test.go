@@ -215,6 +215,23 @@ func TestRealisedProfitIsAfterCommission(t *testing.T) {
 	}
 }
 
+// Time may leap over a midnight: what happened before it is told whole.
+func TestLeapOverMidnight(t *testing.T) {
+	r := newRig(t, nil)
+	e := r.join(1, 200)
+	r.print("187.25", 100)
+	e.send(asks(1, "BUY", "MOC"))
+	e.heard()
+	r.pass(24 * time.Hour)
+	want := []string{"exec 1 BOT 100", "open 1 Filled", "status 1 Filled", "commissionReport"}
+	if diff := cmp.Diff(want, e.names()); diff != "" {
+		t.Error(diff)
+	}
+	if r.b.Len() != 0 {
+		t.Error("the order of the day before is kept")
+	}
+}
+
 func TestCorrectedExecution(t *testing.T) {
 	r := newRig(t, nil)
 	r.quote("187.24", "187.26")

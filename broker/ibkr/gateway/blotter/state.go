@@ -113,15 +113,13 @@ func (b *Blotter) State() State {
 	for _, p := range b.placed {
 		s.Orders = append(s.Orders, p.state())
 	}
-	s.sort()
+	slices.SortFunc(s.Clients, byClient)
+	slices.SortFunc(s.Orders, byPermID)
 	b.watch.begin()
 	return s
 }
 
-func (s *State) sort() {
-	slices.SortFunc(s.Clients, func(a, b ClientState) int { return cmp.Compare(a.ID, b.ID) })
-	slices.SortFunc(s.Orders, byPermID)
-}
+func byClient(a, b ClientState) int { return cmp.Compare(a.ID, b.ID) }
 
 func byPermID(a, b OrderState) int { return cmp.Compare(a.Order.PermID, b.Order.PermID) }
 
@@ -151,7 +149,7 @@ func (b *Blotter) Changes() (c Change, ok bool) {
 	for p := range w.orders {
 		c.Orders = append(c.Orders, p.state())
 	}
-	slices.SortFunc(c.Clients, func(a, b ClientState) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(c.Clients, byClient)
 	slices.SortFunc(c.Orders, byPermID)
 	w.begin()
 	return c, true
@@ -165,20 +163,10 @@ func (s *State) Apply(c Change) error {
 	}
 	s.Seq, s.ByHand = c.Seq, c.ByHand
 	for _, cl := range c.Clients {
-		i := slices.IndexFunc(s.Clients, func(have ClientState) bool { return have.ID == cl.ID })
-		if i < 0 {
-			s.Clients = append(s.Clients, cl)
-			continue
-		}
-		s.Clients[i] = cl
+		s.Clients = put(s.Clients, cl, byClient)
 	}
 	for _, o := range c.Orders {
-		i, found := slices.BinarySearchFunc(s.Orders, o, byPermID)
-		if found {
-			s.Orders[i] = o
-			continue
-		}
-		s.Orders = slices.Insert(s.Orders, i, o)
+		s.Orders = put(s.Orders, o, byPermID)
 	}
 	if len(c.Forgotten) > 0 {
 		gone := make(map[int64]bool, len(c.Forgotten))
@@ -187,8 +175,18 @@ func (s *State) Apply(c Change) error {
 		}
 		s.Orders = slices.DeleteFunc(s.Orders, func(o OrderState) bool { return gone[o.Order.PermID] })
 	}
-	s.sort()
 	return nil
+}
+
+// put replaces the element of a sorted list that is equal to e, or inserts it:
+// a log has many changes, and lists that are long.
+func put[E any](list []E, e E, by func(a, b E) int) []E {
+	i, found := slices.BinarySearchFunc(list, e, by)
+	if found {
+		list[i] = e
+		return list
+	}
+	return slices.Insert(list, i, e)
 }
 
 // Restore makes a new blotter go on from a state. The exchange must have taken
