@@ -62,6 +62,10 @@ type Market struct {
 	// Start is the market time at which a made-up market begins; any time from
 	// 1980 to 2200. A file begins when it begins.
 	Start time.Time
+	// Anchor is when the prices of a made-up market are the starting ones.
+	// Default Start. A market that goes on after a break has the anchor of its
+	// first life, and is then the one that it would have been without a break.
+	Anchor time.Time
 	// Sessions tells when a made-up market is open. Default always.
 	Sessions tape.Sessions
 	// Busy multiplies the events of a made-up market, for load tests; see
@@ -84,7 +88,7 @@ func Source(data []string, symbols []market.Symbol, seed uint64, start time.Time
 // Source makes the market to play. All that is wrong is told at once.
 func (m Market) Source() (tape.Source, error) {
 	made := tape.SyntheticConfig{
-		Seed: m.Seed, Start: m.Start, Sessions: m.Sessions, Busy: m.Busy, HaltEvery: m.HaltEvery,
+		Seed: m.Seed, Start: m.Start, Anchor: m.Anchor, Sessions: m.Sessions, Busy: m.Busy, HaltEvery: m.HaltEvery,
 	}
 	var sources []tape.Source
 	var errs []error

@@ -97,6 +97,7 @@ func (o *options) marketFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&g.Accounts, "accounts", g.Accounts, "account ids of the login")
 	f.StringVar(&o.cash, "cash", g.Cash.String(), "what each account starts with, in US dollars")
 	f.BoolVar(&g.PartialFills, "partial-fills", false, "fill no more at once than the market shows")
+	f.BoolVar(&g.Fractions, "fractions", false, "let stocks trade in fractions of a share")
 }
 
 // sessionFlags are about how clients are treated.

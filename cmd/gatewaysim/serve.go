@@ -45,6 +45,7 @@ func (o *options) open(log *slog.Logger) (*gateway.Server, error) {
 		}
 		o.gateway.State = state
 		kept, _ = state.Market()
+		o.market.Anchor, _ = state.Born() // prices go on, too
 	}
 	s, err := o.build(kept, log)
 	if err != nil && o.gateway.State != nil {

@@ -40,18 +40,21 @@ func newModel(cfg SyntheticConfig, days *dayCache) (*model, error) {
 		return nil, fmt.Errorf("tape: %w", err)
 	}
 	cfg.Start = cfg.Start.UTC()
+	if cfg.Anchor.IsZero() {
+		cfg.Anchor = cfg.Start
+	}
 	h := fnv.New64a()
 	h.Write([]byte(cfg.Symbol))
 	m := &model{
 		cfg: cfg, cal: cal, zone: cal.Zone(), noise: noise{mix(cfg.Seed ^ mix(h.Sum64()))},
 		base: startPrice(cfg.Symbol, h.Sum64()), busy: max(1, int64(cfg.Busy)), days: days,
 	}
-	minute := minuteOf(cfg.Start)
-	m.recent = minute - recentMinutes/m.busy
+	m.recent = minuteOf(cfg.Start) - recentMinutes/m.busy
+	minute := minuteOf(cfg.Anchor)
 	w := walker{noise: m.noise}
 	var path [knots + 1]int64
 	w.fill(w.leg(minute), &path)
-	m.origin = along(&path, cfg.Start.Sub(minuteTime(minute)))
+	m.origin = along(&path, cfg.Anchor.Sub(minuteTime(minute)))
 	return m, nil
 }
 
@@ -64,6 +67,9 @@ func (c SyntheticConfig) Validate() error {
 	}
 	if y := c.Start.Year(); y < firstYear || y > lastYear {
 		bad("start %v is not in %d to %d", c.Start, firstYear, lastYear)
+	}
+	if y := c.Anchor.Year(); !c.Anchor.IsZero() && (y < firstYear || y > lastYear) {
+		bad("anchor %v is not in %d to %d", c.Anchor, firstYear, lastYear)
 	}
 	switch c.Sessions {
 	case AlwaysOpen:

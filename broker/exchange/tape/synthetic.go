@@ -17,6 +17,10 @@ type SyntheticConfig struct {
 	Start time.Time
 	// Sessions tells when the market is open. Default always.
 	Sessions Sessions
+	// Anchor is when the price is the starting one, which the price at Start
+	// follows from: a market that goes on after a break has the anchor of its
+	// first life. 1980 to 2200. The zero time is Start.
+	Anchor time.Time
 	// Busy multiplies the events a second, 1 to MaxBusy, for load tests: 100
 	// makes 200 to 500 a second. 0 means 1.
 	Busy int
@@ -29,7 +33,7 @@ type SyntheticConfig struct {
 // prices, sizes, exchanges. Without other [Sessions] it is always in a regular
 // session.
 //
-// The price starts at 187.25 for AAPL, at a price of the size that people know
+// The price starts (see Anchor) at 187.25 for AAPL, at a price of the size that people know
 // for some other tickers, and at one between 20 and 500 that the name decides
 // for the rest. It wanders by about 0.08 % a minute with a volatility that
 // comes in clusters, between 0.35 and 2.8 times the starting price for good.

@@ -82,6 +82,9 @@ type Config struct {
 	// PartialFills limits a fill to the size that the market shows. Default
 	// false: an order fills whole.
 	PartialFills bool `koanf:"partial_fills"`
+	// Fractions lets stocks trade in fractions of a share, of 0.0001. Default
+	// false: whole shares, as for an account without the permission.
+	Fractions bool `koanf:"fractions"`
 
 	// IDOrder is the order of the two ids after START_API, [AccountsFirst] or
 	// [NextIDFirst]. Default "15-9".

@@ -83,7 +83,7 @@ func New(cfg Config, src tape.Source, log *slog.Logger) (*Server, error) {
 	}
 	start := src.Start()
 	s.v = &venue.Venue{
-		X: x, Source: src, Zone: zone, Accounts: cfg.Accounts, ReadOnly: cfg.ReadOnly,
+		X: x, Source: src, Zone: zone, Accounts: cfg.Accounts, ReadOnly: cfg.ReadOnly, Fractions: cfg.Fractions,
 		At: start, Clock: market.NewClock(start, time.Now(), 0), // stands until Serve
 		MasterClientID: cfg.MasterClientID, DownloadOpenOrders: cfg.DownloadOpenOrders,
 		Later: s.later,
@@ -108,7 +108,7 @@ func (s *Server) list(symbols []market.Symbol) error {
 		if err != nil {
 			return fmt.Errorf("gateway: hours of %s: %w", symbol, err)
 		}
-		if err := s.v.X.List(exchange.StockDetails(symbol, hours.Trading, hours.Liquid)); err != nil {
+		if err := s.v.X.List(s.v.Details(symbol, hours)); err != nil {
 			return fmt.Errorf("gateway: list %s: %w", symbol, err)
 		}
 	}

@@ -41,6 +41,7 @@ var ErrBadState = errors.New("gateway: bad state")
 type State struct {
 	store  *store.Store
 	saved  *savedState // nil where nothing was saved
+	born   time.Time   // market time at which the first life's tape began
 	marked time.Time   // wall time of the newest record
 	maxLog int64       // length of the log at which a new snapshot is saved, bytes
 	fault  error       // why nothing can be kept any more
@@ -49,7 +50,8 @@ type State struct {
 // savedState is what is kept, as JSON.
 type savedState struct {
 	Version  int            `json:"version"`
-	Market   time.Time      `json:"market"` // time
+	Market   time.Time      `json:"market"`        // time
+	Born     time.Time      `json:"born,omitzero"` // market time at which the first life's tape began
 	Exchange exchange.State `json:"exchange"`
 	Blotter  blotter.State  `json:"blotter"`
 }
@@ -77,6 +79,7 @@ func OpenState(dir string, log *slog.Logger) (*State, error) {
 		if s.saved, err = readState(dir, saved); err != nil {
 			return nil, errors.Join(err, st.Close())
 		}
+		s.born = s.saved.Born
 	}
 	return s, nil
 }
@@ -128,6 +131,10 @@ func (s *State) Market() (at time.Time, ok bool) {
 	return s.saved.Market, true
 }
 
+// Born is the market time at which the tape of the folder's first life began,
+// for who makes the tape go on; ok is false for a new folder.
+func (s *State) Born() (at time.Time, ok bool) { return s.born, !s.born.IsZero() }
+
 // Close gives the folder back where no server has taken it.
 func (s *State) Close() error { return s.store.Close() }
 
@@ -139,6 +146,9 @@ func (s *Server) restore() error {
 		return nil
 	}
 	s.state = st
+	if st.born.IsZero() {
+		st.born = s.v.Source.Start()
+	}
 	if saved := st.saved; saved != nil {
 		st.saved = nil // it may be large
 		saved.Exchange.Drop(saved.Market.AddDate(0, 0, -keepDays))
@@ -175,7 +185,7 @@ func (s *Server) resume(at time.Time) {
 
 // snapshot saves all.
 func (s *Server) snapshot() error {
-	saved := savedState{stateVersion, s.v.Now(), s.v.X.State(), s.blotter.State()}
+	saved := savedState{stateVersion, s.v.Now(), s.state.born, s.v.X.State(), s.blotter.State()}
 	text, err := json.Marshal(saved)
 	if err != nil {
 		return fmt.Errorf("gateway: state: %w", err)

@@ -337,3 +337,23 @@ func TestTheLogIsCompacted(t *testing.T) {
 		t.Errorf("files %v, %v", files, err)
 	}
 }
+
+// The folder knows when its first life began, so that a market that is made
+// again goes on from the same prices.
+func TestTheFirstLifeIsRemembered(t *testing.T) {
+	dir := t.TempDir()
+	for life := range 3 {
+		st, err := OpenState(dir, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		born, ok := st.Born()
+		if ok != (life > 0) || ok && !born.Equal(opening) {
+			t.Errorf("life %d: born %v, %v", life, born, ok)
+		}
+		s := start(t, shortDay(), func(c *Config) { c.State = st })
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

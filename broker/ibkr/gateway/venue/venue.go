@@ -46,6 +46,7 @@ type Venue struct {
 	// is before its nextValidId.
 	DownloadOpenOrders bool
 
+	Fractions bool // stocks trade in fractions of a share
 	// At is the market time that the exchange has seen.
 	At time.Time
 	// Clock is market time.
@@ -112,7 +113,7 @@ func (v *Venue) Listable(s market.Symbol) (market.Details, bool) {
 	if _, listed := v.X.Find(market.Contract{Symbol: s}); listed {
 		return market.Details{}, false
 	}
-	return exchange.StockDetails(s, nil, nil), true
+	return v.Details(s, tape.Hours{}), true
 }
 
 // admit lists a symbol that the source takes up when it is asked for.
@@ -127,7 +128,16 @@ func (v *Venue) admit(s market.Symbol) bool {
 	if err != nil {
 		return false
 	}
-	return v.X.List(exchange.StockDetails(s, hours.Trading, hours.Liquid)) == nil
+	return v.X.List(v.Details(s, hours)) == nil
+}
+
+// Details is what a symbol is listed as.
+func (v *Venue) Details(s market.Symbol, hours tape.Hours) market.Details {
+	d := exchange.StockDetails(s, hours.Trading, hours.Liquid)
+	if v.Fractions {
+		d = exchange.InFractions(d)
+	}
+	return d
 }
 
 // ZoneText is how the venue writes the market's zone.
