@@ -96,8 +96,32 @@ func (s *Server) moveTo(at time.Time) {
 	s.v.Clock = s.v.Clock.Advance(at, time.Now())
 	s.feed.Advance(at)
 	s.blotter.Report(slices.Clone(s.v.X.Advance(at)))
+	s.tellHours()
 	s.ledger.Tick(at)
 	s.faults.moved(at)
+}
+
+// tellHours tells the exchange once a day of market time what hours come, because
+// a source tells but some days of them, and after those the exchange takes the
+// market for always open. What a source cannot tell stays as it was.
+func (s *Server) tellHours() {
+	if s.v.At.Before(s.hoursTill) {
+		return
+	}
+	y, m, d := s.v.At.In(s.v.Zone).Date()
+	s.hoursTill = time.Date(y, m, d+1, 0, 0, 0, 0, s.v.Zone)
+	for _, listed := range s.v.X.Listed() {
+		symbol := listed.Contract.Symbol
+		hours, err := s.v.Source.Hours(symbol, s.v.At)
+		if err == nil {
+			listed.Trading, listed.Liquid = hours.Trading, hours.Liquid
+			err = s.v.X.List(listed)
+		}
+		if err != nil {
+			s.log.Warn("gateway_hours_not_told", "symbol", symbol, "error", err)
+		}
+	}
+	s.blotter.Report(slices.Clone(s.v.X.Advance(s.v.At))) // it looks at them now, not after a leap
 }
 
 // apply lets an event happen: ticks first, then what it did to orders.

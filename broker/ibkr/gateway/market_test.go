@@ -50,6 +50,25 @@ func TestSymbolOnDemandIsTraded(t *testing.T) {
 	}
 }
 
+// A source tells the hours of some days ahead; a market that is played for
+// weeks keeps its nights and its weekends all the same.
+func TestHoursAreToldForWeeks(t *testing.T) {
+	src, err := tape.NewSynthetic(tape.SyntheticConfig{Symbol: "AAPL", Seed: 3, Start: opening, Sessions: tape.NewYork})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, src, nil)
+	p, id := join(t, s, 200, 1)
+	for day := range 30 {
+		at := opening.AddDate(0, 0, day).Add(14 * time.Hour) // before midnight
+		s.Inject(tape.Event{At: at, Symbol: "AAPL", Kind: tape.Trade, Price: market.MustPrice("187"), Size: market.Shares(100)})
+		p.send(marketOrder(id+int64(day), order.Buy, 1))
+		if got := names(p.sync()); !slices.Contains(got, "errMsg 399") || slices.Contains(got, "execDetails") {
+			t.Fatalf("a market order of the night of day %d: %v", day, got)
+		}
+	}
+}
+
 func TestDelayedLogin(t *testing.T) {
 	s := start(t, universe(t), func(c *Config) { c.Feed.Data = feed.Delayed })
 	p, _ := join(t, s, 200, 1)

@@ -38,6 +38,7 @@ type Server struct {
 	late        later      // what is done off the mutex
 	next        tape.Event // the tape's next event, when pending
 	pending     bool
+	hoursTill   time.Time // when the exchange is to be told hours again
 	clients     map[int]*client
 	conns       map[*conn]struct{}
 	faults      *faults            // the fault script, nil without one
