@@ -68,7 +68,8 @@
 //
 // Children go live when their parent has filled whole. When it ends before,
 // they go live for no more than what it filled, and end with it when that is
-// nothing. Children that undo what the parent does are an OCA group among
+// nothing. A parent that becomes smaller, by a change or by its group, makes
+// those as small that were no larger than it (from general knowledge). Children that undo what the parent does are an OCA group among
 // themselves. A group is settled within the fill: before anything else can
 // fill, the others are cancelled, or reduced by the same share, rounded up; so
 // no sequence of fills adds up to more than one order of it. Nobody joins a

@@ -136,9 +136,13 @@ func (x *Exchange) cut(now time.Time, o *resting, qty market.Qty) {
 		}
 	}
 	x.out = append(x.out, Modified{o.Order})
-	for _, child := range x.children[o.PermID] {
-		if qty.Less(child.Qty) && !was.Less(child.Qty) {
-			x.cut(now, child, qty)
+	x.cutChildren(now, o, was)
+}
+
+func (x *Exchange) cutChildren(now time.Time, parent *resting, was market.Qty) {
+	for _, child := range x.children[parent.PermID] {
+		if parent.Qty.Less(child.Qty) && !was.Less(child.Qty) {
+			x.cut(now, child, parent.Qty)
 		}
 	}
 }

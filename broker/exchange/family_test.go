@@ -153,6 +153,18 @@ func TestGroups(t *testing.T) {
 		{"BUY 100 LMT 188 oca=g/1", "#3 accepted working"},
 		{"print 187.5", "#3 100@188 #1 cancelled:oca #2 cancelled:parent_ended"},
 	}, "")
+	plays(t, true, "a parent that is changed to less cuts its children", []step{
+		{"BUY 100 LMT 187", "#1 accepted working"},
+		{"SELL 100 LMT 190 parent=1 hold", "#2 accepted held:transmit"},
+		{"SELL 100 STP stop=180 parent=1", "#3 accepted #2 held:parent #3 held:parent"},
+		{"SELL 300 LMT 195 parent=1 oca=h", "#4 accepted held:parent"},
+		{"modify 1 BUY 60 LMT 187", "#1 modified #2 modified #3 modified"},
+		{"print 187x20", "#1 20@187"},
+		{"modify 1 BUY 50 LMT 186", "#1 modified #2 modified #3 modified"},
+		{"modify 1 BUY 80 LMT 186", "#1 modified"}, // more is for the client to say
+		{"modify 1 BUY 50 LMT 186", "#1 modified"},
+		{"print 186x30", "#1 30@186 #2 working #3 held:trigger #4 working"},
+	}, "#2 50/50 #3 50/50:trigger #4 300/300")
 	plays(t, true, "a parent that is cut cuts its children", []step{
 		{"BUY 100 LMT 187 oca=g/2", "#1 accepted working"},
 		{"BUY 100 LMT 186 oca=g/2", "#2 accepted working"},

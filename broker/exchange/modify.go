@@ -27,8 +27,7 @@ func (x *Exchange) Modify(now time.Time, permID int64, r Request) ([]Report, err
 		return x.out, nil
 	}
 	if !o.Qty.Less(c.Qty) && same(o.Limit, c.Limit) && o.Type == c.Type && o.TIF == c.TIF && o.equal(&c.Terms) {
-		o.Qty, o.Updated = c.Qty, now
-		x.out = append(x.out, Modified{o.Order})
+		x.cut(now, o, c.Qty)
 		return x.out, nil
 	}
 	x.replace(now, o, c, l)
@@ -77,7 +76,7 @@ func (x *Exchange) refuseChange(o, c *resting, l *listing) (Reason, string) {
 func (x *Exchange) replace(now time.Time, o, c *resting, l *listing) {
 	x.lift(o, l)
 	x.leave(o)
-	held := o.Hold
+	held, was := o.Hold, o.Qty
 	if !trails(c.Type) || !o.trailsAs(&c.Terms) {
 		o.TrailNow, o.TrailSeen = nil, nil
 	}
@@ -89,6 +88,7 @@ func (x *Exchange) replace(now time.Time, o, c *resting, l *listing) {
 	}
 	x.join(o)
 	x.out = append(x.out, Modified{o.Order})
+	x.cutChildren(now, o, was)
 	x.warnIgnored(o)
 	if held && !o.Hold {
 		o.Hold = true

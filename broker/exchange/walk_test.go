@@ -85,6 +85,9 @@ func anyTerms(t *rapid.T, x *Exchange, now time.Time) Request {
 		r.GoodAfter = now.Add(time.Duration(rapid.IntRange(1, 5000).Draw(t, "after")) * time.Second)
 	}
 	r.AllOrNone, r.OutsideRTH = rapid.IntRange(0, 4).Draw(t, "aon") == 0, rapid.Bool().Draw(t, "outside")
+	if rapid.IntRange(0, 4).Draw(t, "least") == 0 {
+		r.MinQty = market.Shares(rapid.Int64Range(1, 2000).Draw(t, "min"))
+	}
 	r.Hold = rapid.IntRange(0, 3).Draw(t, "hold") == 0
 	if rapid.IntRange(0, 2).Draw(t, "group") == 0 {
 		r.OCAGroup, r.OCAType = rapid.SampledFrom([]string{"one", "two"}).Draw(t, "name"), OCAType(rapid.IntRange(1, 3).Draw(t, "kind"))
@@ -106,6 +109,9 @@ func anyChange(t *rapid.T, x *Exchange, now time.Time) move {
 	r.Hold = false
 	if rapid.Bool().Draw(t, "quantity") {
 		r.Qty = market.Shares(rapid.Int64Range(1, 2000).Draw(t, "qty"))
+	}
+	if rapid.IntRange(0, 3).Draw(t, "regroup") == 0 {
+		r.OCAGroup, r.OCAType = rapid.SampledFrom([]string{"", "one", "two"}).Draw(t, "name"), OCAType(rapid.IntRange(1, 3).Draw(t, "kind"))
 	}
 	if r.Limit != nil && rapid.Bool().Draw(t, "price") {
 		r.Limit = anyPrice(t).Ptr()
