@@ -20,7 +20,8 @@ type answer[A any] struct {
 // Reply answers a query with fn, which is called for one question after the
 // other on one goroutine. The context ends when the subscription does; it
 // carries no deadline of the asker. A second responder for a query of one
-// instance is refused. Questions are never dropped.
+// instance is refused. Questions wait as [Keep] says; one that is dropped there
+// gets no answer.
 func Reply[Q, A any](c *Conn, q event.Query[Q, A], fn func(ctx context.Context, question Q) A) (*Sub, error) {
 	subject := event.Subject(c.server.instance, q.Name)
 	srv := c.server

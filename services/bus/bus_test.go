@@ -219,6 +219,140 @@ func TestBoundedDropsCountsAndTells(t *testing.T) {
 	}
 }
 
+// hung is a subscription whose handler hangs, with an empty queue, until leave
+// is closed.
+func hung(t *testing.T, c, desk *Conn, p Policy) (sub *Sub, leave chan struct{}) {
+	t.Helper()
+	leave = make(chan struct{})
+	entered := make(chan struct{}, 1)
+	sub, err := SubscribeAll(c, "desk", p, func(string, []byte) {
+		select {
+		case entered <- struct{}{}:
+		default:
+		}
+		<-leave
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Publish(desk, event.Progress, event.Counts{}); err != nil {
+		t.Fatal(err)
+	}
+	next(t, entered, "message")
+	return sub, leave
+}
+
+// eventually waits for what the bus's goroutines do.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !is(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+func TestRoomIsThatOfThePaced(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	room := func() bool { yes, _ := desk.Room(); return yes }
+	if !room() {
+		t.Fatal("a bus without subscriptions has no room")
+	}
+	_, leaveKeep := hung(t, run, desk, Keep)
+	defer close(leaveKeep)
+	sub, leave := hung(t, run, desk, Paced)
+	publish := func(n int) {
+		for range n {
+			if err := Publish(desk, event.Progress, event.Counts{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	waiting := func(n int) func() bool {
+		return func() bool { have, _, _ := sub.nats.Pending(); return have == n }
+	}
+	publish(roomMost - 2) // NATS counts the one that is being handled
+	eventually(t, "all messages wait", waiting(roomMost-1))
+	if !room() {
+		t.Errorf("no room with %d messages waiting", roomMost-1)
+	}
+	publish(1)
+	eventually(t, "one more waits", waiting(roomMost))
+	if room() {
+		t.Errorf("room with %d messages waiting", roomMost)
+	}
+	_, before := desk.Room()
+	if _, again := desk.Room(); again != before {
+		t.Errorf("a handler that hangs has taken %d, then %d", before, again)
+	}
+	close(leave)
+	eventually(t, "a paced subscription that caught up has room", room)
+	_, leave = hung(t, run, desk, Paced)
+	for range 3 {
+		if err := Publish(desk, event.Position, order.Position{Account: strings.Repeat("x", roomBytes/2)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "few great messages leave no room", func() bool { return !room() })
+	close(leave)
+	eventually(t, "it caught up", room)
+}
+
+// TestEveryQueueHasABound has handlers hang, and counts what waits for them.
+func TestEveryQueueHasABound(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		policy   Policy
+		size     int // of each message, bytes
+		messages int // that are published
+		most     int // messages that may wait
+	}{
+		{"keep, by count", Keep, 1, keepMost + 100, keepMost},
+		{"paced, by bytes", Paced, 1 << 20, 80, keepBytes >> 20},
+		{"bounded, by bytes", Bounded(1 << 16), 1 << 20, 40, boundedBytes >> 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := start(t)
+			desk, run := connect(t, s, "desk"), connect(t, s, "run")
+			gaps := make(chan Gap, 1)
+			sub, leave := hung(t, run, desk, tt.policy)
+			sub.OnGap(func(g Gap) {
+				select {
+				case gaps <- g:
+				default:
+				}
+			})
+			big := order.Position{Account: strings.Repeat("x", tt.size)}
+			for range tt.messages {
+				if err := Publish(desk, event.Position, big); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var dropped int
+			eventually(t, "all came or were dropped", func() bool {
+				waiting, bytes, _ := sub.nats.Pending()
+				dropped, _ = sub.nats.Dropped()
+				if waiting > tt.most || bytes > keepBytes {
+					t.Fatalf("%d messages of %d bytes wait, want %d at most", waiting, bytes, tt.most)
+				}
+				return waiting+dropped == tt.messages+1
+			})
+			if dropped == 0 {
+				t.Fatal("nothing was dropped")
+			}
+			close(leave)
+			eventually(t, "the queue is empty", func() bool { n, _, _ := sub.nats.Pending(); return n == 0 })
+			if err := Publish(desk, event.Position, order.Position{}); err != nil {
+				t.Fatal(err)
+			}
+			if g := next(t, gaps, "gap"); g.Lost != uint64(dropped) || sub.Gaps() != uint64(dropped) {
+				t.Errorf("%d were dropped, the gap tells %+v", dropped, g)
+			}
+		})
+	}
+}
+
 func TestGapsOfRestartsAndLateJoins(t *testing.T) {
 	s := start(t)
 	c := connect(t, s, "x")

@@ -68,6 +68,25 @@ func Publish[T any](c *Conn, t event.Topic[T], data T, parts ...string) error {
 	return nil
 }
 
+// Room reports whether every [Paced] subscription of the bus has room: fewer
+// than 64 messages and 1 MiB wait for it. Who publishes without a pace, as a
+// market's ticks, and can hold back, asks before. Taken changes whenever one of
+// those without room has handled a message, so that who is slow can be told
+// from who hangs. It does not block.
+func (c *Conn) Room() (room bool, taken uint64) {
+	list := c.server.paced.Load()
+	if list == nil {
+		return true, 0
+	}
+	room = true
+	for _, s := range *list {
+		if !s.room() {
+			room, taken = false, taken+s.taken.Load()
+		}
+	}
+	return room, taken
+}
+
 // envelope writes an event.Message around data that is encoded already.
 func (c *Conn) envelope(seq uint64, data []byte) []byte {
 	b := make([]byte, 0, len(data)+len(c.name)+96)

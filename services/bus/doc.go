@@ -7,7 +7,7 @@
 // logged and told. It does not promise durability: a message to nobody is
 // gone, and what must outlive the process belongs into the journal. It does
 // not promise that a handler is quick; a handler that hangs grows its own
-// queue and nobody else's.
+// queue, up to its bound, and nobody else's.
 //
 // # Design
 //
@@ -18,8 +18,9 @@
 // through instead of waking a flusher goroutine, which saves one wake-up on
 // the way of a tick to its order.
 //
-// Subscriptions have a written [Policy]: [Keep] never drops, [Bounded] drops
-// the newest when its queue is full. Subscribing waits for the server's word,
+// Subscriptions have a written [Policy]: [Keep] has a bound that only a handler
+// that hangs reaches, [Bounded] drops the newest when its queue is full, and a
+// [Paced] one is asked for room by publishers that can hold back. Subscribing waits for the server's word,
 // so what is published after Subscribe returned is delivered.
 //
 // Payloads are [event.Message] in JSON, questions and answers included. A

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,7 @@ type Server struct {
 	log      *slog.Logger
 	ns       *server.Server
 	groups   atomic.Uint64 // queue groups so far; each has one member
+	paced    atomic.Pointer[[]*Sub]
 
 	mu         sync.Mutex           // guards what follows
 	seqs       map[string]*sequence // by publisher, for the process's life
@@ -122,6 +124,18 @@ func Start(cfg Config) (*Server, error) {
 		instance: cfg.Instance, log: log, ns: ns,
 		seqs: map[string]*sequence{}, conns: map[string]*Conn{}, responders: map[string]string{},
 	}, nil
+}
+
+// pace changes the list of paced subscriptions.
+func (s *Server) pace(change func([]*Sub) []*Sub) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []*Sub
+	if now := s.paced.Load(); now != nil {
+		list = slices.Clone(*now)
+	}
+	list = change(list)
+	s.paced.Store(&list)
 }
 
 // Instance returns the second word of every subject.

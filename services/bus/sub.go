@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -15,21 +16,48 @@ import (
 )
 
 // Policy says what happens when a subscription's queue grows: its zero value
-// is [Keep], everything else comes from [Bounded].
+// is [Keep], and there are [Paced] and [Bounded]. Every queue has a bound in
+// messages and in bytes, and what comes when it is full is dropped, counted and
+// told as a gap.
 type Policy int
 
-// Keep never drops: for orders, fills, links and modes, and for a subscriber
-// of everything who decides himself. Memory is the bound; beyond KeepMark
-// waiting messages every doubling is logged, because the handler is too slow.
-const Keep Policy = 0
+const (
+	// Keep is for what is rare and must not be lost: orders, fills, links and
+	// modes. Its bound is keepMost messages and keepBytes, which is minutes of
+	// what a venue's pacing allows, so only a handler that hangs loses any.
+	// Beyond KeepMark waiting messages every doubling is logged.
+	Keep Policy = 0
+	// Paced is Keep for a subscriber that also takes what has no pace, as
+	// ticks, and may be slower than it comes: a publisher that can hold such
+	// things back asks [Conn.Room] before.
+	Paced Policy = -1
+)
 
 // KeepMark is where a [Keep] subscription begins to complain: more than a
 // second of orders and fills at any rate that a venue's pacing allows.
 const KeepMark = 4096
 
-// Bounded drops the newest message when n wait already. What was dropped is
-// counted and told as a gap. An n below 1 means 1.
+// The bounds of queues. A message is at most maxPayload, so a queue that is
+// empty takes any.
+const (
+	keepMost     = 1 << 17
+	keepBytes    = 64 << 20
+	boundedBytes = 2 * maxPayload
+	roomMost     = 64      // messages that wait for a paced handler while it has room
+	roomBytes    = 1 << 20 // and bytes
+)
+
+// Bounded drops the newest message when n wait already, or 16 MiB do. An n
+// below 1 means 1.
 func Bounded(n int) Policy { return Policy(max(n, 1)) }
+
+// limits returns how many messages and bytes may be in the queue.
+func (p Policy) limits() (messages, bytes int) {
+	if p <= Keep {
+		return keepMost, keepBytes
+	}
+	return int(p) + 1, boundedBytes // NATS counts the one that is being handled
+}
 
 // Gap tells of messages of one publisher that never came.
 type Gap struct {
@@ -50,6 +78,7 @@ type Sub struct {
 	release func()
 
 	gaps   atomic.Uint64
+	taken  atomic.Uint64     // messages that were handled
 	late   atomic.Uint64     // duplicates and messages out of order
 	mark   int               // only the handler's goroutine: the next queue length to complain at
 	newest map[origin]uint64 // only the handler's goroutine: newest number
@@ -137,17 +166,17 @@ func (c *Conn) subscribe(subject, group string, p Policy, fn func(*Sub, *nats.Ms
 	if c.closed {
 		return nil, fmt.Errorf("bus: subscribe %s: %w", subject, ErrClosed)
 	}
-	ns, err := c.sub.QueueSubscribe(subject, group, func(m *nats.Msg) { s.watchQueue(m); fn(s, m) })
+	ns, err := c.sub.QueueSubscribe(subject, group, func(m *nats.Msg) {
+		s.watchQueue(m)
+		fn(s, m)
+		s.taken.Add(1)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("bus: subscribe %s: %w", subject, closedErr(err))
 	}
 	s.nats = ns
 	ns.SetClosedHandler(func(string) { close(s.done) })
-	limit := -1
-	if p != Keep {
-		limit = int(p) + 1 // NATS counts the one that is being handled
-	}
-	if err := ns.SetPendingLimits(limit, -1); err != nil {
+	if err := ns.SetPendingLimits(p.limits()); err != nil {
 		return nil, fmt.Errorf("bus: subscribe %s: %w", subject, err)
 	}
 	if err := c.sub.FlushTimeout(callWait); err != nil {
@@ -155,7 +184,16 @@ func (c *Conn) subscribe(subject, group string, p Policy, fn func(*Sub, *nats.Ms
 		return nil, fmt.Errorf("bus: subscribe %s: the server is silent: %w", subject, closedErr(err))
 	}
 	c.subs[s] = struct{}{}
+	if p == Paced {
+		c.server.pace(func(list []*Sub) []*Sub { return append(list, s) })
+	}
 	return s, nil
+}
+
+// room reports whether few enough messages wait.
+func (s *Sub) room() bool {
+	messages, bytes, err := s.nats.Pending()
+	return err != nil || messages < roomMost && bytes < roomBytes // who is gone holds up nobody
 }
 
 // Gaps returns how many messages were lost so far.
@@ -176,6 +214,9 @@ func (s *Sub) Stop(ctx context.Context) error {
 	s.conn.mu.Lock()
 	delete(s.conn.subs, s)
 	s.conn.mu.Unlock()
+	if s.policy == Paced {
+		s.conn.server.pace(func(list []*Sub) []*Sub { return slices.DeleteFunc(list, func(o *Sub) bool { return o == s }) })
+	}
 	if s.nats.IsValid() {
 		_ = s.nats.Unsubscribe() // fails only when it is gone already
 		// Until the server knows, it would hand questions to nobody.
@@ -229,9 +270,9 @@ func (s *Sub) undecodable(m *nats.Msg, err error) {
 		slog.String("subject", m.Subject), slog.Any("error", err))
 }
 
-// watchQueue complains about a Keep queue each time it has doubled.
+// watchQueue complains about a Keep or Paced queue each time it has doubled.
 func (s *Sub) watchQueue(m *nats.Msg) {
-	if s.policy != Keep {
+	if s.policy > Keep {
 		return
 	}
 	waiting, _, err := m.Sub.Pending()
