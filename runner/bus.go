@@ -20,10 +20,11 @@ var (
 // OverBus returns In and Out over the connection, which stays its owner's.
 func OverBus(conn *bus.Conn) Bus { return Bus{conn} }
 
-// Listen implements [In]. The subscription never drops: an order or a fill
-// that is lost here would have to be asked for again.
+// Listen implements [In]. The subscription is paced: the desk holds ticks back
+// while a strategy is behind. Only a strategy that hangs for long loses
+// messages; the gap makes the runner ask the desk for its state again.
 func (b Bus) Listen(fn func(Heard)) (func(context.Context) error, error) {
-	sub, err := bus.SubscribeAll(b.conn, "desk", bus.Keep, func(topic string, raw []byte) { hear(topic, raw, fn) })
+	sub, err := bus.SubscribeAll(b.conn, "desk", bus.Paced, func(topic string, raw []byte) { hear(topic, raw, fn) })
 	if err != nil {
 		return nil, err
 	}

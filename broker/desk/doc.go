@@ -24,9 +24,15 @@
 // waits for the disk meanwhile is dropped.
 //
 // Ticks never wait for a turn. Serve publishes them on the goroutine that read
-// them, one message a read and symbol, and keeps quotes, data states and the
-// market clock under a mutex of their own. All other events go to the turn
+// them, a read's ticks of a symbol together, and keeps quotes, data states and
+// the market clock under a mutex of their own. All other events go to the turn
 // through a bounded channel; when it is full, Serve stops reading the session.
+//
+// A strategy may be slower than the market. Ticks that the bus has no room for
+// are held: quotes conflate, trades do not, and reports pass them. When 65,536
+// are held the session is not read, so the gateway notices: it conflates, or
+// closes. A strategy that takes nothing for ten seconds then counts as one that
+// hangs: ticks go to its queue up to the bus's bound, and a loss is told.
 //
 // A venue's hours of a stock are held against New York's calendar where the
 // contract comes in, and nowhere else: what one of the two calls closed is
@@ -50,6 +56,7 @@
 // not count.
 //
 // Memory is bounded: the live orders, the newest 500 to 1,000 ended ones and
-// as many fills, 65,536 execution ids and as many answers. What is older is in
+// as many fills, 65,536 execution ids and as many answers, 65,536 ticks and a
+// read of the session's. What is older is in
 // the journal, which also tells a repeated intent id that memory has forgotten.
 package desk

@@ -406,6 +406,7 @@ func (noJournal) Sync(context.Context) error { return nil }
 
 type noOutlet struct{}
 
+func (noOutlet) room() (bool, uint64)        { return true, 0 }
 func (noOutlet) ticks(event.Ticks)           {}
 func (noOutlet) order(order.Order)           {}
 func (noOutlet) fill(order.Fill)             {}
@@ -423,7 +424,7 @@ func BenchmarkTicks(b *testing.B) {
 	d.floor.set(day, 1, false)
 	tick := market.Tick{Symbol: "AAPL", Kind: market.TickTrade, Known: true, Price: market.MustPrice("187.25"), Size: market.Shares(1), At: day}
 	read := broker.Batch{Ticks: []market.Tick{tick, tick, tick, tick}}
-	var buf tickBuffer
+	var buf holding
 	b.ReportAllocs()
 	for b.Loop() {
 		d.takeTicks(&buf, read)

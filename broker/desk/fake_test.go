@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,6 +50,8 @@ func (t *trace) take() []string {
 // recorder is an outlet that keeps everything.
 type recorder struct {
 	*trace
+	behind    atomic.Bool // who listens has no room
+	taken     atomic.Uint64
 	mu        sync.Mutex
 	ticksSeen []event.Ticks
 	orders    []order.Order
@@ -67,6 +70,8 @@ func keepIn[T any](r *recorder, list *[]T, v T) {
 	defer r.mu.Unlock()
 	*list = append(*list, v)
 }
+
+func (r *recorder) room() (bool, uint64) { return !r.behind.Load(), r.taken.Load() }
 
 func (r *recorder) ticks(v event.Ticks) {
 	v.Ticks = slices.Clone(v.Ticks)

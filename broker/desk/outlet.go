@@ -14,6 +14,9 @@ import (
 // nothing of what it is given, so that the desk may use its buffers again. It
 // must keep the order of one caller's calls.
 type outlet interface {
+	// room reports whether those who listen keep up, so that ticks may be told.
+	// Taken changes whenever one who does not has handled something.
+	room() (room bool, taken uint64)
 	ticks(event.Ticks)
 	order(order.Order)
 	fill(order.Fill)
@@ -38,6 +41,7 @@ func tell[T any](b busOutlet, t event.Topic[T], data T, parts ...string) {
 	}
 }
 
+func (b busOutlet) room() (bool, uint64)          { return b.conn.Room() }
 func (b busOutlet) ticks(v event.Ticks)           { tell(b, event.Tick, v, string(v.Symbol)) }
 func (b busOutlet) position(v order.Position)     { tell(b, event.Position, v) }
 func (b busOutlet) account(v event.AccountValues) { tell(b, event.Account, v) }

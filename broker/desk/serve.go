@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"robotrader/broker"
-	"robotrader/broker/market"
 	"robotrader/services/event"
 )
 
@@ -99,16 +98,21 @@ func (d *Desk) over(h *held) {
 	}
 }
 
+// pump takes the session's events: ticks are told by this goroutine, reports go
+// to the turn. Whoever is behind with ticks has them held, and does not keep
+// reports waiting before holdMost ticks are.
 func (d *Desk) pump(ctx context.Context, h *held) error {
-	var told tickBuffer
+	var ticks holding
 	for {
-		b, err := h.session.Events(ctx)
-		if err != nil {
+		b, err := d.next(ctx, h, &ticks)
+		if err != nil { // strategies take no ticks of a session that is over
 			return err
 		}
-		d.takeTicks(&told, b)
+		d.takeTicks(&ticks, b)
 		if len(b.Events) == 0 && !d.cfg.Progress {
-			d.floor.counted(b.ReportFrames)
+			if b.ReportFrames > 0 { // not an empty batch
+				d.floor.counted(b.ReportFrames)
+			}
 			continue
 		}
 		select {
@@ -117,68 +121,6 @@ func (d *Desk) pump(ctx context.Context, h *held) error {
 			return fmt.Errorf("desk: serve: the desk is stopped: %w", broker.ErrClosed)
 		}
 	}
-}
-
-// tickBuffer is used again for every read.
-type tickBuffer struct {
-	ticks   []event.TickData
-	symbols []market.Symbol
-}
-
-// takeTicks takes a read's ticks in and publishes them: one message a symbol.
-func (d *Desk) takeTicks(buf *tickBuffer, b broker.Batch) {
-	if len(b.Ticks) == 0 {
-		return
-	}
-	changed := d.floor.apply(b.Ticks, b.TickFrames)
-	buf.symbols = buf.symbols[:0]
-	for i := range b.Ticks {
-		sym := b.Ticks[i].Symbol
-		if contains(buf.symbols, sym) {
-			continue
-		}
-		buf.symbols = append(buf.symbols, sym)
-		buf.ticks = buf.ticks[:0]
-		for j := i; j < len(b.Ticks); j++ {
-			if b.Ticks[j].Symbol == sym {
-				buf.ticks = append(buf.ticks, told(&b.Ticks[j]))
-			}
-		}
-		d.out.ticks(event.Ticks{Symbol: sym, Ticks: buf.ticks, Frames: b.TickFrames})
-	}
-	for _, c := range changed {
-		d.out.data(c)
-	}
-	if len(changed) > 0 {
-		d.troubled(func(t *trouble) { t.dark = "" })
-	}
-}
-
-// contains is slices.Contains for a list of few: it is called once a tick.
-func contains(list []market.Symbol, s market.Symbol) bool {
-	for i := range list {
-		if list[i] == s {
-			return true
-		}
-	}
-	return false
-}
-
-// told returns the tick as it goes on the bus. It points into t.
-func told(t *market.Tick) event.TickData {
-	d := event.TickData{Kind: t.Kind.String(), At: t.At, Delayed: t.Delayed}
-	if !t.Known {
-		return d
-	}
-	switch t.Kind {
-	case market.TickBid, market.TickAsk, market.TickTrade:
-		d.Price, d.Size = &t.Price, &t.Size
-	case market.TickVolume, market.TickHalted:
-		d.Size = &t.Size
-	default:
-		d.Price = &t.Price
-	}
-	return d
 }
 
 // doChores asks the session what is to be asked while Serve reads it.
