@@ -19,6 +19,10 @@ var (
 	maxPrice = market.MustPrice("100000000")
 )
 
+// keepFills is how many executions are known by their id: as many as the desk
+// knows. A commission that comes later is not charged to what is forgotten.
+const keepFills = 65536
+
 // Baseline is the account's state to which the executions are added.
 type Baseline struct {
 	// Cash is nil when nobody told it.
@@ -37,6 +41,8 @@ type Book struct {
 	known      bool // positions are known
 	lines      map[market.Symbol]*line
 	fills      map[string]told
+	ids        []string // of fills, a ring once it is full
+	oldest     int      // in ids, once it is full
 	realised   market.Money
 	commission market.Money
 	pending    int
@@ -67,7 +73,7 @@ func New(b Baseline) *Book {
 		k.set(p)
 	}
 	for _, id := range b.Counted {
-		k.fills[id] = told{baseline: true}
+		k.know(id, told{baseline: true})
 	}
 	return k
 }
@@ -113,8 +119,23 @@ func (k *Book) Fill(f order.Fill) (fresh bool, err error) {
 		k.charge(was.commission, *f.Commission)
 		was.commission = f.Commission.Ptr()
 	}
-	k.fills[f.ExecID] = was
+	k.know(f.ExecID, was)
 	return !seen, nil
+}
+
+// know keeps what is known of an execution, and forgets the oldest when there
+// are too many.
+func (k *Book) know(id string, t told) {
+	if _, ok := k.fills[id]; !ok {
+		if len(k.ids) < keepFills {
+			k.ids = append(k.ids, id)
+		} else {
+			delete(k.fills, k.ids[k.oldest])
+			k.ids[k.oldest] = id
+			k.oldest = (k.oldest + 1) % keepFills
+		}
+	}
+	k.fills[id] = t
 }
 
 // charge takes a commission, or the difference to what was told before.

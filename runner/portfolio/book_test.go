@@ -274,6 +274,28 @@ func TestCommissionsInAnyOrder(t *testing.T) {
 	})
 }
 
+// A day of many executions is not all in memory; what is remembered counts once.
+func TestExecutionsInMemoryAreBounded(t *testing.T) {
+	k := New(Baseline{Cash: &market.Money{}, Positions: []order.Position{}, Counted: []string{"before"}})
+	const more = 100
+	f := fill("", order.Buy, "1", "10")
+	f.Commission = nil
+	for i := range keepFills + more {
+		f.ExecID = fmt.Sprint(i)
+		must(t, k, f)
+	}
+	if len(k.fills) != keepFills || len(k.ids) != keepFills {
+		t.Errorf("%d executions and %d ids are in memory, want %d", len(k.fills), len(k.ids), keepFills)
+	}
+	for _, i := range []int{more, keepFills, keepFills + more - 1} { // the oldest known, and newer ones
+		f.ExecID = fmt.Sprint(i)
+		must(t, k, f)
+	}
+	if q, _ := k.Position(f.Symbol); q != market.Shares(keepFills+more) {
+		t.Errorf("position %v after %d shares were bought one by one", q, keepFills+more)
+	}
+}
+
 func BenchmarkFill(b *testing.B) {
 	b.ReportAllocs()
 	k := flat("1000000")

@@ -2,7 +2,8 @@
 // loss.
 //
 // It promises exact amounts, that an execution told twice counts once, and
-// that the order in which commissions arrive changes nothing. It does not
+// that the order in which commissions arrive changes nothing, for the newest
+// 65,536 executions: who tells must not tell an older one again. It does not
 // promise what it was not told: without a baseline, cash and positions are
 // unknown, not 0. Corrections and busts of executions are not handled yet.
 //
