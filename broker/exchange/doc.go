@@ -69,12 +69,13 @@
 // Children go live when their parent has filled whole. When it ends before,
 // they go live for no more than what it filled, and end with it when that is
 // nothing. A parent that becomes smaller, by a change or by its group, makes
-// those as small that were no larger than it (from general knowledge). Children that undo what the parent does are an OCA group among
-// themselves. A group is settled within the fill: before anything else can
-// fill, the others are cancelled, or reduced by the same share, rounded up; so
-// no sequence of fills adds up to more than one order of it. Nobody joins a
-// group that has begun to fill. The bounds are [MaxOpen], [MaxFills],
-// [MaxChildren], [MaxGroup] and [MaxPrice].
+// those as small that were no larger than it (from general knowledge). Children
+// that undo what the parent does are an OCA group among themselves. A group is
+// settled within the fill: before anything else can fill, the others are
+// cancelled, or reduced by the same share, rounded up; so no sequence of fills
+// adds up to more than one order of it. Nobody joins a group that has begun to
+// fill. The bounds are [MaxOpen], [MaxFills], [MaxChildren], [MaxGroup] and
+// [MaxPrice].
 //
 // A change keeps the order's place in the queue only when nothing but its
 // quantity falls. What was set off stays so, a trail goes on unless its own
