@@ -93,10 +93,10 @@ func terms(r *exchange.Request, m *wire.PlaceOrder, zone *time.Location) error {
 	}
 	r.OutsideRTH, r.AllOrNone, r.Hold = m.OutsideRTH, m.AllOrNone, !m.Transmit
 	if m.MinQty != nil {
-		r.MinQty = market.Shares(int64(*m.MinQty))
+		r.MinQty = sharesOf(*m.MinQty)
 	}
 	if m.DisplaySize != math.MaxInt32 { // the wire's word for unset
-		r.DisplaySize = market.Shares(int64(m.DisplaySize))
+		r.DisplaySize = sharesOf(m.DisplaySize)
 	}
 	r.OCAGroup, r.OCAType = m.OCAGroup, exchange.OCAType(m.OCAType)
 	var err error
@@ -111,6 +111,12 @@ func terms(r *exchange.Request, m *wire.PlaceOrder, zone *time.Location) error {
 		}
 	}
 	return nil
+}
+
+// sharesOf is a number of shares. One that no order can have stays one that the
+// exchange refuses, within what a quantity holds.
+func sharesOf(n int) market.Qty {
+	return market.Shares(int64(min(max(n, -1), math.MaxInt32)))
 }
 
 // goodTill reads when an order expires: a day alone means the end of it.

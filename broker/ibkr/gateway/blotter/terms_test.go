@@ -3,6 +3,7 @@ package blotter
 import (
 	"bufio"
 	"encoding/json"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -128,6 +129,32 @@ func echoes(t *testing.T, m *wire.PlaceOrder, o wire.OpenOrder) {
 }
 
 // The stop of a trailing order is told where it is.
+// Numbers that no order can have are refused, whatever their size.
+func TestNumbersBeyondAll(t *testing.T) {
+	most, least := market.MustQty("90000000000"), market.MustQty("-90000000000")
+	for _, change := range []func(*wire.PlaceOrder, int){
+		func(m *wire.PlaceOrder, n int) { m.MinQty = &n },
+		func(m *wire.PlaceOrder, n int) { m.DisplaySize = n },
+		func(m *wire.PlaceOrder, n int) { m.OCAGroup, m.OCAType = "g", n },
+		func(m *wire.PlaceOrder, n int) { m.ParentID = int64(n) },
+		func(m *wire.PlaceOrder, _ int) { m.TotalQuantity, m.LmtPrice = &most, price("90000000000") },
+		func(m *wire.PlaceOrder, _ int) { m.TotalQuantity, m.LmtPrice = &least, price("-90000000000") },
+		func(m *wire.PlaceOrder, _ int) {
+			m.OrderType, m.TrailStopPrice = "TRAIL LIMIT", price("1")
+			m.LmtPrice, m.AuxPrice = price("90000000000"), price("90000000000")
+		},
+	} {
+		for _, n := range []int{-1, math.MinInt64 + 1, 3_000_000_000, 100_000_000_000, math.MaxInt64 - 1} {
+			r := newRig(t, nil)
+			e := r.join(1, 200)
+			e.send(asks(1, "BUY", "LMT", limit("187"), func(m *wire.PlaceOrder) { change(m, n) }))
+			if list := e.names(); len(list) == 0 || list[0] != "error 1 201" && list[0] != "error 1 10006" {
+				t.Errorf("%d: %v", n, list)
+			}
+		}
+	}
+}
+
 func TestTrailingStopIsToldWhereItIs(t *testing.T) {
 	r := newRig(t, nil)
 	r.print("187", 10)
