@@ -1,8 +1,9 @@
 #!/bin/sh
 # Builds the programs and prints the figures that the project holds itself to,
-# beside their limits: ./scripts/bench.sh [--quick] [--only start|memory|latency|code].
+# beside their limits: ./scripts/bench.sh [--quick] [--only SECTION] (--help lists
+# the sections).
 # A limit that is missed is printed as MISSED; only a figure that could not be
-# taken makes it fail. It takes about three minutes; give it a quiet machine.
+# taken makes it fail. It takes about six minutes; give it a quiet machine.
 set -u
 . "$(dirname -- "$0")/tools.sh"
 need_go
