@@ -31,10 +31,11 @@
 // before it. Checkpoints run on a connection of their own, so none is ever
 // part of an intent's commit.
 //
-// The queue holds 65,536 records; when it is full Record waits for its
-// context. A write that fails for any reason but a foreign lock ends the
-// journal's promise: every later call returns that error, and the program
-// goes on without new orders until it is started again.
+// The queue holds 65,536 records, 4,096 of them refused intents; when it is
+// full Record and Intend wait for their context. A write that fails for any
+// reason but a foreign lock ends the journal's promise: every later call
+// returns that error, and the program goes on without new orders until it is
+// started again.
 //
 // Times are integers, nanoseconds since 1970 in UTC; unknown is NULL. Prices,
 // quantities and amounts are the text that JSON has, exact.

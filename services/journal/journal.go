@@ -196,7 +196,7 @@ func (j *Journal) refuse(ctx context.Context, r broker.IntentRecord, args []any)
 	if ok {
 		return &broker.DuplicateIntentError{Stored: stored}
 	}
-	if err := j.queue.reserve(ctx); err != nil {
+	if err := j.queue.reserveRefusal(ctx); err != nil {
 		return j.ended("queue a refused intent", err)
 	}
 	j.queue.fill(item{refused: &r, args: args})

@@ -365,6 +365,28 @@ func TestFullQueueWaits(t *testing.T) {
 	}
 }
 
+// Refused intents have a bound of their own, and what is allowed passes them.
+func TestRefusalsThatWaitAreBounded(t *testing.T) {
+	q := newQueue()
+	for i := range maxRefusals {
+		must(t, q.reserveRefusal(t.Context()))
+		r := refused(i)
+		q.fill(item{refused: &r})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := q.reserveRefusal(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "4096") {
+		t.Errorf("%d refused intents wait, one more: %v", maxRefusals, err)
+	}
+	must(t, q.reserve(t.Context()))
+	q.release()
+	got := make(chan error)
+	go func() { got <- q.reserveRefusal(t.Context()) }()
+	items, _ := q.take(1)
+	q.wrote(items, 1)
+	must(t, <-got)
+}
+
 // TestFailureIsForGood breaks the table that records go to.
 func TestFailureIsForGood(t *testing.T) {
 	j := open(t, file(t))

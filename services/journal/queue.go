@@ -12,6 +12,10 @@ import (
 // reports each it is more than two minutes of a disk that stands still.
 const maxQueue = 65536
 
+// maxRefusals bounds the refused intents among them: they are the largest
+// records, and nothing paces a strategy that asks for what is refused.
+const maxRefusals = 4096
+
 // item is one thing for the recorder. An empty one is a place that was
 // reserved and not used yet.
 type item struct {
@@ -45,6 +49,18 @@ func newQueue() *queue {
 
 // reserve takes a place, waiting for one until ctx ends.
 func (q *queue) reserve(ctx context.Context) error {
+	return q.await(ctx, func() bool { return true }, maxQueue)
+}
+
+// reserveRefusal is reserve for a refused intent, of which fewer may wait. What
+// is reserved and not filled yet does not count among them.
+func (q *queue) reserveRefusal(ctx context.Context) error {
+	return q.await(ctx, func() bool { return len(q.refusals) < maxRefusals }, maxRefusals)
+}
+
+// await takes a place when there is one and may, which is asked under the
+// mutex, agrees. Most is the bound that is named when it comes to nothing.
+func (q *queue) await(ctx context.Context, may func() bool, most int) error {
 	for {
 		q.mu.Lock()
 		switch {
@@ -54,7 +70,7 @@ func (q *queue) reserve(ctx context.Context) error {
 		case q.closed:
 			q.mu.Unlock()
 			return ErrClosed
-		case len(q.items)+q.writing+q.reserved < maxQueue:
+		case len(q.items)+q.writing+q.reserved < maxQueue && may():
 			q.reserved++
 			q.mu.Unlock()
 			return nil
@@ -67,7 +83,7 @@ func (q *queue) reserve(ctx context.Context) error {
 		select {
 		case <-room:
 		case <-ctx.Done():
-			return fmt.Errorf("the disk is behind by %d records: %w", maxQueue, context.Cause(ctx))
+			return fmt.Errorf("the disk is behind by %d records: %w", most, context.Cause(ctx))
 		}
 	}
 }
