@@ -73,7 +73,7 @@ Exit codes: 0 stopped as asked, 1 unexpected, 2 usage.`,
 	f.SortFlags = false
 	o.marketFlags(f)
 	o.sessionFlags(f)
-	f.StringVar(&o.gateway.StateDir, "state", "", "existing folder that keeps everything over restarts (default: nothing is kept)")
+	f.StringVar(&o.gateway.StateDir, "state", "", "folder that keeps everything over restarts, made if it is not there (default: nothing is kept)")
 	f.StringVar(&o.faults, "faults", "", "fault script: what goes wrong, and when (examples in configs/faults)")
 	f.BoolVar(&o.json, "json", false, "print the line that tells the address as JSON")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -140,9 +140,7 @@ func (o *options) check() error {
 		add(errors.New("--speed 0 is lock-step, and nobody paces this program: give a speed above 0"))
 	}
 	if dir := o.gateway.StateDir; dir != "" {
-		if st, err := os.Stat(dir); err != nil || !st.IsDir() {
-			add(fmt.Errorf("--state %s is no folder: make it first", dir))
-		}
+		add(stateFolder(dir))
 	}
 	add(o.readMarket())
 	cash, err := market.ParseMoney(o.cash)
@@ -196,6 +194,19 @@ func (o *options) readMarket() error {
 		}
 	}
 	return errors.Join(bad...)
+}
+
+// stateFolder makes the folder where only its last part is missing: a longer
+// path that is not there is more likely a mistake.
+func stateFolder(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if err == nil {
+		return nil
+	}
+	if st, serr := os.Stat(dir); serr == nil && st.IsDir() {
+		return nil
+	}
+	return fmt.Errorf("--state %s is no folder and cannot be made one: %w: make it first", dir, err)
 }
 
 // begin decides at which market time to begin: what was kept, if that is later

@@ -97,3 +97,22 @@ func TestListensTellsAndWritesItsBooks(t *testing.T) {
 		t.Errorf("ledger %s: %v", text, err)
 	}
 }
+
+func TestStateFolderIsMade(t *testing.T) {
+	parent := t.TempDir()
+	for range 2 { // the second time it is there
+		if err := stateFolder(filepath.Join(parent, "sim")); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := stateFolder(filepath.Join(parent, "no", "sim")); err == nil {
+		t.Error("a folder below one that is not there was made")
+	}
+	file := filepath.Join(parent, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := stateFolder(file); err == nil {
+		t.Error("a file was taken for a folder")
+	}
+}
