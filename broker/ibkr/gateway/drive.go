@@ -130,6 +130,7 @@ func (s *Server) apply(ev tape.Event) {
 	reports := slices.Clone(s.v.X.Apply(s.v.At, ev)) // the exchange reuses the slice
 	s.feed.Publish(ev)
 	s.blotter.Report(reports)
+	s.faults.settle()
 }
 
 // Inject lets an event happen now, beside the tape: for measuring. A zero At

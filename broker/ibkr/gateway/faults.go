@@ -34,8 +34,9 @@ type faults struct {
 	tasks     []task
 	held      int
 	heldBytes int
-	depth     int  // of rules that fire while another does
-	own       bool // what is sent now is the script's own and fires nothing
+	depth     int      // of rules that fire while another does
+	own       bool     // what is sent now is the script's own and fires nothing
+	next      []func() // what a message on its way made fire and must not interrupt
 
 	wedged    time.Time             // wall: new connections hang until then
 	offline   bool                  // since 1100, until 1101 or 1102
@@ -167,6 +168,30 @@ func (f *faults) due(now fault.Moment) {
 		t := f.tasks[0]
 		f.tasks = f.tasks[1:]
 		t.do()
+	}
+}
+
+// soon does what changes the market or who hears of it: at once, or, where a
+// message to a client made it fire, once what that message is a part of is
+// told. The parts of the gateway walk their subscribers while they send.
+func (f *faults) soon(sc *scene, do func()) {
+	if sc.flight == nil {
+		do()
+		return
+	}
+	f.next = append(f.next, do)
+}
+
+// settle does what had to wait for the end of a cause. What that makes wait
+// again has its turn at the end of the next one.
+func (f *faults) settle() {
+	if f == nil || len(f.next) == 0 {
+		return
+	}
+	list := f.next
+	f.next = nil
+	for _, do := range list {
+		do()
 	}
 }
 

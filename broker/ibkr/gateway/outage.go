@@ -29,9 +29,9 @@ func (f *faults) toServer(a fault.Action, sc *scene) {
 	case fault.Code:
 		f.tellCode(a, sc)
 	case fault.Farm:
-		f.turnFarm(a)
+		f.turnFarm(a, sc)
 	case fault.Halt:
-		f.halt(a)
+		f.soon(sc, func() { f.halt(a) })
 	}
 }
 
@@ -90,7 +90,7 @@ func (f *faults) tellCode(a fault.Action, sc *scene) {
 	case lostVenue, brokenToVenue:
 		f.offline = true
 	case backDataLost:
-		f.forgetStreams()
+		f.soon(sc, f.forgetStreams)
 		f.offline = false
 	case backDataKept:
 		f.offline = false
@@ -125,6 +125,16 @@ func (f *faults) forgetStreams() {
 	}
 }
 
+// forgetLines ends all subscriptions to market data without a word.
+func (f *faults) forgetLines() {
+	for _, c := range f.sessions(nil) {
+		if c.client != nil {
+			f.s.feed.Leave(c)
+			f.s.feed.Join(c)
+		}
+	}
+}
+
 // kindOf is what a farm serves, by its name.
 func kindOf(farm string) fault.FarmKind {
 	switch {
@@ -141,7 +151,7 @@ func kindOf(farm string) fault.FarmKind {
 const maxFarms = fault.MaxRules
 
 // turnFarm breaks a farm, or brings it back, and tells everyone.
-func (f *faults) turnFarm(a fault.Action) {
+func (f *faults) turnFarm(a fault.Action, sc *scene) {
 	kind := kindOf(a.Text)
 	codes := fault.Farms(kind)
 	code := codes.OK
@@ -155,7 +165,7 @@ func (f *faults) turnFarm(a fault.Action) {
 		if a.For > 0 {
 			f.later(a.For, func() {
 				if f.farmsDown[a.Text].seq == seq {
-					f.turnFarm(fault.Action{Verb: fault.Farm, Text: a.Text, Word: "up"})
+					f.turnFarm(fault.Action{Verb: fault.Farm, Text: a.Text, Word: "up"}, &scene{})
 				}
 			})
 		}
@@ -163,12 +173,7 @@ func (f *faults) turnFarm(a fault.Action) {
 		code = codes.Idle
 	case "up without streams":
 		if kind == fault.MarketData {
-			for _, c := range f.sessions(nil) {
-				if c.client != nil {
-					f.s.feed.Leave(c)
-					f.s.feed.Join(c)
-				}
-			}
+			f.soon(sc, f.forgetLines)
 		}
 		delete(f.farmsDown, a.Text)
 	default:

@@ -228,6 +228,7 @@ func (s *Server) welcome(nc net.Conn) {
 func (s *Server) lock() { s.mu.Lock() }
 
 func (s *Server) unlock() {
+	s.faults.settle()
 	s.save()
 	var few [32]*conn // no allocation for a full gateway
 	dirty := append(few[:0], s.dirty...)
