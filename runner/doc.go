@@ -16,8 +16,10 @@
 // of a tick and the request for an order lies no other goroutine. The runner's
 // own goroutine opens and closes sessions and moves what only time moves. A
 // request for an order is waited for with the mutex held, at most
-// [Config].AskTimeout; what comes meanwhile waits in the subscription, which
-// never drops.
+// [Config].AskTimeout; what comes meanwhile waits in the subscription, and when
+// there is no room in it the desk holds ticks back. A strategy that hangs for
+// longer than that lasts loses messages; it is told as a gap, after which the
+// desk's state is read again.
 //
 // At speed 0 (a [Pace] is given) the bus only fills an inbox, and the runner's
 // goroutine folds it instant by instant: reports first, then ticks in their

@@ -1,8 +1,11 @@
 package desk
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +13,8 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/services/bus"
+	"robotrader/services/event"
 )
 
 // flood is n quotes, and as many trades whose sizes count from first.
@@ -141,4 +146,63 @@ func TestMessagesOfTicksAreSmall(t *testing.T) {
 			t.Errorf("%d of %d ticks were told", n, len(b.Ticks))
 		}
 	})
+}
+
+// TestAHungStrategyPushesBack floods a desk on a real bus of which one
+// subscriber hangs: what is read of the session and what is on the bus have
+// bounds, counted by somebody else who listens.
+func TestAHungStrategyPushesBack(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	server, err := bus.Start(bus.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err1 := server.Connect("desk")
+	hangs, err2 := server.Connect("runner")
+	page, err3 := server.Connect("feed")
+	leave, entered := make(chan struct{}), make(chan struct{}, 1)
+	_, err4 := bus.SubscribeAll(hangs, "desk", bus.Paced, func(string, []byte) {
+		select {
+		case entered <- struct{}{}:
+		default:
+		}
+		<-leave
+	})
+	var heard atomic.Int64
+	_, err5 := bus.Subscribe(page, event.Tick, bus.Keep, func(m event.Message[event.Ticks]) { heard.Add(int64(len(m.Data.Ticks))) })
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t)
+	r.desk.out = busOutlet{conn, quiet}
+	r.serve()
+	const each = 1024
+	reads := 0
+	for full := false; !full && reads <= 2*holdMost/each; {
+		select {
+		case r.session.batches <- flood(each, 1+reads*each):
+			reads++
+		case <-time.After(time.Second):
+			full = true
+		}
+	}
+	select {
+	case <-entered:
+	case <-ctx.Done():
+		t.Fatal("no tick came within 30 s")
+	}
+	// The first messages were told before the hanging one was seen to be behind.
+	const onBus = 8 * each
+	if most := (holdMost+onBus)/each + 1; reads > most {
+		t.Errorf("%d reads of %d trades were taken, want %d at most", reads, each, most)
+	}
+	if n := heard.Load(); n > 2*onBus {
+		t.Errorf("%d ticks are on the bus, want %d at most", n, 2*onBus)
+	}
+	close(leave)
+	r.stop(t)
+	if err := server.Stop(ctx); err != nil {
+		t.Error(err)
+	}
 }
