@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"slices"
 	"testing"
 
 	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/market"
 )
 
 // TestFaultsInTheMiddleOfATick fires what changes the market, or who hears of
@@ -37,5 +39,32 @@ func TestFaultsInTheMiddleOfATick(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestFaultsKeepTheOrderOfQuotes has a rule fire for a quote while older ones
+// of its stream are held back: what the client hears last is the newest.
+func TestFaultsKeepTheOrderOfQuotes(t *testing.T) {
+	s := startFaulty(t, "on the 2nd tickPrice to client: split it at byte 6", nil)
+	p, _ := join(t, s, MaxVersion, 1)
+	s.lock()
+	c := s.clients[1].conn
+	const busy = 1 << 20
+	c.queue.mu.Lock()
+	c.queue.writing += busy // as if the client did not read
+	c.queue.mu.Unlock()
+	for _, price := range []string{"1", "2"} {
+		c.Send(wire.TickPrice{ReqID: 1, Type: wire.TickBid, Price: market.MustPrice(price), Size: market.Shares(1)})
+	}
+	c.queue.wrote(busy)
+	s.unlock()
+	var got []string
+	for _, m := range p.sync() {
+		if m, ok := m.(wire.TickPrice); ok {
+			got = append(got, m.Price.String())
+		}
+	}
+	if !slices.Equal(got, []string{"1", "2"}) {
+		t.Errorf("bids %v came, want 1 and then 2", got)
 	}
 }

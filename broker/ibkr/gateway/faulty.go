@@ -215,9 +215,14 @@ func (y *faulty) hold(wait time.Duration, fl *flight) bool {
 	return true
 }
 
+// behind is the class of what the script wrote or let pass: its place is where
+// it was put, behind all quotes that were put before. One of them may be of the
+// same stream.
+var behind = class{place: edge}
+
 // put queues the bytes of a frame, and counts it as sent.
 func (y *faulty) put(frame []byte, id int) {
-	if !y.c.queue.put(ordered, func(dst []byte) []byte { return append(dst, frame...) }) {
+	if !y.c.queue.put(behind, func(dst []byte) []byte { return append(dst, frame...) }) {
 		y.c.stuck()
 		return
 	}
@@ -227,7 +232,7 @@ func (y *faulty) put(frame []byte, id int) {
 
 // shape queues an instruction to the shaper.
 func (y *faulty) shape(s shape) {
-	y.c.queue.put(ordered, func(dst []byte) []byte { return s.append(dst) })
+	y.c.queue.put(behind, func(dst []byte) []byte { return s.append(dst) })
 	y.c.mark()
 }
 

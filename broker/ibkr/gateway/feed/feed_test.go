@@ -360,6 +360,11 @@ func TestLimits(t *testing.T) {
 		}, 5, 101, 102},
 		"ticks": {func(id int) wire.Message { return wire.ReqTickByTick{ReqID: id, Contract: aapl(), Kind: "Last"} }, 3, 10190, 102},
 		"books": {func(id int) wire.Message { return wire.ReqMktDepth{ReqID: id, Contract: aapl(), Rows: 3} }, 2, 309, 102},
+		"kept bars": {func(id int) wire.Message {
+			m := askBars()
+			m.ReqID, m.KeepUpToDate = id, true
+			return m
+		}, 50, 162, 322},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for id := range tt.limit {

@@ -56,6 +56,13 @@ func (c *client) reqHistoricalData(m wire.ReqHistoricalData) {
 		c.Fail(id, venue.NoHistory, "Historical Market Data Service error message:No market data permissions for %s %s", d.PrimaryExchange, d.SecType)
 		return
 	}
+	if a.keep && !c.permitted(m.ReqID, venue.BadRealTime, "Invalid Real-time Query", b) { // from general knowledge
+		return
+	}
+	if len(c.histories) >= maxHistories {
+		c.Fail(id, venue.NoHistory, pacingText)
+		return
+	}
 	a.symbol = b.symbol
 	if !c.paced(m, a) {
 		c.Fail(id, venue.NoHistory, pacingText)

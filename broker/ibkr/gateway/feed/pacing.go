@@ -4,12 +4,15 @@ import "time"
 
 // The venue's limits of questions for small bars, section 9.
 const (
-	sameWait   = 15 * time.Second // between two that are identical
-	fewWait    = 2 * time.Second  // in which fewer than fewLimit may be of one contract and kind
-	fewLimit   = 6
-	manyWait   = 10 * time.Minute // in which at most manyLimit may be
-	manyLimit  = 60
-	pacingText = "Historical Market Data Service error message:Historical data request pacing violation"
+	sameWait  = 15 * time.Second // between two that are identical
+	fewWait   = 2 * time.Second  // in which fewer than fewLimit may be of one contract and kind
+	fewLimit  = 6
+	manyWait  = 10 * time.Minute // in which at most manyLimit may be
+	manyLimit = 60
+	// maxHistories bounds a session's questions for bars that are not answered
+	// yet or are kept up to date.
+	maxHistories = 50
+	pacingText   = "Historical Market Data Service error message:Historical data request pacing violation"
 )
 
 // pacing remembers the questions for small bars of the login, of all its

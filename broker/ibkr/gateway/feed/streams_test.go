@@ -182,6 +182,12 @@ func TestEntitlement(t *testing.T) {
 			t.Errorf("%s without permission: %v, want %d", name, got, tt.code)
 		}
 	}
+	kept := askBars()
+	kept.KeepUpToDate = true
+	r := newRig(t, universe(t, nil), func(c *Config) { c.Data = Delayed })
+	if got := r.ask(r.join(), kept); code(got) != 420 {
+		t.Errorf("bars kept up to date, of delayed data: %v, want 420", names(got))
+	}
 }
 
 // TestFrozen tells the last quote of a closed market to who asks for it.

@@ -38,6 +38,7 @@ const (
 const (
 	maxSummaries = 2   // account summaries, section 9
 	maxOthers    = 100 // subscriptions with a request id beside them, all kinds together
+	maxTags      = 200 // of a summary: there are fewer
 )
 
 // Ledger answers requests about accounts. Make one with [New].

@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -297,6 +298,7 @@ func TestCodes(t *testing.T) {
 		"321 an adviser's All":   {[]wire.Message{subscribe("All")}, "error -1 321"},
 		"321 an adviser's login": {[]wire.Message{subscribe("F1234567A")}, "error -1 321"},
 		"321 a group":            {[]wire.Message{wire.ReqAccountSummary{ReqID: 4, Group: "mine", Tags: "Cushion"}}, "error 4 321"},
+		"321 many tags":          {[]wire.Message{wire.ReqAccountSummary{ReqID: 4, Group: "All", Tags: strings.Repeat("x,", 1000)}}, "error 4 321"},
 		"321 a model":            {[]wire.Message{wire.ReqPositionsMulti{ReqID: 4, Account: "DU1111111", ModelCode: "m"}}, "error 4 321"},
 		"321 values of a model":  {[]wire.Message{wire.ReqAccountUpdatesMulti{ReqID: 4, Account: "DU1111111", ModelCode: "m"}}, "error 4 321"},
 		"321 positions of none":  {[]wire.Message{wire.ReqPositionsMulti{ReqID: 4, Account: "DU9"}}, "error 4 321"},

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,10 @@ func (c *client) accountSummary(m wire.ReqAccountSummary) {
 	const request = "reqAccountSummary"
 	if m.Group != "All" {
 		c.Fail(int64(m.ReqID), venue.Validation, invalid, request, "an adviser's group ("+m.Group+") is not simulated: ask for All")
+		return
+	}
+	if n := strings.Count(m.Tags, ",") + 1; n > maxTags {
+		c.Fail(int64(m.ReqID), venue.Validation, invalid, request, fmt.Sprintf("%d tags are more than there are, at most %d", n, maxTags))
 		return
 	}
 	if !c.room(m.ReqID, request, len(c.summaries), maxSummaries) {
