@@ -159,7 +159,8 @@ type Config struct {
 	// 10 s.
 	HelloTimeout time.Duration `koanf:"hello_timeout"`
 	// WriteTimeout is how long one write may block on a client that does not
-	// read, before the session is closed. Default 30 s.
+	// read, before the session is closed, and how long a session that has ended
+	// may take what was queued for it. Default 30 s.
 	WriteTimeout time.Duration `koanf:"write_timeout"`
 
 	// Faults is what goes wrong, and when. Default nil: nothing.

@@ -23,6 +23,7 @@ type queue struct {
 	writing int        // bytes taken and not yet written
 	spare   []byte     // the buffer that was written last, for reuse
 	last    bool       // nothing more will be put
+	ended   time.Time  // wall time since when
 	over    bool       // the bound was passed
 
 	bound    int
@@ -78,9 +79,23 @@ func (q *queue) kick() {
 // end lets the writer finish what is there and then return.
 func (q *queue) end() {
 	q.mu.Lock()
+	if !q.last {
+		q.ended = time.Now()
+	}
 	q.free, q.last = len(q.buf), true
 	q.mu.Unlock()
 	q.kick()
+}
+
+// deadline is that of a write that begins now. After end all writes share one:
+// a client that has left may not hold up what it has not taken for long.
+func (q *queue) deadline(timeout time.Duration) time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.last {
+		return q.ended.Add(timeout)
+	}
+	return time.Now().Add(timeout)
 }
 
 // take returns all that may be written, and whether that is the last.
@@ -114,7 +129,7 @@ func (q *queue) wrote(n int) {
 const maxWrite = 256 << 10
 
 // writeTo is the writer: it sends what is put until end or an error. Each
-// write has the deadline.
+// write has the deadline, and all after end together have it once more.
 func (q *queue) writeTo(conn net.Conn, timeout time.Duration) error {
 	var batch []byte
 	for range q.wake {
@@ -122,7 +137,7 @@ func (q *queue) writeTo(conn net.Conn, timeout time.Duration) error {
 		batch, last = q.take(batch)
 		for rest := batch; len(rest) > 0; {
 			part := rest[:min(len(rest), maxWrite)]
-			if err := conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+			if err := conn.SetWriteDeadline(q.deadline(timeout)); err != nil {
 				return err
 			}
 			if _, err := conn.Write(part); err != nil {

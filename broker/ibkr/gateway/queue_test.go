@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -300,6 +301,38 @@ func TestWriterHasADeadlineForEachPart(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	_ = near.Close()
+}
+
+// TestAClientThatLeftIsNotWaitedForLong has a client read on slowly after its
+// session has ended: its writer ends with the one deadline of all that is left.
+func TestAClientThatLeftIsNotWaitedForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		q := newQueue(1<<30, 0)
+		q.put(ordered, func(dst []byte) []byte { return append(dst, make([]byte, 100*maxWrite)...) })
+		begun := time.Now()
+		q.end()
+		done := make(chan error, 1)
+		go func() { done <- q.writeTo(near, 30*time.Second) }()
+		read := make(chan struct{})
+		go func() {
+			defer close(read)
+			for buf := make([]byte, maxWrite); ; time.Sleep(20 * time.Second) {
+				if _, err := io.ReadFull(far, buf); err != nil {
+					return
+				}
+			}
+		}()
+		var timeout net.Error
+		if err := <-done; !errors.As(err, &timeout) || !timeout.Timeout() {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(begun); took != 30*time.Second {
+			t.Errorf("the writer ended after %v, want 30s", took)
+		}
+		_ = near.Close()
+		<-read
+	})
 }
 
 func BenchmarkSend(b *testing.B) {
