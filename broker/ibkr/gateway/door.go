@@ -41,6 +41,13 @@ func (d *door) shut(until time.Time) {
 	d.tell()
 }
 
+// isShut reports whether nobody listens.
+func (d *door) isShut() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.l == nil
+}
+
 func (d *door) tell() {
 	close(d.moved)
 	d.moved = make(chan struct{})

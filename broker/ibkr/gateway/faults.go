@@ -98,6 +98,19 @@ func (f *faults) serve(l net.Listener) net.Listener {
 	return f.door
 }
 
+// turnsAway resets a connection that was accepted right before the port was
+// closed, and reports whether it did.
+func (f *faults) turnsAway(nc net.Conn) bool {
+	if f == nil || !f.door.isShut() {
+		return false
+	}
+	if l, ok := nc.(interface{ SetLinger(int) error }); ok {
+		_ = l.SetLinger(0)
+	}
+	_ = nc.Close()
+	return true
+}
+
 // now is the script's time.
 func (f *faults) now() fault.Moment {
 	if f.s.cfg.Speed == 0 {

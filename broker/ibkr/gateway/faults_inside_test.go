@@ -1,9 +1,14 @@
 package gateway
 
 import (
+	"errors"
+	"io"
+	"net"
 	"slices"
 	"testing"
+	"time"
 
+	"robotrader/broker/ibkr/gateway/fault"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -66,5 +71,23 @@ func TestFaultsKeepTheOrderOfQuotes(t *testing.T) {
 	}
 	if !slices.Equal(got, []string{"1", "2"}) {
 		t.Errorf("bids %v came, want 1 and then 2", got)
+	}
+}
+
+// TestRestartEndsWhatWasJustAccepted has a connection come out of the listener
+// right before a restart closes it, and its session begin right after.
+func TestRestartEndsWhatWasJustAccepted(t *testing.T) {
+	s := startFaulty(t, "after 1h: restart down 1s", nil)
+	near, far := net.Pipe()
+	defer far.Close()
+	s.lock()
+	s.faults.restart(fault.Action{Verb: fault.Restart, For: time.Hour})
+	s.unlock()
+	s.welcome(near)
+	if err := far.SetReadDeadline(time.Now().Add(moment)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := far.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the session of before the restart: %v, want its end", err)
 	}
 }

@@ -215,6 +215,9 @@ func (s *Server) welcome(nc net.Conn) {
 		_ = nc.Close() // the wire form of this refusal is not known; a plain close is what clients see most
 		return
 	}
+	if s.faults.turnsAway(nc) {
+		return
+	}
 	c := newConn(s, nc)
 	s.conns[c] = struct{}{}
 	s.faults.attach(c)
