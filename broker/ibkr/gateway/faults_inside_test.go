@@ -83,10 +83,10 @@ func TestRestartEndsWhatWasJustAccepted(t *testing.T) {
 	s.lock()
 	s.faults.restart(fault.Action{Verb: fault.Restart, For: time.Hour})
 	s.unlock()
-	s.welcome(near)
 	if err := far.SetReadDeadline(time.Now().Add(moment)); err != nil {
 		t.Fatal(err)
 	}
+	s.welcome(near)
 	if _, err := far.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the session of before the restart: %v, want its end", err)
 	}
