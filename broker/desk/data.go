@@ -159,6 +159,9 @@ func (d *Desk) subscribe(ctx context.Context, s broker.Session, sym market.Symbo
 	state, cause := dataWanted, ""
 	if in, known := contract.Liquid.Contains(d.floor.now()); known && !in {
 		state, cause = dataClosed, "outside its regular session"
+	} else if d.cfg.Progress {
+		// Lock-step: the first tick waits for the trader, who waits for this.
+		state, cause = dataClosed, "market time stands until the trader runs"
 	}
 	// Before the subscription: a tick that comes with its answer counts.
 	d.moved(sym, state, cause)

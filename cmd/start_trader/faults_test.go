@@ -32,6 +32,7 @@ type snapshot struct {
 	Data struct {
 		Link *broker.Link
 		Sim  *struct {
+			Market time.Time
 			Faults []struct {
 				Line  int
 				Text  string

@@ -302,3 +302,24 @@ func TestKilledTrader(t *testing.T) {
 	next := startTraderOn(t, tr.data, "--run-for", "1s", "AAPL")
 	next.stoppedWell(t)
 }
+
+// A made-up market in lock-step, which is in session from its first instant:
+// the trader does not wait for a tick that waits for the trader.
+func TestLockStepWithoutAFile(t *testing.T) {
+	t.Parallel()
+	tr := startTrader(t, "--sim-speed", "0", "AAPL")
+	var first time.Time
+	awaits(t, "five minutes of market time", 15*time.Second, func() (string, bool) {
+		s, text := stateOf(tr.addr)
+		if s.Data.Sim == nil {
+			return tail(text, 300), false
+		}
+		market := s.Data.Sim.Market
+		if first.IsZero() {
+			first = market
+		}
+		return fmt.Sprint(first, market), market.Sub(first) >= 5*time.Minute
+	})
+	tr.signal(t, syscall.SIGTERM)
+	tr.stoppedWell(t)
+}
