@@ -2,6 +2,7 @@ package feed
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -308,6 +309,7 @@ func TestErrorsByCode(t *testing.T) {
 		"option":           {wire.ReqMktData{ReqID: 1, Contract: option}, 200},
 		"not a ticker":     {wire.ReqMktData{ReqID: 1, Contract: stock("TOOLONG")}, 200},
 		"generic":          {wire.ReqMktData{ReqID: 1, Contract: aapl(), Generic: "233,999"}, 321},
+		"many generics":    {wire.ReqMktData{ReqID: 1, Contract: aapl(), Generic: strings.Repeat("233,", 2000)}, 321},
 		"generic snapshot": {wire.ReqMktData{ReqID: 1, Contract: aapl(), Generic: "233", Snapshot: true}, 321},
 		"no line":          {wire.CancelMktData{ReqID: 1}, 300},
 		"data type":        {wire.ReqMarketDataType{Kind: 5}, 321},

@@ -79,9 +79,15 @@ var legalGenerics = []struct {
 	{"623", "EtfFrozenNavLast(fznavlast)", 0},
 }
 
+// maxGenerics bounds the text of a list: all that is legal is shorter.
+const maxGenerics = 4 << 10
+
 // parseGenerics reads a list such as "mdoff,233,236". mdoff leaves out the
 // ticks that are not generic.
 func parseGenerics(list string) (bits generic, noTop bool, err error) {
+	if len(list) > maxGenerics {
+		return 0, false, refuse("Generic tick list of %d bytes, at most %d", len(list), maxGenerics)
+	}
 	for item := range strings.SplitSeq(list, ",") {
 		id, _, _ := strings.Cut(strings.TrimSpace(item), ":") // "292:BRFG" names a provider
 		switch id {

@@ -367,6 +367,8 @@ func TestSummaries(t *testing.T) {
 		"$LEDGER:ALL":              {true, true, false},
 		"$LEDGER:EUR":              {false, false, false},
 		"Cushion,$LEDGER":          {true, false, true},
+		"$LEDGER:EUR,":             {false, false, false},
+		"":                         {false, true, true},
 		"AccountType,$LEDGER:USD ": {false, true, true},
 	} {
 		e.send(wire.ReqAccountSummary{ReqID: 2, Group: "All", Tags: tags})

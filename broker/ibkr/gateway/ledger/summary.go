@@ -36,7 +36,9 @@ func (c *client) accountSummary(m wire.ReqAccountSummary) {
 	}
 	s := &summary{due: c.v.At.Add(accountPeriod), told: map[string]*memory{}}
 	for tag := range strings.SplitSeq(m.Tags, ",") {
-		s.tags = append(s.tags, strings.TrimSpace(tag))
+		if tag = strings.TrimSpace(tag); tag != "" || m.Tags == "" { // a comma at the end asks for nothing
+			s.tags = append(s.tags, tag)
+		}
 	}
 	c.summaries[m.ReqID] = s
 	c.l.wake(s.due)
