@@ -39,7 +39,7 @@ type faults struct {
 	next      []func() // what a message on its way made fire and must not interrupt
 
 	wedged    time.Time             // wall: new connections hang until then
-	offline   bool                  // since 1100, until 1101 or 1102
+	offline   bool                  // for who comes now: since 1100 to all, until 1101 or 1102
 	farmsDown map[string]farmOutage // by name
 	logged    map[loggedFault]bool
 }

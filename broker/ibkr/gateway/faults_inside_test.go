@@ -74,6 +74,31 @@ func TestFaultsKeepTheOrderOfQuotes(t *testing.T) {
 	}
 }
 
+// TestOutagesAreOfWhoIsToldThem has one of two sessions lose the venue: the
+// other hears nothing of it, and goes on to hear of the market.
+func TestOutagesAreOfWhoIsToldThem(t *testing.T) {
+	for _, code := range []string{"1100", "1101", "2110"} {
+		for _, rule := range []string{"after 1s: error " + code + " to client 2", "after 1s of ready of client 2: error " + code} {
+			t.Run(rule, func(t *testing.T) {
+				t.Parallel()
+				s := paced(t, seconds(20), rule)
+				p, _ := watched(t, s, 1)
+				q, _ := watched(t, s, 2)
+				move(t, s, 1, 3) // beyond 1 s
+				p.sync()
+				told := codes(q.sync())
+				move(t, s, 1, 5)
+				if n := ticks(p.sync()); n == 0 {
+					t.Error("the other session hears nothing of the market")
+				}
+				if n := ticks(q.sync()); n > 0 || len(told) != 1 {
+					t.Errorf("the session was told %v, and then %d ticks", told, n)
+				}
+			})
+		}
+	}
+}
+
 // TestRestartEndsWhatWasJustAccepted has a connection come out of the listener
 // right before a restart closes it, and its session begin right after.
 func TestRestartEndsWhatWasJustAccepted(t *testing.T) {

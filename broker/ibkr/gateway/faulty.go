@@ -18,6 +18,7 @@ type faulty struct {
 	w      *shaper
 	number int // of the connection, from 1
 
+	offline bool // the gateway has lost the venue, as this session knows it
 	greeted bool // the hello was answered: the version is known
 	join    time.Duration
 	joining bool // a flush is on its way
@@ -44,7 +45,7 @@ func (f *faults) attach(c *conn) {
 		return
 	}
 	f.conns++
-	y := &faulty{f: f, c: c, number: f.conns}
+	y := &faulty{f: f, c: c, number: f.conns, offline: f.offline}
 	y.w = newShaper(c.net, f.s.cfg.WriteTimeout, f.s.cfg.HelloTimeout, f.frozenUntil, func(inbound bool, mark int64) []byte {
 		return f.reached(c, inbound, mark)
 	})
@@ -108,7 +109,7 @@ func (y *faulty) sends(m wire.Message) bool {
 	switch {
 	case y == nil:
 		return false
-	case y.f.lacks(m.ID()):
+	case y.lacks(m.ID()):
 		return true
 	case !y.c.ready && y.handshake(m):
 		return true
@@ -349,7 +350,7 @@ func (y *faulty) arrives(payload []byte) *scene {
 	var on []fault.Firing
 	on, y.after = y.count(id, true)
 	y.f.play(on, sc)
-	sc.drop = sc.drop || y.f.deafTo(id)
+	sc.drop = sc.drop || y.deafTo(id)
 	return sc
 }
 

@@ -86,14 +86,20 @@ func (f *faults) tellCode(a fault.Action, sc *scene) {
 			to = []*conn{cl.conn}
 		}
 	}
+	meant := to
+	if sc.conn == nil && a.Client == nil {
+		meant = f.sessions(nil)
+	}
 	switch a.N {
 	case lostVenue, brokenToVenue:
-		f.offline = true
-	case backDataLost:
-		f.soon(sc, f.forgetStreams)
+		f.offline = f.offline || sc.conn == nil && a.Client == nil
+		f.cutOff(meant, true)
+	case backDataLost, backDataKept:
 		f.offline = false
-	case backDataKept:
-		f.offline = false
+		f.cutOff(meant, false)
+		if a.N == backDataLost {
+			f.soon(sc, func() { f.forgetStreams(meant) })
+		}
 	}
 	for _, c := range to {
 		f.says(c, a.N, text)
@@ -112,10 +118,18 @@ func (f *faults) says(c *conn, code int, text string) {
 	f.own = was
 }
 
-// forgetStreams ends all subscriptions without a word.
-func (f *faults) forgetStreams() {
-	for _, c := range f.sessions(nil) {
-		if c.client == nil {
+// cutOff notes for sessions whether the gateway has lost the venue: who is not
+// told so goes on to hear of the market.
+func (f *faults) cutOff(list []*conn, off bool) {
+	for _, c := range list {
+		c.fault.offline = off
+	}
+}
+
+// forgetStreams ends all subscriptions of sessions without a word.
+func (f *faults) forgetStreams(list []*conn) {
+	for _, c := range list {
+		if c.client == nil || !f.s.has(c) {
 			continue
 		}
 		f.s.feed.Leave(c)
@@ -212,25 +226,27 @@ func (f *faults) isDown(kind fault.FarmKind) bool {
 
 // lacks reports whether the gateway has no such message to tell now: market
 // data while it has lost the venue, or their farm.
-func (f *faults) lacks(id int) bool {
-	if !f.offline && len(f.farmsDown) == 0 {
+func (y *faulty) lacks(id int) bool {
+	f := y.f
+	if !y.offline && len(f.farmsDown) == 0 {
 		return false
 	}
 	switch id {
 	case wire.IDTickPrice, wire.IDTickSize, wire.IDTickGeneric, wire.IDTickString, 12, 13, 50, 99: // depth, real-time bars, tick by tick
-		return f.offline || f.isDown(fault.MarketData)
+		return y.offline || f.isDown(fault.MarketData)
 	case wire.IDHistoricalDataUpdate:
-		return f.offline || f.isDown(fault.PastData)
+		return y.offline || f.isDown(fault.PastData)
 	}
 	return false
 }
 
 // deafTo reports whether a request gets no answer now: one for past data while
 // their farm is down.
-func (f *faults) deafTo(id int) bool {
+func (y *faulty) deafTo(id int) bool {
+	f := y.f
 	switch id {
 	case wire.IDReqHistoricalData, 87, 88, 96: // head timestamp, histogram, historical ticks
-		return f.offline || f.isDown(fault.PastData)
+		return y.offline || f.isDown(fault.PastData)
 	case wire.IDReqContractDetails, 81: // matching symbols
 		return f.isDown(fault.Definitions)
 	}

@@ -130,7 +130,7 @@ var words = [...]Word{
 	{Restart, "restart down {for:duration} [with ids back by {n:count}]", "All sessions are reset, the port is closed so long (wall time), then it listens again.", anything, true},
 	{Freeze, "freeze for {for:duration}", "Nothing is read, written or answered, and all sockets stay open, as after SIGSTOP.", anything, true},
 	{HalfDead, "half dead [reversed] [for {for:duration}]", "Sessions are served and new handshakes hang; reversed: the other way round.", anything, false},
-	{Code, "error {code:id} [{text:text}] [to client {client:id}]", "An errMsg about no request. 1100 and 2110 stop market data until 1101 or 1102; 1101 forgets subscriptions; 1300 closes.", anything, true},
+	{Code, "error {code:id} [{text:text}] [to client {client:id}]", "An errMsg about no request. Who is told 1100 or 2110 hears no market data until 1101 or 1102; 1101 forgets its subscriptions; 1300 closes.", anything, true},
 	{Farm, "farm {farm:farm} (up|up without streams|idle|down [for {for:duration}])", "The farm's notices. Down, usfarm sends no market data and ushmds answers no history; without streams, subscriptions from before stay dead.", anything, true},
 	{Halt, "halt {symbol:symbol} for {for:duration}", "No trades in the symbol (market time), told as tick 49.", anything, true},
 	{IDsBack, "ids back by {n:count}", "The gateway forgets the newest order ids of all clients, as a bad restart does.", anything, true},
