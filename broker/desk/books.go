@@ -14,11 +14,12 @@ import (
 
 // Bounds of what is kept in memory. The journal keeps all.
 const (
-	keepEnded   = 500   // ended orders, and fills, in the desk's state
-	keepAnswers = 65536 // answers to intents that made no order
-	keepExecs   = 65536 // execution ids, to tell a duplicate
-	keepValues  = 4096  // values of the account
-	keepCosts   = 1024  // commissions whose execution has not come
+	keepEnded       = 500   // ended orders, and fills, in the desk's state
+	keepAnswers     = 65536 // answers to intents that made no order
+	keepExecs       = 65536 // execution ids, to tell a duplicate
+	keepCorrections = 1024  // ids of corrections, to tell each once
+	keepValues      = 4096  // values of the account
+	keepCosts       = 1024  // commissions whose execution has not come
 )
 
 // books are the desk's orders, fills and positions. They are of the turn.
@@ -35,7 +36,9 @@ type books struct {
 
 	fills []*order.Fill // the newest keepEnded, oldest first
 	execs ring[string, *order.Fill]
-	costs ring[string, broker.CommissionReport] // that came before their execution
+	// corrections holds the ids of corrections that a person was told of.
+	corrections ring[string, bool]
+	costs       ring[string, broker.CommissionReport] // that came before their execution
 
 	positions map[market.Symbol]order.Position // nil = unknown
 	told      map[market.Symbol]toldPosition
@@ -71,17 +74,18 @@ type toldPosition struct {
 
 func newBooks(zone *time.Location) *books {
 	return &books{
-		zone:    zone,
-		byRef:   map[string]*entry{},
-		byID:    map[orderKey]*entry{},
-		byPerm:  map[int64]*entry{},
-		live:    map[market.Symbol][]*entry{},
-		answers: newRing[string, event.OrderReply](keepAnswers),
-		execs:   newRing[string, *order.Fill](keepExecs),
-		costs:   newRing[string, broker.CommissionReport](keepCosts),
-		told:    map[market.Symbol]toldPosition{},
-		values:  map[[2]string]broker.AccountValue{},
-		nextID:  1,
+		zone:        zone,
+		byRef:       map[string]*entry{},
+		byID:        map[orderKey]*entry{},
+		byPerm:      map[int64]*entry{},
+		live:        map[market.Symbol][]*entry{},
+		answers:     newRing[string, event.OrderReply](keepAnswers),
+		execs:       newRing[string, *order.Fill](keepExecs),
+		corrections: newRing[string, bool](keepCorrections),
+		costs:       newRing[string, broker.CommissionReport](keepCosts),
+		told:        map[market.Symbol]toldPosition{},
+		values:      map[[2]string]broker.AccountValue{},
+		nextID:      1,
 	}
 }
 

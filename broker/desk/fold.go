@@ -208,6 +208,10 @@ func (d *Desk) foldExecution(h *held, f order.Fill) {
 	if _, twice := d.books.execs.m[f.ExecID]; twice {
 		return
 	}
+	if was := d.books.versionKnown(f.ExecID); was != nil {
+		d.corrected(was, f)
+		return
+	}
 	if f.Qty.Sign() <= 0 || maxFill.Less(f.Qty) || f.ExecID == "" {
 		d.warn(event.NoticeText{
 			Level: "error", Name: "report_absurd", Symbol: f.Symbol, Ref: f.Ref,
