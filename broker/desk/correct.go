@@ -53,12 +53,12 @@ func (d *Desk) corrected(was *order.Fill, f order.Fill) {
 	if _, now, _ := versionOf(f.ExecID); now < before {
 		return // an older version that comes late
 	}
-	what := fmt.Sprintf("corrected from %v at %v to %v at %v", was.Qty, was.Price, f.Qty, f.Price)
+	what := fmt.Sprintf("was corrected from %v at %v to %v at %v", was.Qty, was.Price, f.Qty, f.Price)
 	if f.Qty.IsZero() {
-		what = fmt.Sprintf("of %v at %v taken back", was.Qty, was.Price)
+		what = fmt.Sprintf("of %v at %v was taken back", was.Qty, was.Price)
 	}
 	d.warn(event.NoticeText{
 		Level: "error", Name: "execution_corrected", Symbol: f.Symbol, Ref: was.Ref,
-		Text: fmt.Sprintf("execution %.60q was %s; position and cash are the venue's to tell, our own profit keeps the first version: compare it with the broker's statement", was.ExecID, what),
+		Text: fmt.Sprintf("execution %.60q %s; position and cash are the venue's to tell, our own profit keeps the first version: compare it with the broker's statement", was.ExecID, what),
 	})
 }
