@@ -205,6 +205,10 @@ func DefaultConfig() Config {
 	}
 }
 
+// maxMaxRate bounds Config.MaxRate: each session keeps the times of so many
+// messages.
+const maxMaxRate = 100_000
+
 // accountPattern is the shape of an IBKR account id.
 var accountPattern = regexp.MustCompile(`^[A-Z]{1,3}[0-9]{4,12}$`)
 
@@ -309,8 +313,8 @@ func (c Config) validateBounds() error {
 	if c.MaxClients < 1 {
 		bad("max_clients %d is not above 0", c.MaxClients)
 	}
-	if c.MaxRate < 0 {
-		bad("max_rate %d is below 0", c.MaxRate)
+	if c.MaxRate < 0 || c.MaxRate > maxMaxRate {
+		bad("max_rate %d is not 0 to %d", c.MaxRate, maxMaxRate)
 	}
 	if c.QueueBytes < 1<<16 {
 		bad("queue_bytes %d is not at least 65536", c.QueueBytes)
