@@ -87,7 +87,7 @@ func TestCodes(t *testing.T) {
 				r.quote("187.24", "187.26")
 				e := r.join(1, v)
 				tt.do(r, e)
-				for _, m := range e.got {
+				for _, m := range e.Got {
 					if bad, ok := m.(wire.ErrMsg); ok && bad.Text == "" {
 						t.Errorf("%d has no text", bad.Code)
 					}
@@ -142,7 +142,7 @@ func TestChangesInTime(t *testing.T) {
 		t.Error(diff)
 	}
 	e.send(asks(2, "SELL", "LMT", limit("190"), parent(1), shares(40)))
-	if o := e.got[0].(wire.OpenOrder); *o.LmtPrice != market.MustPrice("190") || *o.TotalQuantity != market.Shares(40) {
+	if o := e.Got[0].(wire.OpenOrder); *o.LmtPrice != market.MustPrice("190") || *o.TotalQuantity != market.Shares(40) {
 		t.Errorf("after the change: %+v", o)
 	}
 	e.heard()

@@ -8,6 +8,7 @@ import (
 
 	"robotrader/broker/exchange"
 	"robotrader/broker/ibkr/gateway/venue"
+	"robotrader/broker/ibkr/gateway/venue/venuetest"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -30,7 +31,7 @@ func TestMasterHearsAll(t *testing.T) {
 	one.heard()
 	one.send(asks(3, "SELL", "MKT"))
 	heard := m.heard()
-	if diff := cmp.Diff(one.names(), (&ear{got: heard}).names()); diff != "" {
+	if diff := cmp.Diff(one.names(), (&ear{Peer: &venuetest.Peer{Got: heard}}).names()); diff != "" {
 		t.Errorf("the master hears something else: %s", diff)
 	}
 	if o := heard[0].(wire.OpenOrder); o.ClientID != 1 {
@@ -181,7 +182,7 @@ func TestCompletedOrders(t *testing.T) {
 			"completed Inactive: Rejected by System: limit 180.001 is not a multiple of 0.01",
 			"completed Cancelled: Cancelled by System: the session of a DAY order has ended", "completedOrdersEnd",
 		}
-		if diff := cmp.Diff(want, (&ear{got: list}).names()); diff != "" {
+		if diff := cmp.Diff(want, (&ear{Peer: &venuetest.Peer{Got: list}}).names()); diff != "" {
 			t.Errorf("version %d: %s", v, diff)
 		}
 		if m := list[0].(wire.CompletedOrder); *m.FilledQuantity != market.Shares(7) || m.CompletedTime != "20260402 09:30:01 US/Eastern" || m.Order.PermID == 0 {
@@ -208,7 +209,7 @@ func TestEndedOrdersAreBounded(t *testing.T) {
 	for i := range int64(maxEnded + 50) {
 		m := asks(i+1, "BUY", "LMT", limit("187.001"))
 		r.b.Handle(e, m)
-		e.got = nil
+		e.Got = nil
 	}
 	if n := r.b.Len(); n != maxEnded {
 		t.Errorf("%d are kept", n)
@@ -230,7 +231,7 @@ func TestOpenOrdersOfAClientAreBounded(t *testing.T) {
 	e := r.join(1, 200)
 	for i := range int64(maxOpen) {
 		r.b.Handle(e, asks(i+1, "BUY", "LMT", limit("1"), shares(1)))
-		e.got = nil
+		e.Got = nil
 	}
 	e.send(asks(maxOpen+1, "BUY", "LMT", limit("1"), shares(1)))
 	e.send(wire.CancelOrder{OrderID: 7})

@@ -10,6 +10,7 @@ import (
 	"robotrader/broker/exchange"
 	"robotrader/broker/exchange/tape"
 	"robotrader/broker/ibkr/gateway/venue"
+	"robotrader/broker/ibkr/gateway/venue/venuetest"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -74,68 +75,29 @@ func list(t *testing.T, x *exchange.Exchange) {
 	}
 }
 
-// ear is a client's session that keeps what it hears, after a way over the wire
-// of its version.
+// ear is a client's session in its rig.
 type ear struct {
-	r   *rig
-	id  int
-	v   wire.Version
-	got []wire.Message
+	*venuetest.Peer
+	r *rig
 }
 
 func (r *rig) join(id int, v wire.Version) *ear {
 	r.t.Helper()
-	e := &ear{r: r, id: id, v: v}
+	e := &ear{venuetest.NewPeer(r.t, id, v), r}
 	r.b.Join(e)
 	return e
 }
 
-func (e *ear) ClientID() int         { return e.id }
-func (e *ear) Version() wire.Version { return e.v }
-
-func (e *ear) Send(m wire.Message) {
-	e.r.t.Helper()
-	payload, err := m.Append(nil, e.v)
-	if err != nil {
-		e.r.t.Fatalf("%s at %d: %v", wire.Name(m.ID()), e.v, err)
-	}
-	back, err := wire.DecodeServerStrict(e.v, payload)
-	if err != nil {
-		e.r.t.Fatalf("%s at %d: %v", wire.Name(m.ID()), e.v, err)
-	}
-	e.got = append(e.got, back)
-}
-
-func (e *ear) Fail(id int64, code int, format string, args ...any) {
-	text := format
-	if len(args) > 0 {
-		text = fmt.Sprintf(format, args...)
-	}
-	e.Send(wire.ErrMsg{RequestID: id, Code: code, Text: text})
-}
-
-// send hands a request in, after a way over the wire of the session's version.
+// send hands a request in.
 func (e *ear) send(m wire.Message) {
 	e.r.t.Helper()
-	payload, err := m.Append(nil, e.v)
-	if err != nil {
-		e.r.t.Fatalf("%s at %d: %v", wire.ClientName(m.ID()), e.v, err)
-	}
-	back, err := wire.DecodeClient(e.v, payload)
-	if err != nil {
-		e.r.t.Fatalf("%s at %d: %v", wire.ClientName(m.ID()), e.v, err)
-	}
-	if !e.r.b.Handle(e, back) {
+	if !e.r.b.Handle(e, e.Asked(m)) {
 		e.r.t.Fatalf("%s is not handled", wire.ClientName(m.ID()))
 	}
 }
 
 // heard returns what came since it was asked last.
-func (e *ear) heard() []wire.Message {
-	list := e.got
-	e.got = nil
-	return list
-}
+func (e *ear) heard() []wire.Message { return e.Heard() }
 
 // names returns what came in short form.
 func (e *ear) names() []string {

@@ -154,7 +154,7 @@ func TestGroupLeavesOne(t *testing.T) {
 	group := func(m *wire.PlaceOrder) { m.OCAGroup, m.OCAType = "g", 1 }
 	e.send(asks(1, "SELL", "LMT", limit("188"), group))
 	e.send(asks(2, "SELL", "STP", aux("186"), group))
-	if o := e.got[0].(wire.OpenOrder); o.OCAGroup != "g" || o.OCAType != 1 {
+	if o := e.Got[0].(wire.OpenOrder); o.OCAGroup != "g" || o.OCAType != 1 {
 		t.Errorf("told of group %q, type %d", o.OCAGroup, o.OCAType)
 	}
 	e.heard()

@@ -51,7 +51,7 @@ func TestStateAndChanges(t *testing.T) {
 // step does something to the orders.
 func step(rt *rapid.T, r *rig, ears []*ear) {
 	e := ears[rapid.IntRange(0, 1).Draw(rt, "client")]
-	next := r.b.NextID(e.id)
+	next := r.b.NextID(e.ClientID())
 	side := rapid.SampledFrom([]string{"BUY", "SELL"}).Draw(rt, "side")
 	at := fmt.Sprintf("%d", rapid.IntRange(185, 190).Draw(rt, "price"))
 	switch rapid.IntRange(0, 8).Draw(rt, "what") {

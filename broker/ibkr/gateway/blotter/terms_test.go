@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"robotrader/broker/exchange"
+	"robotrader/broker/ibkr/gateway/venue/venuetest"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -75,7 +76,7 @@ func TestTerms(t *testing.T) {
 				if diff := cmp.Diff(asJSON(t, []any{want.Limit, want.Terms}), asJSON(t, []any{got.Limit, inZone(got.Terms)})); diff != "" {
 					t.Errorf("version %d: %s", v, diff)
 				}
-				echoes(t, &tt.m, e.got[0].(wire.OpenOrder))
+				echoes(t, &tt.m, e.Got[0].(wire.OpenOrder))
 			}
 		})
 	}
@@ -163,7 +164,7 @@ func TestTrailingStopIsToldWhereItIs(t *testing.T) {
 	r.print("190", 10)
 	e.heard()
 	e.send(wire.ReqOpenOrders{})
-	if o := e.got[0].(wire.OpenOrder); o.TrailStopPrice == nil || *o.TrailStopPrice != market.MustPrice("188") {
+	if o := e.Got[0].(wire.OpenOrder); o.TrailStopPrice == nil || *o.TrailStopPrice != market.MustPrice("188") {
 		t.Errorf("told %v", o.TrailStopPrice)
 	}
 }
@@ -175,7 +176,7 @@ func TestWhatIf(t *testing.T) {
 		e := r.join(1, v)
 		whatIf := func(m *wire.PlaceOrder) { m.WhatIf = true }
 		e.send(asks(1, "BUY", "MKT", whatIf))
-		if len(e.got) != 1 {
+		if len(e.Got) != 1 {
 			t.Fatalf("version %d: %v", v, e.names())
 		}
 		o := e.heard()[0].(wire.OpenOrder)
@@ -191,7 +192,7 @@ func TestWhatIf(t *testing.T) {
 		e.send(asks(1, "BUY", "MKT", shares(900_000), whatIf))
 		list := e.heard()
 		if name(list[0]) != "error 1 110" || list[1].(wire.OpenOrder).WarningText == "" {
-			t.Errorf("version %d: %v", v, (&ear{got: list}).names())
+			t.Errorf("version %d: %v", v, (&ear{Peer: &venuetest.Peer{Got: list}}).names())
 		}
 		if n := len(r.v.X.Open()) + len(r.v.X.Fills()) + r.b.Len(); n != 0 {
 			t.Errorf("version %d: something was placed", v)

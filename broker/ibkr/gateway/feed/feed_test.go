@@ -11,6 +11,7 @@ import (
 	"robotrader/broker/exchange"
 	"robotrader/broker/exchange/tape"
 	"robotrader/broker/ibkr/gateway/venue"
+	"robotrader/broker/ibkr/gateway/venue/venuetest"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -20,43 +21,11 @@ var versions = []wire.Version{176, 178, 187, 190, 192, 195, 196, 200}
 // thursday is 10:00 in New York of an ordinary day.
 var thursday = time.Date(2026, 4, 9, 14, 0, 0, 0, time.UTC)
 
-// peer is a session that reads all that it is sent, every field of it.
-type peer struct {
-	t    testing.TB
-	v    wire.Version
-	list []wire.Message
-}
-
-func (p *peer) ClientID() int         { return 1 }
-func (p *peer) Version() wire.Version { return p.v }
-
-func (p *peer) Send(m wire.Message) {
-	p.t.Helper()
-	payload, err := m.Append(nil, p.v)
-	if err != nil {
-		p.t.Fatalf("%s cannot be encoded: %v", wire.Name(m.ID()), err)
-	}
-	got, err := wire.DecodeServerStrict(p.v, payload)
-	if err != nil {
-		p.t.Fatalf("%q: %v", payload, err)
-	}
-	p.list = append(p.list, got)
-}
-
-func (p *peer) Fail(id int64, code int, format string, args ...any) {
-	text := format
-	if len(args) > 0 {
-		text = fmt.Sprintf(format, args...)
-	}
-	p.Send(wire.ErrMsg{RequestID: id, Code: code, Text: text})
-}
+// peer is a session, and what it heard is what it takes.
+type peer struct{ *venuetest.Peer }
 
 // take returns what was sent since the last call.
-func (p *peer) take() []wire.Message {
-	list := p.list
-	p.list = nil
-	return list
-}
+func (p *peer) take() []wire.Message { return p.Heard() }
 
 // rig is a feed over a market that a test plays.
 type rig struct {
@@ -115,7 +84,7 @@ func newRig(t testing.TB, src tape.Source, change func(*Config)) *rig {
 }
 
 func (r *rig) join() *peer {
-	p := &peer{t: r.t, v: 200}
+	p := &peer{venuetest.NewPeer(r.t, 1, 200)}
 	r.f.Join(p)
 	return p
 }
@@ -123,15 +92,7 @@ func (r *rig) join() *peer {
 // ask hands a request over as the server does, and returns the answer.
 func (r *rig) ask(p *peer, m wire.Message) []wire.Message {
 	r.t.Helper()
-	payload, err := m.Append(nil, p.v)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	got, err := wire.DecodeClientStrict(p.v, payload)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if !r.f.Handle(p, got) {
+	if !r.f.Handle(p, p.Asked(m)) {
 		r.t.Fatalf("%s is not one of the feed's", wire.ClientName(m.ID()))
 	}
 	return p.take()
@@ -268,7 +229,7 @@ func TestEveryRequestAtEveryVersion(t *testing.T) {
 		t.Run(fmt.Sprint(v), func(t *testing.T) {
 			r := newRig(t, universe(t, func(c *tape.SyntheticConfig) { c.Sessions = tape.NewYork }), nil)
 			p := r.join()
-			p.v = v
+			p.V = v
 			r.play(time.Minute)
 			for name, tt := range asks {
 				got := r.ask(p, tt.ask)
