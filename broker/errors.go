@@ -33,15 +33,16 @@ var (
 // Error is a failure of the link or of a request, with the facts that a person
 // needs.
 type Error struct {
-	Op     string // what was tried, such as "open 127.0.0.1:4002"
-	Kind   error  // one of the kinds above
-	Rung   string // the rung that failed, "" outside the ladder
-	Code   int    // the venue's code, 0 = none
-	Wedged bool   // TCP connected, and nothing came back: a gateway that hangs
-	Advice string // what a person can do
-	Rungs  []Rung // reached and failed
-	Facts  Facts  // what was established before the failure
-	Err    error  // cause, may be nil
+	Op   string // what was tried, such as "open 127.0.0.1:4002"
+	Kind error  // one of the kinds above
+	Rung string // the rung that failed, "" outside the ladder
+	Code int    // the venue's code, 0 = none
+	// Failure tells apart what failed. NoFailure outside the ladder.
+	Failure Failure
+	Advice  string // what a person can do
+	Rungs   []Rung // reached and failed
+	Facts   Facts  // what was established before the failure
+	Err     error  // cause, may be nil
 }
 
 func (e *Error) Error() string {

@@ -198,4 +198,55 @@ type Link struct {
 	NextRetry *time.Time `json:"next_retry"` // wall time, nil when none is planned
 	Adapter   string     `json:"adapter"`
 	Facts     Facts      `json:"facts"` // of the session, or what the last attempt established
+
+	// Failure is how the newest attempt or session ended, "" before a first
+	// failure and since the link is ready.
+	Failure Failure `json:"failure"`
+	// Phase is what the gateway is in by its calendar or by the evidence, "" =
+	// nothing special; Until is when that should be over, nil = not known.
+	Phase Phase      `json:"phase"`
+	Until *time.Time `json:"until"`
+	// Breaker tells why attempts are held back.
+	Breaker Breaker `json:"breaker"`
+	// Sessions counts the sessions that became ready in this process's life.
+	Sessions int `json:"sessions"`
+	// Warnings are lasting ones, in plain words, such as a handshake that was
+	// slow or an abrupt close that is switched on. At most 8.
+	Warnings []string `json:"warnings"`
 }
+
+// Phase is what a gateway goes through by its calendar: a state, not an error.
+type Phase string
+
+// The phases.
+const (
+	NoPhase      Phase = ""
+	BeforePhase  Phase = "restart_soon"  // the daily restart is near: entries wait
+	RestartPhase Phase = "daily_restart" // it is expected to be down now
+	LoginPhase   Phase = "weekly_login"  // it is down and wants its weekly login
+	FactorPhase  Phase = "second_factor" // it runs and waits for a person's log-in or second factor
+)
+
+// Breaker is how far the link is held back from trying.
+type Breaker struct {
+	// State is closed (attempts are made), or open (none is made before the
+	// evidence changes, a person asks, or a wait is over).
+	State string `json:"state"`
+	// Wedged counts the attempts in a row that met a gateway which accepts and
+	// hangs; Limit is at how many it opens.
+	Wedged int `json:"wedged"`
+	Limit  int `json:"limit"`
+	// Tries counts the attempts made since it opened, of MaxTries. They are made
+	// only where no evidence can be read.
+	Tries    int `json:"tries"`
+	MaxTries int `json:"max_tries"`
+	// Evidence is what is known of the listener since it opened, nil while it is
+	// closed.
+	Evidence *Evidence `json:"evidence"`
+}
+
+// The states of a breaker.
+const (
+	BreakerClosed = "closed"
+	BreakerOpen   = "open"
+)

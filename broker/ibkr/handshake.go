@@ -59,7 +59,7 @@ func (h *handshake) climb(ctx context.Context) (*Session, error) {
 	if fault != nil {
 		if ctx.Err() != nil && time.Now().Before(h.deadline) {
 			fault.Err = fmt.Errorf("%w: %w", context.Cause(ctx), fault.Err)
-			fault.Wedged = false // we gave up, the gateway may be well
+			fault.Failure = broker.NoFailure // we gave up, the gateway may be well
 		}
 		closeWell(conn, time.Until(h.deadline))
 		return nil, fault
@@ -152,7 +152,7 @@ func (h *handshake) noVersion(err error) *broker.Error {
 	case isTimeout(err) && !h.gotBytes:
 		fault := h.failed(broker.RungVersion, errors.New("connected, and not a byte came back"),
 			"the gateway hangs, or shows a dialog that waits for a click: look at its window; if nothing helps, restart it by hand. Is it the API port?")
-		fault.Wedged = true
+		fault.Failure = broker.NoReply
 		return fault
 	case isTimeout(err):
 		err = errors.New("connected, but no version came")

@@ -176,8 +176,8 @@ func TestHandshakeFailures(t *testing.T) {
 				if kind == nil {
 					kind = broker.ErrGatewayDown
 				}
-				if !errors.Is(err, kind) || e.Rung != tt.rung || e.Code != tt.code || e.Wedged != tt.wedged || e.Advice == "" {
-					t.Errorf("kind %v, rung %q, code %d, wedged %v, advice %q: %v", e.Kind, e.Rung, e.Code, e.Wedged, e.Advice, err)
+				if !errors.Is(err, kind) || e.Rung != tt.rung || e.Code != tt.code || e.Failure.Wedged() != tt.wedged || e.Advice == "" {
+					t.Errorf("kind %v, rung %q, code %d, wedged %v, advice %q: %v", e.Kind, e.Rung, e.Code, e.Failure.Wedged(), e.Advice, err)
 				}
 				if !strings.Contains(err.Error(), tt.says) {
 					t.Errorf("error %q does not say %q", err, tt.says)
@@ -324,7 +324,7 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 			t.Errorf("after %v: %v", d, err)
 		}
 		var e *broker.Error
-		if errors.As(err, &e) && e.Wedged {
+		if errors.As(err, &e) && e.Failure.Wedged() {
 			t.Error("our own giving up is told as a wedge")
 		}
 	})
@@ -412,7 +412,7 @@ func TestClosedPortIsTCP(t *testing.T) {
 	l.Close()
 	facts, rungs, err := Prober{Log: quiet()}.Probe(t.Context(), address, 9999, time.Second)
 	var e *broker.Error
-	if !errors.As(err, &e) || e.Rung != "tcp" || e.Wedged || !strings.Contains(e.Advice, "nothing listens") || facts.Gateway != address {
+	if !errors.As(err, &e) || e.Rung != "tcp" || e.Failure.Wedged() || !strings.Contains(e.Advice, "nothing listens") || facts.Gateway != address {
 		t.Errorf("%+v, %+v, %v", facts, rungs, err)
 	}
 	if _, _, err := (Prober{}).Probe(t.Context(), "nonsense", 1, time.Second); !errors.Is(err, ErrBadGateway) || errors.As(err, &e) {

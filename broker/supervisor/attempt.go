@@ -104,7 +104,7 @@ func (s *Supervisor) adopt(err error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	var signals []broker.LinkSignal
-	if (dialled || e.Wedged) && s.Link().State == broker.Connecting {
+	if (dialled || e.Failure.Wedged()) && s.Link().State == broker.Connecting {
 		signals = append(signals, broker.Dialled)
 	}
 	s.apply(func(l *broker.Link) {
@@ -255,7 +255,7 @@ func (s *Supervisor) end(ctx context.Context, err error) error {
 	}
 	sig, wait := broker.Failed, time.Duration(0)
 	var e *broker.Error
-	wedged := errors.As(err, &e) && e.Wedged
+	wedged := errors.As(err, &e) && e.Failure.Wedged()
 	switch {
 	case errors.Is(err, errReconnect):
 		sig, wait = broker.Lost, s.cfg.MinWait

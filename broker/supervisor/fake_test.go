@@ -129,7 +129,7 @@ func fails(e broker.Error) func(context.Context, func(broker.Rung)) (*fakeSessio
 
 var (
 	down   = fails(broker.Error{Op: "open g:1", Kind: broker.ErrGatewayDown, Rung: broker.RungTCP, Advice: "start the gateway"})
-	wedge  = fails(broker.Error{Op: "open g:1", Kind: broker.ErrGatewayDown, Rung: broker.RungVersion, Wedged: true, Advice: "look"})
+	wedge  = fails(broker.Error{Op: "open g:1", Kind: broker.ErrGatewayDown, Rung: broker.RungVersion, Failure: broker.NoReply, Advice: "look"})
 	refuse = fails(broker.Error{Op: "open g:1", Kind: broker.ErrRefused, Rung: broker.RungManagedAccounts, Advice: "say --live"})
 )
 

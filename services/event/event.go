@@ -50,6 +50,7 @@ var (
 	Decision  = Topic[Decided]{"desk.decision"}
 	Data      = Topic[DataState]{"desk.data"}
 	Progress  = Topic[Counts]{"desk.progress"}
+	Health    = Topic[HealthState]{"desk.health"}
 	Bar       = Topic[BarUpdate]{"run.bar"}
 	Strategy  = Topic[StrategyState]{"run.strategy"}
 	Portfolio = Topic[PortfolioState]{"run.portfolio"}
@@ -163,11 +164,22 @@ type Decided struct {
 // DataState tells how it stands with one symbol's market data.
 type DataState struct {
 	Symbol market.Symbol `json:"symbol"`
-	// State is one of: wanted (asked for, nothing came), live, delayed, closed
-	// (outside its session), blocked (the venue refused it), lost.
+	// State is one of those of broker.Freshness.
 	State string    `json:"state"`
 	Cause string    `json:"cause"`
 	Since time.Time `json:"since"` // wall time
+}
+
+// HealthState tells how the session and what comes over it stand, each thing
+// for itself: a market-data farm that blinks says nothing about orders. It is
+// published once a second while it changes.
+type HealthState struct {
+	// Session is nil while there is none, or where the adapter tells nothing.
+	Session *broker.Health `json:"session"`
+	// Account is the stream of the account's values and positions.
+	Account broker.Part `json:"account"`
+	// Data are the wanted symbols, in their order.
+	Data []broker.Freshness `json:"data"`
 }
 
 // OrderReply answers an order request. No reply in time means that the
@@ -220,6 +232,7 @@ type Desk struct {
 	Positions []order.Position                 `json:"positions"` // nil = unknown
 	Values    []broker.AccountValue            `json:"values"`
 	Data      []DataState                      `json:"data"`
+	Health    HealthState                      `json:"health"`
 	Details   map[market.Symbol]market.Details `json:"details"`
 	Market    time.Time                        `json:"market"` // market time, zero before the first clock
 	Counts    Counts                           `json:"counts"`

@@ -46,6 +46,25 @@ var (
 			Gateway: "127.0.0.1:4002", ServerVersion: 200, ConnectionTime: "20260402 10:29:58 EST", Accounts: []string{"DU7654321"},
 			Account: "DU7654321", ClientID: 1, NextOrderID: 1001, Simulated: true, Speed: 1, Opened: wall,
 		},
+		Failure: broker.NoReply, Phase: broker.RestartPhase, Until: &wall, Sessions: 2, Warnings: []string{"the handshake took 1.2 s"},
+		Breaker: broker.Breaker{
+			State: broker.BreakerOpen, Wedged: 5, Limit: 5, Tries: 1, MaxTries: 12,
+			Evidence: &broker.Evidence{Readable: true, Listening: true, Inode: 4711, UID: 1000, Queue: 2, CloseWait: 3, PID: 812, Process: "java", Started: at},
+		},
+	}
+	rtt    = 0.35
+	health = event.HealthState{
+		Session: &broker.Health{
+			LastFrame: &wall, LastAnswer: &wall, RoundTripMS: &rtt, Missed: 1,
+			Venue:       broker.Part{Name: "venue", Kind: "venue", State: broker.PartOK, Code: 1102, Text: "restored", Since: wall},
+			Farms:       []broker.Part{{Name: "usfarm", Kind: "market", State: broker.PartBroken, Code: 2103, Text: "broken:usfarm", Since: wall}},
+			ReadOnlyAPI: &wall, Competing: &wall,
+			Pacing: broker.Pacing{Limit: 45, Reserved: 5, Sent: 3, Waiting: 1, Waited: 12, WaitedMS: 340.5, LongestMS: 80.25, Refused: 1, HalvedUntil: &wall},
+			Lines:  broker.Use{Used: 1, Limit: 100}, History: broker.Use{Used: 2, Limit: 60},
+			FramesIn: 812, FramesOut: 9, Undecoded: 1,
+		},
+		Account: broker.Part{Name: "account", Kind: "account", State: broker.PartBroken, Code: 2100, Text: "replaced", Since: wall},
+		Data:    []broker.Freshness{{Symbol: "AAPL", State: "stale", Cause: "no tick for 30s", Since: wall, Last: &wall, Asked: 2}},
 	}
 	intent = order.Intent{
 		ID: "sma_cross-AAPL-7", Action: order.Place, Strategy: "sma_cross", Symbol: "AAPL", Side: order.Buy, Type: order.Limit, TIF: order.Day,
@@ -121,6 +140,7 @@ func goldens() []golden {
 		topic(event.Decision, "desk", event.Decided{Intent: intent, Decision: decision}),
 		topic(event.Data, "desk", data),
 		topic(event.Progress, "desk", counts),
+		topic(event.Health, "desk", health),
 		topic(event.Bar, "runner", event.BarUpdate{Symbol: "AAPL", Width: time.Minute, Bar: bar, Closed: true}),
 		topic(event.Strategy, "runner", strategy),
 		topic(event.Portfolio, "runner", portfolio),
@@ -138,7 +158,7 @@ func goldens() []golden {
 		query(event.DeskState, event.Empty{}, event.Desk{
 			Mode: mode, ReadOnly: true, Account: "DU7654321", Orders: []order.Order{ord}, Fills: []order.Fill{fill},
 			Positions: []order.Position{position}, Values: []broker.AccountValue{value}, Data: []event.DataState{data},
-			Details: map[market.Symbol]market.Details{"AAPL": details}, Market: at, Counts: counts,
+			Details: map[market.Symbol]market.Details{"AAPL": details}, Market: at, Counts: counts, Health: health,
 		}),
 		query(event.RunState, event.Empty{}, event.Run{
 			Strategies: []event.StrategyState{strategy}, Portfolio: portfolio, Bars: map[market.Symbol][]market.Bar{"AAPL": {bar}}, Width: time.Minute,
