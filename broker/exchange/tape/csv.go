@@ -53,7 +53,8 @@ const (
 // minute's spread (at least 0.01), which is made up; where the file knows no
 // bid or ask the quote is unknown. For trades and daily bars bid and ask are
 // the last price minus and plus 0.01, made up too. One quote comes 1 s
-// before the first event, so that a subscriber sees one at once.
+// before the first event, so that a subscriber sees one at once. None stands
+// over the night: a day's first trade tells it again.
 //
 // The past is the file's and nothing else: before its first line, between its
 // days and after its last line there is none, and nothing is made up there.
@@ -95,6 +96,7 @@ type tradeLine struct {
 	size       market.Qty
 	venue      uint16
 	suspicious bool
+	opens      bool // the first of its day that moves last: it tells a quote in any case
 }
 
 // SymbolOf returns the symbol that a file's name begins with, up to its first

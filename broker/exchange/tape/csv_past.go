@@ -211,11 +211,20 @@ func (c *CSV) stoodAt(line int, at int64) Event {
 	if prev < 0 {
 		return c.opening()
 	}
-	if day, _ := c.day(time.Unix(0, at)); c.at(prev) < day.from {
+	day, _ := c.day(time.Unix(0, at))
+	if c.at(prev) < day.from {
 		return Event{Kind: Quote} // a new day: the first line tells
 	}
 	if len(c.trades) > 0 {
-		return c.stood(line)
+		for ; prev >= 0 && c.at(prev) >= day.from; prev-- {
+			if !c.trades[prev].suspicious {
+				return c.around(c.trades[prev].price)
+			}
+		}
+		if prev < 0 {
+			return c.opening()
+		}
+		return Event{Kind: Quote}
 	}
 	quote := c.stood(prev)
 	for _, ev := range c.expand(prev, market.Price{}, nil) {

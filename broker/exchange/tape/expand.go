@@ -104,7 +104,7 @@ func (c *CSV) expandTrade(t *tradeLine, last market.Price, dst []Event) []Event 
 		Price: t.price, Size: t.size, Exchange: c.venues[t.venue], Suspicious: t.suspicious,
 	}
 	dst = append(dst, ev)
-	if !t.suspicious && t.price != last {
+	if !t.suspicious && (t.opens || t.price != last) {
 		quote := c.around(t.price)
 		quote.At = ev.At
 		dst = append(dst, quote)

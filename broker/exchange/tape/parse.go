@@ -33,6 +33,7 @@ type parser struct {
 	prev   int64      // the time of the line before
 	day    int64      // the end of the newest day of c.days
 	volume market.Qty // of that day so far
+	told   bool       // a trade of that day moved last
 }
 
 // read fills c from r.
@@ -129,7 +130,7 @@ func (p *parser) present(at int64, volume market.Qty, column int) error {
 		day := clockAt(time.Unix(0, at).In(p.c.zone), 0, p.c.zone)
 		p.c.days = append(p.c.days, day)
 		p.day = clockAt(day.AddDate(0, 0, 1), 0, p.c.zone).UnixNano()
-		p.volume = market.Qty{}
+		p.volume, p.told = market.Qty{}, false
 	}
 	if maxDayVolume.Sub(p.volume).Less(volume) {
 		return p.bad(column, fmt.Sprintf("makes a day of more than %v shares: is the column right?", maxDayVolume))
@@ -269,8 +270,13 @@ func (p *parser) trade() error {
 		return p.bad(4, "want 0 or 1")
 	}
 	p.prev = at
+	if err := p.present(at, t.size, 2); err != nil {
+		return err
+	}
+	t.opens = !p.told && !t.suspicious
+	p.told = p.told || t.opens
 	p.c.trades = append(p.c.trades, t)
-	return p.present(at, t.size, 2)
+	return nil
 }
 
 // maxVenues bounds the exchanges of a file; there are about twenty.
