@@ -78,11 +78,15 @@ const (
 	NoticeLinkUp                      // link back, subscriptions kept (1102)
 	NoticePacing                      // we sent too much
 	NoticeSession                     // the session itself is refused or ends (326, 1300, …)
+	NoticeSilent                      // the gateway left a time request unanswered; ours, it has no code
+	NoticeAnswers                     // it answers again, after NoticeSilent
+	NoticeReadOnly                    // the gateway's API is read-only (321); once a session
+	NoticeCompeting                   // no data: another session of this user takes it (10197)
 )
 
 var noticeNames = [...]string{
 	"info", "warning", "request", "reject", "cancelled", "no_cancel", "data_down", "data_up",
-	"data_lost", "link_down", "link_up", "pacing", "session",
+	"data_lost", "link_down", "link_up", "pacing", "session", "silent", "answers", "read_only", "competing",
 }
 
 func (k NoticeKind) String() string {

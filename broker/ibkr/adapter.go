@@ -41,7 +41,7 @@ func (a *Adapter) Open(ctx context.Context, cfg broker.OpenConfig, on func(broke
 func (a *Adapter) open(ctx context.Context, cfg broker.OpenConfig, on func(broker.Rung)) (*handshake, *Session, error) {
 	address, err := Address(a.cfg.Gateway)
 	if err != nil {
-		return nil, nil, &broker.Error{Op: "open", Kind: broker.ErrRefused, Err: err, Advice: "set --gateway"}
+		return nil, nil, &broker.Error{Op: "open", Kind: broker.ErrRefused, Failure: broker.Unreachable, Rung: broker.RungTCP, Err: err, Advice: "set --gateway"}
 	}
 	now := time.Now()
 	h := &handshake{
@@ -71,7 +71,7 @@ func (h *handshake) choose(cfg broker.OpenConfig) *broker.Error {
 	}
 	refuse := func(advice, format string, a ...any) *broker.Error {
 		return &broker.Error{
-			Op: "open " + h.address, Kind: broker.ErrRefused, Rung: broker.RungManagedAccounts, Advice: advice,
+			Op: "open " + h.address, Kind: broker.ErrRefused, Rung: broker.RungManagedAccounts, Failure: broker.Forbidden, Advice: advice,
 			Rungs: slices.Clone(h.rungs), Facts: h.facts, Err: fmt.Errorf(format, a...),
 		}
 	}
@@ -95,7 +95,7 @@ func (h *handshake) choose(cfg broker.OpenConfig) *broker.Error {
 // dial opens the TCP connection, to one address: a dialler that tries several
 // would leave bare connections behind, which a gateway never forgets.
 func (h *handshake) dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithDeadlineCause(ctx, h.deadline, errors.New("the handshake's time is over"))
+	ctx, cancel := context.WithDeadlineCause(ctx, h.deadline, errHandshakeOver)
 	defer cancel()
 	if h.cfg.Dial != nil {
 		return h.cfg.Dial(ctx, h.address)

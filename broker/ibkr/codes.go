@@ -85,7 +85,7 @@ var codes = map[int]code{
 	10168: {broker.NoticeDataDown, true, "market data is not subscribed, and delayed data is not enabled", "8"},
 	10182: {broker.NoticeDataDown, true, "the data stream was disconnected", "8"},
 	10186: {broker.NoticeDataDown, true, "market data is not subscribed, and delayed data is not enabled", "8"},
-	10197: {broker.NoticeDataDown, false, "no data: another session of this user takes it", "8"},
+	10197: {broker.NoticeCompeting, false, "no data: another session of this user takes it", "8"},
 	10225: {broker.NoticeDataDown, true, "bust event, real-time bars stopped", "8"},
 	10233: {broker.NoticeInfo, false, "a default of the account was applied", "8"},
 	10349: {broker.NoticeInfo, false, "a preset of the account was applied", "8"},

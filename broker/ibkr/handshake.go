@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"robotrader/broker"
@@ -46,7 +44,7 @@ type handshake struct {
 func (h *handshake) climb(ctx context.Context) (*Session, error) {
 	conn, err := h.dial(ctx)
 	if err != nil {
-		return nil, h.failed(broker.RungTCP, err, adviceTCP(h.address, err))
+		return nil, h.undialled(ctx, err)
 	}
 	h.conn = conn
 	h.quit = ctx.Done()
@@ -57,16 +55,13 @@ func (h *handshake) climb(ctx context.Context) (*Session, error) {
 	fault := h.talk()
 	stop()
 	if fault != nil {
-		if ctx.Err() != nil && time.Now().Before(h.deadline) {
-			fault.Err = fmt.Errorf("%w: %w", context.Cause(ctx), fault.Err)
-			fault.Failure = broker.NoFailure // we gave up, the gateway may be well
-		}
+		fault = h.gaveUp(ctx, fault)
 		closeWell(conn, time.Until(h.deadline))
 		return nil, fault
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		closeWell(conn, time.Until(h.deadline))
-		return nil, h.failed(broker.RungNextValidID, err, "try again")
+		return nil, h.failed(broker.RungNextValidID, broker.ClosedAfterStart, err, "try again")
 	}
 	return h.sess, nil
 }
@@ -88,7 +83,7 @@ func (h *handshake) watch(ctx context.Context) (stop func()) {
 // talk is everything after the dial.
 func (h *handshake) talk() *broker.Error {
 	if err := h.conn.SetDeadline(h.deadline); err != nil {
-		return h.failed(broker.RungVersion, err, "try again")
+		return h.failed(broker.RungVersion, broker.ClosedEarly, err, "try again")
 	}
 	if fault := h.version(); fault != nil {
 		return fault
@@ -99,8 +94,11 @@ func (h *handshake) talk() *broker.Error {
 		_, err = h.conn.Write(frame)
 	}
 	h.sentAt = time.Now()
-	if err != nil {
-		return h.failed(broker.RungStartAPI, err, adviceClosed(h.cfg.ClientID))
+	if err != nil && !isTimeout(err) {
+		return h.closed(broker.RungStartAPI, err)
+	}
+	if err != nil { // a gateway that does not even read
+		return h.failed(broker.RungStartAPI, broker.NoIDs, fmt.Errorf("the gateway does not read: %w", err), "look at the gateway's window; restart it by hand if it hangs")
 	}
 	return h.ids()
 }
@@ -112,7 +110,7 @@ func (h *handshake) version() *broker.Error {
 		_, err = h.conn.Write(hello)
 	}
 	if err != nil {
-		return h.failed(broker.RungVersion, err, "the gateway closed at once: "+adviceTrusted)
+		return h.noVersion(err)
 	}
 	for {
 		payload, err := h.frame(h.deadline)
@@ -129,40 +127,20 @@ func (h *handshake) version() *broker.Error {
 
 func (h *handshake) agreed(reply wire.ServerHello) *broker.Error {
 	if target, ok := reply.Redirect(); ok {
-		return h.failed(broker.RungVersion, fmt.Errorf("the gateway redirects to %.80q", target),
+		return h.failed(broker.RungVersion, broker.Redirected, fmt.Errorf("the gateway redirects to %.80q", target),
 			fmt.Sprintf("connect to %.80q instead: set --gateway", target))
 	}
 	h.facts.ServerVersion, h.facts.ConnectionTime = reply.Version, reply.Time
 	h.sess.v = wire.Version(reply.Version)
 	if !h.sess.v.Supported() {
-		fault := h.failed(broker.RungVersion,
+		fault := h.failed(broker.RungVersion, broker.WrongVersion,
 			fmt.Errorf("server version %d is not between %d and %d", reply.Version, wire.MinVersion, wire.MaxVersion),
-			"install IB Gateway or TWS 10.19 or newer")
+			adviceVersion(reply.Version, int(wire.MaxVersion)))
 		fault.Kind = broker.ErrRefused
 		return fault
 	}
 	h.reached(broker.RungVersion, time.Now(), "")
 	return nil
-}
-
-// noVersion tells apart the ways in which the reply does not come.
-func (h *handshake) noVersion(err error) *broker.Error {
-	advice := adviceTrusted
-	switch {
-	case isTimeout(err) && !h.gotBytes:
-		fault := h.failed(broker.RungVersion, errors.New("connected, and not a byte came back"),
-			"the gateway hangs, or shows a dialog that waits for a click: look at its window; if nothing helps, restart it by hand. Is it the API port?")
-		fault.Failure = broker.NoReply
-		return fault
-	case isTimeout(err):
-		err = errors.New("connected, but no version came")
-		advice = "check that this is the API port of IB Gateway or TWS"
-	case errors.Is(err, errGarbage):
-		advice = "something else listens there: check that this is the API port of IB Gateway or TWS"
-	case hungUp(err):
-		err = errors.New("the gateway closed before its version reply")
-	}
-	return h.failed(broker.RungVersion, err, advice)
 }
 
 // ids reads until both the accounts and the next order id are known. Whatever
@@ -266,54 +244,6 @@ func (h *handshake) started() {
 	}
 }
 
-// noIDs tells apart the ways in which the ids do not come.
-func (h *handshake) noIDs(err error, empty bool) *broker.Error {
-	none := len(h.facts.Accounts) == 0 && h.facts.NextOrderID == 0
-	rung := broker.RungManagedAccounts
-	if len(h.facts.Accounts) > 0 {
-		rung = broker.RungNextValidID
-	}
-	if !isTimeout(err) {
-		if none && !empty {
-			rung = broker.RungStartAPI
-		} else {
-			h.started()
-		}
-		return h.closed(rung, err)
-	}
-	h.started()
-	switch {
-	case rung == broker.RungNextValidID:
-		return h.failed(rung, errors.New("the accounts came, the next order id did not"),
-			"restart the gateway by hand; seen with gateways of 10.41 whose API settings were lost")
-	case empty:
-		return h.failed(rung, errors.New("the list of accounts stayed empty"),
-			"finish the login in the gateway's window, and check that this user has an account")
-	case none:
-		return h.failed(rung, errors.New("neither the accounts nor the next order id came"),
-			"look at the gateway's window for a dialog that waits, and at its API settings")
-	}
-	return h.failed(rung, errors.New("the next order id came, the list of accounts did not"),
-		"finish the login in the gateway's window; restart the gateway by hand if that does not help")
-}
-
-// closed words the end of a connection, or its refusal, before both ids.
-func (h *handshake) closed(rung string, err error) *broker.Error {
-	advice := adviceClosed(h.cfg.ClientID)
-	switch {
-	case h.fatal:
-		advice = adviceClientID(h.cfg.ClientID)
-	case hungUp(err):
-		err = errors.New("the gateway closed the connection")
-	}
-	if h.told != "" && !h.fatal {
-		err = fmt.Errorf("%w, after it said %q (%d)", err, h.told, h.code)
-	}
-	fault := h.failed(rung, err, advice)
-	fault.Code = h.code
-	return fault
-}
-
 // frame returns the next whole frame.
 func (h *handshake) frame(until time.Time) ([]byte, error) {
 	for {
@@ -349,44 +279,3 @@ func (h *handshake) add(r broker.Rung) {
 }
 
 func (h *handshake) ms(at time.Time) float64 { return float64(at.Sub(h.began).Microseconds()) / 1000 }
-
-// failed makes the error of a rung that was not reached.
-func (h *handshake) failed(rung string, err error, advice string) *broker.Error {
-	rungs := append(slices.Clone(h.rungs), broker.Rung{Name: rung, AtMS: h.ms(time.Now())})
-	return &broker.Error{
-		Op: "open " + h.address, Kind: broker.ErrGatewayDown, Rung: rung,
-		Advice: advice, Rungs: rungs, Facts: h.facts, Err: err,
-	}
-}
-
-// hungUp reports whether the other side closed, in a socket's words or a pipe's.
-func hungUp(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) }
-
-func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
-}
-
-const adviceTrusted = "in the gateway's API settings: add this machine to the Trusted IPs (single addresses, no ranges), " +
-	"or untick 'Allow connections from localhost only'; and see that the gateway is logged in"
-
-func adviceClosed(clientID int) string {
-	return fmt.Sprintf("the client id %d may be taken, or this machine is not trusted: wait, end the other program, or look at the API settings; "+
-		"never change the client id in passing, it owns the orders", clientID)
-}
-
-func adviceClientID(clientID int) string {
-	return fmt.Sprintf("client id %d is in use: end the other program that uses it, or wait until the gateway has freed it; "+
-		"it is tried again, and never with another id, which would not own the orders", clientID)
-}
-
-func adviceTCP(address string, err error) string {
-	text := err.Error()
-	switch {
-	case strings.Contains(text, "no such host") || strings.Contains(text, "lookup"):
-		return "check the host name in --gateway " + address
-	case strings.Contains(text, "refused"):
-		return "nothing listens at " + address + ": start IB Gateway or TWS and log in, tick 'Enable ActiveX and Socket Clients', and check the port"
-	}
-	return "check that the machine of " + address + " is up and reachable"
-}

@@ -38,62 +38,62 @@ func hold(p *peer) { p.drain() }
 func TestHandshakeFailures(t *testing.T) {
 	frame := func(payload string) []byte { return wire.AppendFrame(nil, []byte(payload)) }
 	for name, tt := range map[string]struct {
-		script func(*peer)
-		open   broker.OpenConfig
-		rung   string
-		kind   error
-		code   int
-		wedged bool
-		says   string // in the error
-		after  time.Duration
+		script  func(*peer)
+		open    broker.OpenConfig
+		rung    string
+		kind    error
+		code    int
+		failure broker.Failure
+		says    string // in the error
+		after   time.Duration
 	}{
 		"listen-only wedge": {
-			script: func(p *peer) { p.hello(); hold(p) },
-			rung:   "version", wedged: true, says: "not a byte came back", after: 10 * time.Second,
+			script:  func(p *peer) { p.hello(); hold(p) },
+			failure: broker.NoReply, rung: "version", says: "not a byte came back", after: 10 * time.Second,
 		},
 		"closed before the version": {
-			script: func(p *peer) { p.hello() },
-			rung:   "version", says: "closed before its version reply",
+			script:  func(p *peer) { p.hello() },
+			failure: broker.ClosedEarly, rung: "version", says: "closed before its version reply",
 		},
 		"closed before the hello": {
-			script: func(*peer) {},
-			rung:   "version",
+			script:  func(*peer) {},
+			failure: broker.ClosedEarly, rung: "version",
 		},
 		"garbage": {
-			script: func(p *peer) { p.hello(); p.raw([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); hold(p) },
-			rung:   "version", says: "not the gateway's protocol",
+			script:  func(p *peer) { p.hello(); p.raw([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); hold(p) },
+			failure: broker.WrongProtocol, rung: "version", says: "not the gateway's protocol",
 		},
 		"zero-length frame": {
-			script: func(p *peer) { p.hello(); p.raw(make([]byte, 4)); hold(p) },
-			rung:   "version", says: "frame of 0 bytes",
+			script:  func(p *peer) { p.hello(); p.raw(make([]byte, 4)); hold(p) },
+			failure: broker.WrongProtocol, rung: "version", says: "frame of 0 bytes",
 		},
 		"half a reply": {
-			script: func(p *peer) { p.hello(); p.raw([]byte{0, 0, 0, 26, '2', '0'}); hold(p) },
-			rung:   "version", says: "no version came", after: 10 * time.Second,
+			script:  func(p *peer) { p.hello(); p.raw([]byte{0, 0, 0, 26, '2', '0'}); hold(p) },
+			failure: broker.WrongProtocol, rung: "version", says: "no version came", after: 10 * time.Second,
 		},
 		"other frames for ever": {
-			script: func(p *peer) { p.hello(); p.raw(frame("news\x00of\x00the day\x00")); hold(p) },
-			rung:   "version", says: "no version came", after: 10 * time.Second,
+			script:  func(p *peer) { p.hello(); p.raw(frame("news\x00of\x00the day\x00")); hold(p) },
+			failure: broker.WrongProtocol, rung: "version", says: "no version came", after: 10 * time.Second,
 		},
 		"redirect": {
-			script: func(p *peer) { p.hello(); p.reply(-1, "10.0.0.9:4001"); hold(p) },
-			rung:   "version", says: `redirects to "10.0.0.9:4001"`,
+			script:  func(p *peer) { p.hello(); p.reply(-1, "10.0.0.9:4001"); hold(p) },
+			failure: broker.Redirected, rung: "version", says: `redirects to "10.0.0.9:4001"`,
 		},
 		"version too old": {
-			script: func(p *peer) { p.hello(); p.reply(175, "then"); hold(p) },
-			rung:   "version", kind: broker.ErrRefused, says: "server version 175",
+			script:  func(p *peer) { p.hello(); p.reply(175, "then"); hold(p) },
+			failure: broker.WrongVersion, rung: "version", kind: broker.ErrRefused, says: "server version 175",
 		},
 		"version not offered": {
-			script: func(p *peer) { p.hello(); p.reply(201, "then"); hold(p) },
-			rung:   "version", kind: broker.ErrRefused, says: "server version 201",
+			script:  func(p *peer) { p.hello(); p.reply(201, "then"); hold(p) },
+			failure: broker.WrongVersion, rung: "version", kind: broker.ErrRefused, says: "server version 201",
 		},
 		"closed after START_API": {
-			script: func(p *peer) { p.greet() },
-			rung:   "start_api", says: "closed the connection",
+			script:  func(p *peer) { p.greet() },
+			failure: broker.ClosedAfterStart, rung: "start_api", says: "closed the connection",
 		},
 		"closed after START_API with a word": {
-			script: func(p *peer) { p.greet(); p.send(wire.ErrMsg{RequestID: -1, Code: 507, Text: "Bad Message Length"}) },
-			rung:   "start_api", code: 507, says: "Bad Message Length",
+			script:  func(p *peer) { p.greet(); p.send(wire.ErrMsg{RequestID: -1, Code: 507, Text: "Bad Message Length"}) },
+			failure: broker.ClosedAfterStart, rung: "start_api", code: 507, says: "Bad Message Length",
 		},
 		"326": {
 			script: func(p *peer) {
@@ -101,7 +101,7 @@ func TestHandshakeFailures(t *testing.T) {
 				p.send(wire.ErrMsg{RequestID: 2147483647, Code: 326, Text: "client id is already in use"})
 				hold(p)
 			},
-			rung: "start_api", code: 326, says: "already in use",
+			failure: broker.ClientIDInUse, rung: "start_api", code: 326, says: "already in use",
 		},
 		"326 after the accounts": {
 			script: func(p *peer) {
@@ -109,23 +109,23 @@ func TestHandshakeFailures(t *testing.T) {
 				p.send(wire.ManagedAccts{List: paper}, wire.ErrMsg{RequestID: -1, Code: 326, Text: "in use"})
 				hold(p)
 			},
-			rung: "next_valid_id", code: 326,
+			failure: broker.ClientIDInUse, rung: "next_valid_id", code: 326,
 		},
 		"silence after START_API": {
-			script: func(p *peer) { p.greet(); hold(p) },
-			rung:   "managed_accounts", says: "neither the accounts nor", after: 10 * time.Second,
+			script:  func(p *peer) { p.greet(); hold(p) },
+			failure: broker.NoIDs, rung: "managed_accounts", says: "neither the accounts nor", after: 10 * time.Second,
 		},
 		"farm news and no id": {
-			script: func(p *peer) { p.greet(); p.send(wire.ErrMsg{RequestID: -1, Code: 2104, Text: "OK"}); hold(p) },
-			rung:   "managed_accounts", says: "neither the accounts nor", after: 10 * time.Second,
+			script:  func(p *peer) { p.greet(); p.send(wire.ErrMsg{RequestID: -1, Code: 2104, Text: "OK"}); hold(p) },
+			failure: broker.NoIDs, rung: "managed_accounts", says: "neither the accounts nor", after: 10 * time.Second,
 		},
 		"next id and no accounts": {
-			script: func(p *peer) { p.greet(); p.send(wire.NextValidID{OrderID: 5}); hold(p) },
-			rung:   "managed_accounts", says: "the list of accounts did not", after: 10 * time.Second,
+			script:  func(p *peer) { p.greet(); p.send(wire.NextValidID{OrderID: 5}); hold(p) },
+			failure: broker.NoAccounts, rung: "managed_accounts", says: "the list of accounts did not", after: 10 * time.Second,
 		},
 		"accounts and no next id": {
-			script: func(p *peer) { p.greet(); p.send(wire.ManagedAccts{List: paper}); hold(p) },
-			rung:   "next_valid_id", says: "the next order id did not", after: 10 * time.Second,
+			script:  func(p *peer) { p.greet(); p.send(wire.ManagedAccts{List: paper}); hold(p) },
+			failure: broker.NoNextID, rung: "next_valid_id", says: "the next order id did not", after: 10 * time.Second,
 		},
 		"next id of zero": {
 			script: func(p *peer) {
@@ -133,15 +133,15 @@ func TestHandshakeFailures(t *testing.T) {
 				p.send(wire.ManagedAccts{List: paper}, wire.NextValidID{OrderID: 0})
 				hold(p)
 			},
-			rung: "next_valid_id", after: 10 * time.Second,
+			failure: broker.NoNextID, rung: "next_valid_id", after: 10 * time.Second,
 		},
 		"closed between the ids": {
-			script: func(p *peer) { p.greet(); p.send(wire.ManagedAccts{List: paper}) },
-			rung:   "next_valid_id", says: "closed the connection",
+			script:  func(p *peer) { p.greet(); p.send(wire.ManagedAccts{List: paper}) },
+			failure: broker.ClosedAfterStart, rung: "next_valid_id", says: "closed the connection",
 		},
 		"accounts stay empty": {
-			script: func(p *peer) { p.greet(); p.send(wire.ManagedAccts{List: ","}, wire.NextValidID{OrderID: 5}); hold(p) },
-			rung:   "managed_accounts", says: "stayed empty", after: 10 * time.Second,
+			script:  func(p *peer) { p.greet(); p.send(wire.ManagedAccts{List: ","}, wire.NextValidID{OrderID: 5}); hold(p) },
+			failure: broker.NoAccounts, rung: "managed_accounts", says: "stayed empty", after: 10 * time.Second,
 		},
 		"several accounts and none named": {
 			script: func(p *peer) {
@@ -149,11 +149,11 @@ func TestHandshakeFailures(t *testing.T) {
 				p.send(wire.ManagedAccts{List: "DU1,DU2"}, wire.NextValidID{OrderID: 5})
 				hold(p)
 			},
-			rung: "managed_accounts", kind: broker.ErrRefused, says: "2 accounts and none is named",
+			failure: broker.Forbidden, rung: "managed_accounts", kind: broker.ErrRefused, says: "2 accounts and none is named",
 		},
 		"unknown account": {
 			script: func(p *peer) { p.welcome(); hold(p) }, open: broker.OpenConfig{Account: "DU9"},
-			rung: "managed_accounts", kind: broker.ErrRefused, says: `"DU9" is not one`,
+			failure: broker.Forbidden, rung: "managed_accounts", kind: broker.ErrRefused, says: `"DU9" is not one`,
 		},
 		"live account without --live": {
 			script: func(p *peer) {
@@ -161,7 +161,7 @@ func TestHandshakeFailures(t *testing.T) {
 				p.send(wire.ManagedAccts{List: "U123"}, wire.NextValidID{OrderID: 5})
 				hold(p)
 			},
-			rung: "managed_accounts", kind: broker.ErrRefused, says: "U123 is not a paper account",
+			failure: broker.Forbidden, rung: "managed_accounts", kind: broker.ErrRefused, says: "U123 is not a paper account",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,8 +176,8 @@ func TestHandshakeFailures(t *testing.T) {
 				if kind == nil {
 					kind = broker.ErrGatewayDown
 				}
-				if !errors.Is(err, kind) || e.Rung != tt.rung || e.Code != tt.code || e.Failure.Wedged() != tt.wedged || e.Advice == "" {
-					t.Errorf("kind %v, rung %q, code %d, wedged %v, advice %q: %v", e.Kind, e.Rung, e.Code, e.Failure.Wedged(), e.Advice, err)
+				if !errors.Is(err, kind) || e.Rung != tt.rung || e.Code != tt.code || e.Failure != tt.failure || e.Advice == "" {
+					t.Errorf("kind %v, rung %q, code %d, failure %q, want %q, advice %q: %v", e.Kind, e.Rung, e.Code, e.Failure, tt.failure, e.Advice, err)
 				}
 				if !strings.Contains(err.Error(), tt.says) {
 					t.Errorf("error %q does not say %q", err, tt.says)
@@ -412,7 +412,7 @@ func TestClosedPortIsTCP(t *testing.T) {
 	l.Close()
 	facts, rungs, err := Prober{Log: quiet()}.Probe(t.Context(), address, 9999, time.Second)
 	var e *broker.Error
-	if !errors.As(err, &e) || e.Rung != "tcp" || e.Failure.Wedged() || !strings.Contains(e.Advice, "nothing listens") || facts.Gateway != address {
+	if !errors.As(err, &e) || e.Rung != "tcp" || e.Failure != broker.NobodyListens || !strings.Contains(e.Advice, "nothing listens") || facts.Gateway != address {
 		t.Errorf("%+v, %+v, %v", facts, rungs, err)
 	}
 	if _, _, err := (Prober{}).Probe(t.Context(), "nonsense", 1, time.Second); !errors.Is(err, ErrBadGateway) || errors.As(err, &e) {

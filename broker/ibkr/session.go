@@ -248,14 +248,17 @@ func (s *Session) readAll() error {
 // lossOf words the end of the socket.
 func (s *Session) lossOf(err error) error {
 	e := &broker.Error{
-		Op: "session with " + s.facts.Gateway, Kind: broker.ErrGatewayDown, Facts: s.facts, Err: err,
+		Op: "session with " + s.facts.Gateway, Kind: broker.ErrGatewayDown, Failure: broker.SessionLost, Facts: s.facts, Err: err,
 		Advice: "wait: a new session is opened; if it lasts, look at the gateway's window or log",
 	}
 	switch {
 	case errors.Is(err, io.EOF):
 		e.Err = errors.New("the gateway closed the connection")
 		e.Advice = "wait: gateways close when they restart or log out; if it lasts, log in to the gateway"
+	case errors.Is(err, errWriteStuck):
+		e.Failure = broker.GatewaySilent
 	case errors.Is(err, errGarbage):
+		e.Failure = broker.SessionBroken
 		e.Advice = "wait: the connection is made anew; if it comes again, something between us and the gateway garbles it"
 	}
 	return e
