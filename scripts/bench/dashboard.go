@@ -15,44 +15,54 @@ import (
 	"time"
 )
 
-// watch is a dashboard for a while: it reads the feed as a browser would, as
-// far as the protocol (RFC 6455) asks for, and returns how many messages came.
-// The WebSocket library is the hub's alone.
+// watch is a dashboard for a while; it returns how many messages came.
 func watch(ctx context.Context, addr string, d time.Duration) (messages int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	err = follow(ctx, addr, func([]byte) { messages++ })
+	switch {
+	case !errors.Is(err, context.DeadlineExceeded):
+		return messages, err
+	case messages == 0:
+		return 0, fmt.Errorf("no message came over the feed within %v", d)
+	}
+	return messages, nil
+}
+
+// follow reads the feed as a browser would, as far as the protocol (RFC 6455)
+// asks for, and gives each message to visit, until ctx ends; the error is then
+// ctx's. The WebSocket library is the hub's alone.
+func follow(ctx context.Context, addr string, visit func(message []byte)) error {
 	dial := net.Dialer{Timeout: 5 * time.Second}
 	conn, err := dial.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(d)); err != nil {
-		return 0, err
-	}
+	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })() // a closed connection needs none
 	in := bufio.NewReader(conn)
 	if err := upgrade(conn, in, addr); err != nil {
-		return 0, err
+		return err
 	}
-	for ctx.Err() == nil {
+	messages := 0
+	for {
 		opcode, payload, err := readMessage(in)
 		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			if messages == 0 {
-				return 0, fmt.Errorf("no message came over the feed within %v", d)
-			}
-			return messages, writeControl(conn, opClose, nil)
+		case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
+			return errors.Join(ctx.Err(), writeControl(conn, opClose, nil))
 		case err != nil:
-			return messages, fmt.Errorf("feed: after %d messages: %w", messages, err)
+			return fmt.Errorf("feed: after %d messages: %w", messages, err)
 		case opcode == opClose:
-			return messages, fmt.Errorf("feed: the trader closed it after %d messages: %q", messages, payload)
+			return fmt.Errorf("feed: the trader closed it after %d messages: %q", messages, payload)
 		case opcode == opPing:
 			if err := writeControl(conn, opPong, payload); err != nil {
-				return messages, err
+				return err
 			}
 		case opcode != opPong:
 			messages++
+			visit(payload)
 		}
 	}
-	return messages, ctx.Err()
 }
 
 func upgrade(conn net.Conn, in *bufio.Reader, addr string) error {

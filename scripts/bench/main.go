@@ -46,6 +46,8 @@ type plan struct {
 	ticks   int
 	beside  int           // cycles of the figures that only inform
 	push    time.Duration // of each rate of throughput
+	opens   int           // handshakes
+	flaps   int           // times that the gateway goes away and comes back
 	gotime  string
 	gocount int
 }
@@ -64,7 +66,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	quick := flags.Bool("quick", false, "fewer rounds: figures for a first look")
-	only := flags.String("only", "", "one of start, memory, latency, throughput, listening, days, fanout, code (default: all)")
+	only := flags.String("only", "", "one of start, memory, latency, throughput, handshake, recovery, listening, days, fanout, code (default: all)")
 	bin := flags.String("bin", "bin", "folder of the built binaries")
 	dir := flags.String("dir", "", "folder for the data folders of the runs: its disk is measured (default: the binaries')")
 	if err := flags.Parse(args); err != nil {
@@ -73,9 +75,10 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		}
 		return 2
 	}
-	p := plan{bin: *bin, folder: *dir, starts: 10, settle: 10 * time.Second, ticks: 1000, beside: 200, push: 5 * time.Second, gotime: "1s", gocount: 3}
+	p := plan{bin: *bin, folder: *dir, starts: 10, settle: 10 * time.Second, ticks: 1000, beside: 200, push: 5 * time.Second, opens: 500, flaps: 100, gotime: "1s", gocount: 3}
 	if *quick {
 		p.starts, p.settle, p.ticks, p.beside, p.push, p.gotime, p.gocount = 3, 3*time.Second, 200, 50, time.Second, "200ms", 1
+		p.opens, p.flaps = 100, 10
 	}
 	if p.folder == "" {
 		p.folder = p.bin
@@ -107,6 +110,8 @@ func measure(ctx context.Context, p plan, only string, out io.Writer) error {
 		{"memory", memory},
 		{"latency", latency},
 		{"throughput", throughput},
+		{"handshake", handshakes},
+		{"recovery", recovery},
 		{"listening", listening},
 		{"days", days},
 		{"fanout", fanout},
@@ -131,7 +136,7 @@ func measure(ctx context.Context, p plan, only string, out io.Writer) error {
 		}
 	}
 	if !ran {
-		return fmt.Errorf("--only %q is none of start, memory, latency, throughput, listening, days, fanout, code", only)
+		return fmt.Errorf("--only %q is none of start, memory, latency, throughput, handshake, recovery, listening, days, fanout, code", only)
 	}
 	return errors.Join(append(faults, ctx.Err())...)
 }
