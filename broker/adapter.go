@@ -85,10 +85,22 @@ type MarketData interface {
 	Unsubscribe(ctx context.Context, s market.Symbol) error
 }
 
+// Resubscriber renews a symbol's market data: the subscription that is held, if
+// there is one, ends at the venue, and another is made under an id that was
+// never used. Ticks of the old one that are still on the way are dropped. It is
+// an optional power of who has [MarketData], found by assertion. After an error
+// the symbol has its old subscription or none: Resubscribe again mends both.
+type Resubscriber interface {
+	Resubscribe(ctx context.Context, c market.Contract) error
+}
+
 // HistorySource answers questions about past bars.
 type HistorySource interface {
 	// Bars returns the closed bars before End, oldest first. An empty list
-	// without an error means that the venue has none, and says so.
+	// without an error means that the venue has none, and says so. When the
+	// venue's limits leave no room for the question within the deadline of ctx,
+	// nothing is asked and the error satisfies [ErrPacing]; RetryAfter of its
+	// [Error] then tells how long to wait.
 	Bars(ctx context.Context, q BarsQuery) ([]market.Bar, error)
 }
 
@@ -113,6 +125,13 @@ type AccountSource interface {
 	Account(ctx context.Context) ([]AccountValue, error)
 	// WatchAccount subscribes to changes, which come as events.
 	WatchAccount(ctx context.Context) error
+}
+
+// CompletedSource answers which orders of the venue's present day are done. It
+// is an optional power, found by assertion: a gateway in read-only mode refuses
+// it, and some stay silent. The answer is complete or an error.
+type CompletedSource interface {
+	CompletedOrders(ctx context.Context) ([]CompletedReport, error)
 }
 
 // ContractSource looks contracts up.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // The kinds of error on which code branches.
@@ -40,9 +41,12 @@ type Error struct {
 	// Failure tells apart what failed. NoFailure outside the ladder.
 	Failure Failure
 	Advice  string // what a person can do
-	Rungs   []Rung // reached and failed
-	Facts   Facts  // what was established before the failure
-	Err     error  // cause, may be nil
+	// RetryAfter is how long to wait before the same can be tried again, where
+	// that is known, as of [ErrPacing]; 0 = not known.
+	RetryAfter time.Duration
+	Rungs      []Rung // reached and failed
+	Facts      Facts  // what was established before the failure
+	Err        error  // cause, may be nil
 }
 
 func (e *Error) Error() string {

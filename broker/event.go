@@ -33,6 +33,18 @@ type OrderReport struct {
 	WhatIf bool
 }
 
+// CompletedReport is a venue's description of an order of the day that is done.
+// Venues tell no order id and no client id with it: who it belongs to is told
+// by its reference, or by the PermID that an earlier report gave.
+type CompletedReport struct {
+	Order  order.Order // Ref, PermID, Account, Symbol, Side, Type, TIF, Qty, Limit, Filled
+	Status string      // the venue's word, such as "Filled"
+	Signal order.Signal
+	Known  bool   // false: the status is a word we do not know; Signal means nothing
+	Why    string // the venue's words, such as "Cancelled by Trader"
+	At     time.Time
+}
+
 // StatusReport is a venue's word on an order's status. It is a hint;
 // executions are the truth about what was filled.
 type StatusReport struct {

@@ -135,6 +135,37 @@ func (s *Session) OpenOrders(ctx context.Context) ([]broker.OrderReport, error) 
 	return list, nil
 }
 
+// CompletedOrders asks for the account's orders of the day that are done and
+// were given through the API, by whichever client; see
+// [broker.CompletedSource]. Gateways take one such question at a time and are
+// known to stay silent over a second (ib_insync #224); in read-only mode they
+// refuse it (321) or say nothing. Protocol sheet, section 10.6.
+func (s *Session) CompletedOrders(ctx context.Context) ([]broker.CompletedReport, error) {
+	list := []broker.CompletedReport{}
+	err := s.askList(ctx, turnCompleted, "reqCompletedOrders", wire.ReqCompletedOrders{APIOnly: true}, func(m wire.Message) (bool, error) {
+		o, ok := m.(wire.CompletedOrder)
+		if !ok {
+			return true, nil // the end
+		}
+		if o.Order.Account != s.facts.Account {
+			return false, nil
+		}
+		r, err := completedReport(o)
+		if errors.Is(err, errNotStock) {
+			return false, nil // it is nobody's who trades stocks
+		}
+		if err != nil {
+			return false, err // a list with a hole is no answer
+		}
+		list = append(list, r)
+		return false, nil
+	}, func() { list = []broker.CompletedReport{} })
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
 // executionsTake collects the answer to reqExecutions.
 type executionsTake struct {
 	fills []broker.ExecutionReport

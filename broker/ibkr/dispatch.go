@@ -48,7 +48,8 @@ func (s *Session) spoil(id int, err error) {
 	for key, r := range s.requests {
 		position := id == wire.IDPosition && key == turnKey(turnPositions)
 		execution := id == wire.IDExecDetails && r.name == "reqExecutions"
-		if r.over || !position && !execution {
+		completed := id == wire.IDCompletedOrder && key == turnKey(turnCompleted)
+		if r.over || !position && !execution && !completed {
 			continue
 		}
 		if r.left != nil {
@@ -103,6 +104,10 @@ func (s *Session) route(m wire.Message) error {
 		s.listEnd(turnOpenOrders, m)
 	case wire.PositionEnd:
 		s.listEnd(turnPositions, m)
+	case wire.CompletedOrder:
+		s.answer(turnKey(turnCompleted), m)
+	case wire.CompletedOrdersEnd:
+		s.listEnd(turnCompleted, m)
 	case wire.ExecDetailsEnd:
 		s.answer(m.ReqID, m)
 	case wire.AccountSummaryEnd:
@@ -191,7 +196,7 @@ func (s *Session) notice(m wire.ErrMsg) {
 	switch {
 	case !about || id <= 0:
 		// Read-only mode refuses what has no request id under no id at all.
-		if m.Code == 321 && s.reject(turnKey(turnOpenOrders), m) {
+		if m.Code == 321 && s.reject(turnKey(refusedTurn(m.Text)), m) {
 			return
 		}
 		if n.Kind == broker.NoticeRequest || n.Kind == broker.NoticeReject {

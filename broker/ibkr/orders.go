@@ -9,6 +9,7 @@ import (
 
 	"robotrader/broker"
 	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
 
@@ -77,24 +78,44 @@ func orderReport(m wire.OpenOrder) (broker.OrderReport, error) {
 	if err != nil {
 		return broker.OrderReport{}, fmt.Errorf("ibkr: open order %d: %w", m.OrderID, err)
 	}
-	side := order.Side(m.Action)
-	if m.Action == "SSHORT" {
-		side = order.Sell
+	r := broker.OrderReport{Order: orderOf(m, c.Symbol), Status: m.Status, WhatIf: m.WhatIf}
+	r.Signal, r.Known = statuses[m.Status]
+	return r, nil
+}
+
+// orderOf is the order in a report, in our words.
+func orderOf(m wire.OpenOrder, symbol market.Symbol) order.Order {
+	o := order.Order{
+		Ref: m.OrderRef, OrderID: m.OrderID, PermID: m.PermID, ClientID: m.ClientID, Account: m.Account,
+		Symbol: symbol, Side: order.Side(m.Action), Type: order.Type(m.OrderType), TIF: order.TIF(m.TIF), Limit: m.LmtPrice,
 	}
-	r := broker.OrderReport{
-		Order: order.Order{
-			Ref: m.OrderRef, OrderID: m.OrderID, PermID: m.PermID, ClientID: m.ClientID, Account: m.Account,
-			Symbol: c.Symbol, Side: side, Type: order.Type(m.OrderType), TIF: order.TIF(m.TIF), Limit: m.LmtPrice,
-		},
-		Status: m.Status, WhatIf: m.WhatIf,
+	if m.Action == "SSHORT" {
+		o.Side = order.Sell
 	}
 	if m.TotalQuantity != nil {
-		r.Order.Qty = *m.TotalQuantity
+		o.Qty = *m.TotalQuantity
 	}
-	if r.Order.Type != order.Limit {
-		r.Order.Limit = nil // gateways send 0 for what has no limit
+	if o.Type != order.Limit {
+		o.Limit = nil // gateways send 0 for what has no limit
 	}
-	r.Signal, r.Known = statuses[m.Status]
+	return o
+}
+
+// completedReport is an order that is done. Its time is zero when it cannot be
+// read.
+func completedReport(m wire.CompletedOrder) (broker.CompletedReport, error) {
+	c, err := stock(m.Order.Contract)
+	if err != nil {
+		return broker.CompletedReport{}, fmt.Errorf("ibkr: completed order %d: %w", m.Order.PermID, err)
+	}
+	r := broker.CompletedReport{Order: orderOf(m.Order, c.Symbol), Status: m.Order.Status, Why: m.CompletedStatus}
+	if m.FilledQuantity != nil {
+		r.Order.Filled = *m.FilledQuantity
+	}
+	r.Signal, r.Known = statuses[m.Order.Status]
+	if at, err := wire.ParseTime(m.CompletedTime, venueZone); err == nil {
+		r.At = at.UTC()
+	}
 	return r, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"robotrader/broker"
@@ -204,6 +205,15 @@ func (s *Session) reject(key int, m wire.ErrMsg) bool {
 		Op: r.name, Kind: broker.ErrRequest, Code: m.Code, Err: errors.New(m.Text), Advice: adviceFor(m.Code),
 	})
 	return true
+}
+
+// refusedTurn tells which question without an id a gateway in read-only mode
+// refuses: its text names the request, from general knowledge.
+func refusedTurn(text string) int {
+	if strings.Contains(text, "reqCompletedOrders") {
+		return turnCompleted
+	}
+	return turnOpenOrders
 }
 
 func adviceFor(n int) string {

@@ -65,6 +65,9 @@ var (
 	_ broker.HistorySource  = (*Session)(nil)
 	_ broker.AccountSource  = (*Session)(nil)
 	_ broker.ContractSource = (*Session)(nil)
+
+	_ broker.Resubscriber    = (*Session)(nil)
+	_ broker.CompletedSource = (*Session)(nil)
 )
 
 // What has no request id on the wire is asked one at a time, and waits for its
@@ -73,6 +76,7 @@ const (
 	turnTime = iota
 	turnPositions
 	turnOpenOrders
+	turnCompleted
 	numTurns
 )
 

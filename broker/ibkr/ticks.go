@@ -38,6 +38,28 @@ func (s *Session) editSubs(edit func(map[int]*subscription)) {
 // Subscribe makes one lasting market-data subscription. A symbol that has one
 // keeps it. It does not wait for the first tick.
 func (s *Session) Subscribe(ctx context.Context, c market.Contract) error {
+	return s.subscribe(ctx, c, 0)
+}
+
+// Resubscribe ends the subscription of a symbol and makes another under a new
+// id; see [broker.Resubscriber].
+func (s *Session) Resubscribe(ctx context.Context, c market.Contract) error {
+	s.mu.Lock()
+	old := s.bySymbol[c.Symbol] // 0 = none
+	s.mu.Unlock()
+	if old != 0 {
+		// First the end of the old one: a line that nobody knows would be taken
+		// until the session's end.
+		if err := s.cancelMarket(ctx, old); err != nil {
+			return err
+		}
+	}
+	return s.subscribe(ctx, c, old)
+}
+
+// subscribe makes a subscription in place of the one under id old, which has
+// been cancelled; 0 is none. A symbol that has another one keeps it.
+func (s *Session) subscribe(ctx context.Context, c market.Contract, old int) error {
 	const name = "reqMktData"
 	id := s.newID()
 	msg := wire.ReqMktData{ReqID: id, Contract: wire.ContractOf(c)}
@@ -46,12 +68,15 @@ func (s *Session) Subscribe(ctx context.Context, c market.Contract) error {
 		return &broker.Error{Op: name, Kind: broker.ErrRequest, Err: err, Advice: "check the contract of " + string(c.Symbol)}
 	}
 	s.mu.Lock()
-	if _, held := s.bySymbol[c.Symbol]; held {
+	if now, held := s.bySymbol[c.Symbol]; held && now != old {
 		s.mu.Unlock()
 		return nil
 	}
 	s.bySymbol[c.Symbol] = id // before the write: the first tick may be faster than we
-	s.editSubs(func(m map[int]*subscription) { m[id] = &subscription{symbol: c.Symbol} })
+	s.editSubs(func(m map[int]*subscription) {
+		delete(m, old)
+		m[id] = &subscription{symbol: c.Symbol}
+	})
 	s.mu.Unlock()
 	if err := s.sendSoon(ctx, frame); err != nil {
 		s.drop(id, c.Symbol)
@@ -70,6 +95,11 @@ func (s *Session) Unsubscribe(ctx context.Context, symbol market.Symbol) error {
 		return nil
 	}
 	s.drop(id, symbol)
+	return s.cancelMarket(ctx, id)
+}
+
+// cancelMarket ends a subscription at the venue.
+func (s *Session) cancelMarket(ctx context.Context, id int) error {
 	frame, err := wire.AppendMessage(nil, wire.CancelMktData{ReqID: id}, s.v)
 	if err == nil {
 		err = s.sendSoon(ctx, frame)
