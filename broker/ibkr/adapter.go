@@ -58,6 +58,7 @@ func (a *Adapter) open(ctx context.Context, cfg broker.OpenConfig, on func(broke
 		return nil, nil, err
 	}
 	if fault := h.choose(cfg); fault != nil {
+		sess.tap.end(fault)
 		closeWell(sess.conn, time.Until(h.deadline))
 		return nil, nil, fault
 	}

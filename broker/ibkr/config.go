@@ -36,6 +36,8 @@ type Config struct {
 	Speed     float64 `koanf:"-"`
 	// Log gets the session's own events. Nil = slog.Default.
 	Log *slog.Logger `koanf:"-"`
+	// Tap sees every frame both ways. Nil = nobody does.
+	Tap Tap `koanf:"-"`
 }
 
 // DefaultConfig returns the defaults.

@@ -50,16 +50,19 @@ func (h *handshake) climb(ctx context.Context) (*Session, error) {
 	h.quit = ctx.Done()
 	h.sess = newSession(h.cfg, h.cfg.logger(), conn)
 	h.sess.facts = h.facts
+	h.sess.tap = tapping(h.cfg.Tap, h.address, h.cfg.ClientID, time.Now())
 	h.reached(broker.RungTCP, time.Now(), "")
 	stop := h.watch(ctx)
 	fault := h.talk()
 	stop()
 	if fault != nil {
 		fault = h.gaveUp(ctx, fault)
+		h.sess.tap.end(fault)
 		closeWell(conn, time.Until(h.deadline))
 		return nil, fault
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
+		h.sess.tap.end(err)
 		closeWell(conn, time.Until(h.deadline))
 		return nil, h.failed(broker.RungNextValidID, broker.ClosedAfterStart, err, "try again")
 	}
@@ -91,6 +94,7 @@ func (h *handshake) talk() *broker.Error {
 	frame, err := wire.AppendMessage(nil, wire.StartAPI{ClientID: h.cfg.ClientID}, h.sess.v)
 	if err == nil {
 		h.sess.pace.stamp() // the window counts it; nobody else uses it yet
+		h.sess.tap.out(h.sess.v, frame)
 		_, err = h.conn.Write(frame)
 	}
 	h.sentAt = time.Now()
@@ -107,6 +111,7 @@ func (h *handshake) talk() *broker.Error {
 func (h *handshake) version() *broker.Error {
 	hello, err := wire.Hello{Min: offerMin, Max: int(wire.MaxVersion)}.Append(nil)
 	if err == nil {
+		h.sess.tap.hello(hello)
 		_, err = h.conn.Write(hello)
 	}
 	if err != nil {
@@ -186,6 +191,7 @@ func (h *handshake) askAccounts() error {
 	if err := h.conn.SetWriteDeadline(h.deadline); err != nil {
 		return err
 	}
+	h.sess.tap.out(h.sess.v, frame)
 	_, err = h.conn.Write(frame)
 	return err
 }
@@ -248,6 +254,9 @@ func (h *handshake) started() {
 func (h *handshake) frame(until time.Time) ([]byte, error) {
 	for {
 		payload, err := h.sess.in.next()
+		if payload != nil {
+			h.sess.tap.in(h.sess.v, time.Now(), payload)
+		}
 		if err != nil || payload != nil {
 			return payload, err
 		}

@@ -263,6 +263,7 @@ func (s *Session) send(ctx context.Context, prio priority, frame []byte) error {
 		s.fail(err)
 		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 	}
+	s.tap.out(s.v, frame)
 	n, err := s.conn.Write(frame)
 	if err == nil {
 		return nil

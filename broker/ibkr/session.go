@@ -25,6 +25,7 @@ type Session struct {
 	conn  net.Conn
 	in    *stream // the reader's
 	v     wire.Version
+	tap   tapped
 
 	pace pacer
 	out  sync.Mutex // held over one write: frames never mix
@@ -219,6 +220,7 @@ func (s *Session) read() {
 	s.finish(s.lossOf(err))
 	s.mu.Lock()
 	closing := s.closing
+	s.tap.end(s.err)
 	s.mu.Unlock()
 	if closing || errors.Is(err, io.EOF) {
 		_ = s.conn.Close() // read to the end already, or for as long as we may
@@ -238,6 +240,7 @@ func (s *Session) readAll() error {
 			if payload == nil {
 				break
 			}
+			s.tap.in(s.v, s.readAt, payload)
 			s.dispatch(payload)
 		}
 		s.publish()

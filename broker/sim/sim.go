@@ -57,6 +57,9 @@ type Config struct {
 	Instance uint64 `koanf:"-"`
 	// Log gets the gateway's and the session's events. Nil = slog.Default.
 	Log *slog.Logger `koanf:"-"`
+	// Tap sees every frame of the sessions, but in lock-step, where there would
+	// be as many as the machine can make. Nil = nobody does.
+	Tap ibkr.Tap `koanf:"-"`
 }
 
 // DefaultConfig returns a synthetic market in real time.
@@ -207,6 +210,9 @@ func (a *Adapter) Open(ctx context.Context, cfg broker.OpenConfig, on func(broke
 	c := ibkr.DefaultConfig()
 	c.Gateway, c.ClientID = server.Addr().String(), a.cfg.ClientID
 	c.Simulated, c.Speed, c.Log = true, a.cfg.Speed, a.cfg.Log
+	if a.cfg.Speed > 0 {
+		c.Tap = a.cfg.Tap
+	}
 	return ibkr.New(c).Open(ctx, cfg, on)
 }
 
