@@ -43,6 +43,9 @@ type Facts struct {
 	Simulated      bool      `json:"simulated"` // the gateway is the built-in one
 	Speed          float64   `json:"speed"`     // of market time; 1 but for the simulator, 0 = lock-step
 	Opened         time.Time `json:"opened"`    // wall time
+	// ForceDisconnect says that sessions are closed abruptly, by configuration:
+	// a reset, of which gateways may keep a dead socket.
+	ForceDisconnect bool `json:"force_disconnect"`
 }
 
 // Session is one live connection. It is safe for concurrent use, except that

@@ -193,6 +193,13 @@ func (r *rig) stop(t *testing.T) {
 	}
 }
 
+func (r *rig) reconnect(t *testing.T) {
+	t.Helper()
+	if err := r.Reconnect(t.Context(), "a person"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (r *rig) await(t *testing.T) <-chan struct{} {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)

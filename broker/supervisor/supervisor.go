@@ -27,7 +27,10 @@ type Parts struct {
 	// block, nor call the supervisor's Degrade, Recover or Reconnect. Nil
 	// tells nobody.
 	Publish func(broker.Link)
-	Log     *slog.Logger // nil = slog.Default
+	// Evidence tells what the kernel knows of the gateway's listener, without
+	// connecting. It must end when ctx does. Nil can never tell.
+	Evidence func(ctx context.Context, gateway string) broker.Evidence
+	Log      *slog.Logger // nil = slog.Default
 }
 
 // Supervisor owns the link to the venue. Make one with New.
@@ -187,12 +190,36 @@ func (s *Supervisor) Recover() {
 
 // Reconnect is a person's: it cuts a wait short, also the endless one of a
 // refused link, and closes a session that is open in order to make a new one.
-// An attempt that is under way goes on.
-func (s *Supervisor) Reconnect() {
+// An attempt that is under way goes on. by says who asks, for people. It
+// returns when the request is taken up and was published; what comes of it are
+// the states that follow. A request while one is pending is that one. The error
+// says that the link is stopped, or is ctx's, and then nothing was asked.
+func (s *Supervisor) Reconnect(ctx context.Context, by string) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("supervisor: reconnect: %w", err)
+	}
+	if s.Link().State == broker.Stopped {
+		return fmt.Errorf("supervisor: reconnect: the link is stopped: start the trader again")
+	}
 	select {
 	case s.kick <- struct{}{}:
-	default: // one is pending
+	default:
+		return nil
 	}
+	s.apply(func(l *broker.Link) { l.Cause, l.Advice = asked(by), "wait" })
+	return nil
+}
+
+// longestName bounds who asks, in characters.
+const longestName = 40
+
+func asked(by string) string {
+	if by == "" {
+		return "a person asked to reconnect"
+	}
+	return fmt.Sprintf("a person asked to reconnect (%.*q)", longestName, by)
 }
 
 func readyWords(l *broker.Link) {

@@ -137,7 +137,7 @@ func TestFiveWedgedAttemptsNeedARestart(t *testing.T) {
 			t.Errorf("waits %v", gaps)
 		}
 		before := len(r.a.opened())
-		r.Reconnect()
+		r.reconnect(t)
 		time.Sleep(2 * time.Second)
 		if len(r.a.opened()) != before+1 {
 			t.Error("a person's reconnect did not cut the wait short")
@@ -168,7 +168,7 @@ func TestRefusedBeforeReadyIsToldAndEndsWaiting(t *testing.T) {
 		if l := r.Link(); l.State != broker.Refused || l.NextRetry != nil {
 			t.Fatalf("link %+v", l)
 		}
-		r.Reconnect()
+		r.reconnect(t)
 		synctest.Wait()
 		r.await(t)
 		r.stop(t)
@@ -347,7 +347,7 @@ func TestReconnectMakesANewSession(t *testing.T) {
 		r := newRig(t, nil, good)
 		r.Start()
 		lost := r.await(t)
-		r.Reconnect()
+		r.reconnect(t)
 		<-lost
 		r.await(t)
 		if len(r.a.opened()) != 2 {
@@ -366,7 +366,7 @@ func TestReconnectDuringAnAttemptChangesNothing(t *testing.T) {
 		r := newRig(t, []broker.Step{step}, good)
 		r.Start()
 		time.Sleep(5 * time.Second)
-		r.Reconnect()
+		r.reconnect(t)
 		lost := r.await(t)
 		time.Sleep(time.Minute)
 		select {
@@ -420,7 +420,9 @@ func TestStopFromAnywhere(t *testing.T) {
 				if _, err := r.AwaitReady(t.Context()); !errors.Is(err, broker.ErrRefused) {
 					t.Errorf("await ready after stop: %v", err)
 				}
-				r.Reconnect()
+				if err := r.Reconnect(t.Context(), "a person"); err == nil {
+					t.Error("a stopped link takes up a request to reconnect")
+				}
 				time.Sleep(time.Hour)
 				if s := r.Link().State; s != broker.Stopped {
 					t.Errorf("state %v an hour after stop", s)
