@@ -44,7 +44,7 @@ var (
 		Rungs: []broker.Rung{{Name: broker.RungTCP, OK: true, AtMS: 0.113, Note: "one address"}}, NextRetry: &wall, Adapter: "ibkr",
 		Facts: broker.Facts{
 			Gateway: "127.0.0.1:4002", ServerVersion: 200, ConnectionTime: "20260402 10:29:58 EST", Accounts: []string{"DU7654321"},
-			Account: "DU7654321", ClientID: 1, NextOrderID: 1001, Simulated: true, Speed: 1, Opened: wall,
+			Account: "DU7654321", ClientID: 1, NextOrderID: 1001, Simulated: true, Speed: 1, Opened: wall, ForceDisconnect: true,
 		},
 		Failure: broker.NoReply, Phase: broker.RestartPhase, Until: &wall, Sessions: 2, Warnings: []string{"the handshake took 1.2 s"},
 		Breaker: broker.Breaker{
