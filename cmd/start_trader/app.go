@@ -89,10 +89,15 @@ func sections(cfg configs.Config, res resources) fx.Option {
 	if cfg.Broker.Name == "sim" {
 		d.Ephemeral = cfg.Sim.Account
 	}
+	var secret token
+	if res.folder != nil {
+		secret = res.folder.token
+	}
 	f := feed.DefaultConfig()
 	f.Version = version()
 	return fx.Supply(
 		cfg.Broker.IBKR, simulated, d, cfg.Supervisor, cfg.Risk, run, f, hub.DefaultConfig(), cfg.Websocket.Server(),
+		secret,
 		broker.OpenConfig{Account: cfg.Broker.Account, Live: cfg.Broker.Live},
 		fx.Annotate(kinds(), fx.ResultTags(`name:"strategies"`)),
 	)

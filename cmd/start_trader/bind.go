@@ -117,6 +117,8 @@ type serverIn struct {
 	Hub     *hub.Hub
 	Health  *health.Registry
 	Metrics *telemetry.Metrics
+	Control control
+	Token   token
 	Log     *slog.Logger
 }
 
@@ -125,5 +127,8 @@ func serverParts(in serverIn) server.Parts {
 	if !built {
 		in.Log.Warn("dashboard_not_built", "mend", "run scripts/web.sh and build again")
 	}
-	return server.Parts{Feed: in.Feed, Hub: in.Hub, Health: in.Health, Metrics: in.Metrics.Handler(), Pages: pages}
+	return server.Parts{
+		Feed: in.Feed, Hub: in.Hub, Health: in.Health, Metrics: in.Metrics.Handler(), Pages: pages,
+		Control: in.Control, Token: string(in.Token),
+	}
 }

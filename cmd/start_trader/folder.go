@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -16,9 +17,16 @@ import (
 
 // folder is the data folder, held by this process alone.
 type folder struct {
-	dir  string
-	lock *flock.Flock
+	dir   string
+	lock  *flock.Flock
+	token token
 }
+
+// token is the secret that guards everything that changes state.
+type token string
+
+// minToken is the shortest token that is taken from a file that a person wrote.
+const minToken = 16
 
 // openFolder makes the data folder when it is missing (mode 0700), takes its
 // lock, and makes the token of a first start (mode 0600).
@@ -37,8 +45,12 @@ func openFolder(dir string) (*folder, error) {
 	if !got {
 		return nil, fmt.Errorf("data folder: %s is in use by another trader; stop that one, or choose another folder with --data", dir)
 	}
-	f := &folder{dir, lock}
-	if err := f.makeToken(); err != nil {
+	f := &folder{dir: dir, lock: lock}
+	err = f.makeToken()
+	if err == nil {
+		err = f.readToken()
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
 	return f, nil
@@ -61,6 +73,19 @@ func (f *folder) makeToken() error {
 	}
 	_, err = file.WriteString(hex.EncodeToString(secret[:]) + "\n")
 	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// readToken reads the token, ours or one that a person put there.
+func (f *folder) readToken() error {
+	b, err := os.ReadFile(f.path("token"))
+	if err != nil {
+		return fmt.Errorf("data folder: token: %w", err)
+	}
+	f.token = token(strings.TrimSpace(string(b)))
+	if n := len(f.token); n < minToken {
+		return fmt.Errorf("data folder: the token in %s has %d characters, fewer than %d; remove the file, and the next start makes a good one", f.path("token"), n, minToken)
+	}
+	return nil
 }
 
 // address is what trader.json tells other programs about a running trader.

@@ -4,7 +4,32 @@
 // It promises that only pages of its own origin reach it: a request whose Host
 // is not ours and an upgrade from a foreign origin are refused, which is what
 // keeps a page elsewhere from reading an account through the user's browser
-// (DNS rebinding included). It does not change any state: there is no POST yet.
+// (DNS rebinding included); and that nothing changes the trader but a POST by
+// someone who has the data folder's token, or by a browser that swapped it for
+// a cookie and asks from a page of ours. A secret is in no log, address or
+// error. It does not limit who reads: it serves loopback only.
+//
+// # Design
+//
+// What changes something goes through [Control], and is answered when it is
+// durable:
+//
+//	POST /api/reconnect  no body                 → 200 [Done]
+//	POST /api/login      {"token": "…"} as JSON  → 200 [SignedIn], and the cookie
+//	POST /api/logout     no body                 → 200 [SignedIn], and the cookie's end
+//	GET  /api/session                            → 200 [SignedIn]: is this browser signed in
+//
+// Everything else is answered with a [Fault]: 401 without a token or cookie,
+// or with a wrong one; 429 after ten wrong tokens a minute from one address;
+// 403 for a foreign Host or origin, and for a cookie whose request does not
+// tell its origin; 400, 405 and 415; 503 when the effect is not known to be
+// durable within 5 s, in which case asking again is harmless. The token goes in
+// "Authorization: Bearer …"; a page needs nothing but
+//
+//	fetch("/api/reconnect", {method: "POST"})
+//
+// after its login. The cookie is HttpOnly and SameSite=Strict, holds a random
+// value and not the token, lives 12 hours, and ends with the process.
 package server
 
 import (
@@ -46,6 +71,9 @@ type Parts struct {
 	Health  *health.Registry // what the link and the components said last
 	Metrics http.Handler
 	Pages   fs.FS // the dashboard; nil when headless
+	Control Control
+	// Token guards Control. Without both nothing can be changed.
+	Token string
 }
 
 // stopGrace is how long requests may still take when the server stops.
@@ -59,11 +87,22 @@ type Server struct {
 	http  *http.Server
 	ln    net.Listener
 	done  chan struct{}
+
+	controlled bool // there is a control, and a token that guards it
+	token      digest
+	logins     *logins
+	attempts   *attempts
+	within     time.Duration // for one order
 }
 
 // New returns a server that does not listen yet.
 func New(cfg Config, parts Parts, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, parts: parts, log: log, done: make(chan struct{})}
+	s := &Server{
+		cfg: cfg, parts: parts, log: log, done: make(chan struct{}),
+		token: digestOf(parts.Token), logins: newLogins(), attempts: newAttempts(), within: controlWithin,
+	}
+	s.controlled = parts.Control != nil && parts.Token != ""
+	s.parts.Token = "" // its digest is enough
 	s.http = &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -141,6 +180,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /api/state", s.state)
 	mux.HandleFunc("GET /ws", s.ws)
+	s.controlRoutes(mux)
 	if s.parts.Metrics != nil {
 		mux.Handle("GET /metrics", s.parts.Metrics)
 	}
