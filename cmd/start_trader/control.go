@@ -21,16 +21,14 @@ type control struct {
 var _ server.Control = control{}
 
 // Reconnect returns when the timeline in the journal tells, on the disk, that
-// somebody asked; the attempt itself may take minutes.
+// somebody asked; the attempt itself may take minutes. The supervisor publishes
+// the request, which records it, before it returns.
 func (c control) Reconnect(ctx context.Context, by string) error {
-	l := c.Supervisor.Link()
-	l.Cause, l.Advice = "asked to reconnect by "+by, "wait"
-	if err := c.Journal.RecordLink(ctx, l); err != nil {
+	if err := c.Supervisor.Reconnect(ctx, by); err != nil {
 		return err
 	}
 	if err := c.Journal.Sync(ctx); err != nil {
 		return fmt.Errorf("reconnect: %w", err)
 	}
-	c.Supervisor.Reconnect()
 	return nil
 }
