@@ -37,6 +37,7 @@ var levels = []struct {
 	{"services/diag", 4, "diag"},
 	{"services/bus", 3, ""},
 	{"services/task", 3, ""},
+	{"services/host", 3, ""},
 	{"services/health", 3, ""},
 	{"services/telemetry", 3, ""},
 	{"services/event", 2, ""},
