@@ -46,7 +46,11 @@ type Error struct {
 	RetryAfter time.Duration
 	Rungs      []Rung // reached and failed
 	Facts      Facts  // what was established before the failure
-	Err        error  // cause, may be nil
+	// Frames are the last ones each way, oldest first, of a session that broke
+	// or of a handshake whose bytes made no sense. At most 33 in and 32 out; nil
+	// for every other failure.
+	Frames []Frame
+	Err    error // cause, may be nil
 }
 
 func (e *Error) Error() string {

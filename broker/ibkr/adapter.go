@@ -48,6 +48,7 @@ func (a *Adapter) open(ctx context.Context, cfg broker.OpenConfig, on func(broke
 		cfg: a.cfg, address: address, began: now, deadline: now.Add(a.cfg.HandshakeTimeout), on: on,
 		facts: broker.Facts{
 			Gateway: address, ClientID: a.cfg.ClientID, Simulated: a.cfg.Simulated, Speed: a.cfg.Speed, Opened: now,
+			ForceDisconnect: a.cfg.ForceDisconnect,
 		},
 	}
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(h.deadline) {
@@ -59,7 +60,7 @@ func (a *Adapter) open(ctx context.Context, cfg broker.OpenConfig, on func(broke
 	}
 	if fault := h.choose(cfg); fault != nil {
 		sess.tap.end(fault)
-		closeWell(sess.conn, time.Until(h.deadline))
+		h.cfg.closeWell(sess.conn, time.Until(h.deadline), nil)
 		return nil, nil, fault
 	}
 	return h, sess, nil
@@ -150,7 +151,7 @@ func (p Prober) Probe(ctx context.Context, gateway string, clientID int, timeout
 	var e *broker.Error
 	switch {
 	case err == nil:
-		closeWell(sess.conn, time.Until(h.deadline))
+		h.cfg.closeWell(sess.conn, time.Until(h.deadline), nil)
 		return h.facts, h.rungs, nil
 	case errors.As(err, &e):
 		return e.Facts, e.Rungs, err

@@ -27,6 +27,11 @@ type Config struct {
 	// RequestTimeout bounds the wait for the answer to one request.
 	// Default 10 s.
 	RequestTimeout time.Duration `koanf:"request_timeout"`
+	// ForceDisconnect ends connections with a reset instead of closing them
+	// well. A gateway may keep what it finds reset, and hang at later
+	// handshakes: it is for a gateway that hangs on the other way, and shown as a
+	// lasting warning. Default false.
+	ForceDisconnect bool `koanf:"force_disconnect"`
 
 	// Dial replaces the TCP dialler in tests. It gets host:port.
 	Dial func(ctx context.Context, address string) (net.Conn, error) `koanf:"-"`
@@ -38,6 +43,9 @@ type Config struct {
 	Log *slog.Logger `koanf:"-"`
 	// Tap sees every frame both ways. Nil = nobody does.
 	Tap Tap `koanf:"-"`
+
+	// onFrame sees every frame on the reader before it is decoded, in tests.
+	onFrame func(payload []byte)
 }
 
 // DefaultConfig returns the defaults.

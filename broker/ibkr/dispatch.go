@@ -14,6 +14,10 @@ import (
 // decoded by the table. A frame that does not decode is skipped and told; the
 // next one is whole.
 func (s *Session) dispatch(payload []byte) {
+	s.heard.add(s.wall(), payload)
+	if s.cfg.onFrame != nil {
+		s.cfg.onFrame(payload)
+	}
 	id, ok := wire.PeekID(payload)
 	if !ok {
 		s.undecoded(payload, fmt.Errorf("ibkr: frame without a message id: %.40q", payload))
@@ -248,8 +252,8 @@ func (s *Session) tellTime(at time.Time, m wire.Message) {
 // advance moves the market's clock forward to at.
 func (s *Session) advance(at time.Time) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.clock = s.clock.Advance(at.UTC(), s.wall())
-	s.mu.Unlock()
 }
 
 // wall is the wall time of the newest read: what came together has one time.

@@ -53,17 +53,17 @@ func (h *handshake) climb(ctx context.Context) (*Session, error) {
 	h.sess.tap = tapping(h.cfg.Tap, h.address, h.cfg.ClientID, time.Now())
 	h.reached(broker.RungTCP, time.Now(), "")
 	stop := h.watch(ctx)
-	fault := h.talk()
+	fault := h.contained()
 	stop()
 	if fault != nil {
 		fault = h.gaveUp(ctx, fault)
 		h.sess.tap.end(fault)
-		closeWell(conn, time.Until(h.deadline))
+		h.cfg.closeWell(conn, time.Until(h.deadline), nil)
 		return nil, fault
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		h.sess.tap.end(err)
-		closeWell(conn, time.Until(h.deadline))
+		h.cfg.closeWell(conn, time.Until(h.deadline), nil)
 		return nil, h.failed(broker.RungNextValidID, broker.ClosedAfterStart, err, "try again")
 	}
 	return h.sess, nil
@@ -83,6 +83,37 @@ func (h *handshake) watch(ctx context.Context) (stop func()) {
 	}
 }
 
+// contained is talk, whose panics fail the attempt and not the process.
+func (h *handshake) contained() (fault *broker.Error) {
+	defer func() {
+		if v := recover(); v != nil {
+			fault = h.failed(h.nextRung(), broker.SessionBroken, h.sess.panicked(v), adviceOurs)
+		}
+		if fault != nil && (fault.Failure == broker.SessionBroken || fault.Failure == broker.WrongProtocol) {
+			fault.Frames = h.sess.lastFrames()
+		}
+	}()
+	return h.talk()
+}
+
+// nextRung is the first of the handshake's that is not reached.
+func (h *handshake) nextRung() string {
+	for _, name := range broker.Rungs() {
+		if !slices.ContainsFunc(h.rungs, func(r broker.Rung) bool { return r.Name == name }) {
+			return name
+		}
+	}
+	return broker.RungNextValidID
+}
+
+// write sends one frame.
+func (h *handshake) write(frame []byte) error {
+	h.sess.tap.out(h.sess.v, frame)
+	h.sess.said.add(time.Now(), frame[frameHeader:])
+	_, err := h.conn.Write(frame)
+	return err
+}
+
 // talk is everything after the dial.
 func (h *handshake) talk() *broker.Error {
 	if err := h.conn.SetDeadline(h.deadline); err != nil {
@@ -94,8 +125,7 @@ func (h *handshake) talk() *broker.Error {
 	frame, err := wire.AppendMessage(nil, wire.StartAPI{ClientID: h.cfg.ClientID}, h.sess.v)
 	if err == nil {
 		h.sess.pace.stamp() // the window counts it; nobody else uses it yet
-		h.sess.tap.out(h.sess.v, frame)
-		_, err = h.conn.Write(frame)
+		err = h.write(frame)
 	}
 	h.sentAt = time.Now()
 	if err != nil && !isTimeout(err) {
@@ -112,6 +142,7 @@ func (h *handshake) version() *broker.Error {
 	hello, err := wire.Hello{Min: offerMin, Max: int(wire.MaxVersion)}.Append(nil)
 	if err == nil {
 		h.sess.tap.hello(hello)
+		h.sess.said.add(time.Now(), hello)
 		_, err = h.conn.Write(hello)
 	}
 	if err != nil {
@@ -122,6 +153,7 @@ func (h *handshake) version() *broker.Error {
 		if err != nil {
 			return h.noVersion(err)
 		}
+		h.sess.heard.add(time.Now(), payload)
 		reply, err := wire.ParseServerHello(payload)
 		if err != nil {
 			continue // something else came first: official clients skip it, too
@@ -191,9 +223,7 @@ func (h *handshake) askAccounts() error {
 	if err := h.conn.SetWriteDeadline(h.deadline); err != nil {
 		return err
 	}
-	h.sess.tap.out(h.sess.v, frame)
-	_, err = h.conn.Write(frame)
-	return err
+	return h.write(frame)
 }
 
 // take looks for the ids and hands everything on to the session. A frame that

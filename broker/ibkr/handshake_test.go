@@ -441,7 +441,7 @@ func TestCloseIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	closeWell(conn, 0)
+	DefaultConfig().closeWell(conn, 0, nil)
 	if took := time.Since(began); took < leastClosing || took > leastClosing+500*time.Millisecond {
 		t.Errorf("closing took %v, want about %v", took, leastClosing)
 	}

@@ -264,6 +264,7 @@ func (s *Session) send(ctx context.Context, prio priority, frame []byte) error {
 		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 	}
 	s.tap.out(s.v, frame)
+	s.said.add(time.Now(), frame[frameHeader:])
 	n, err := s.conn.Write(frame)
 	if err == nil {
 		return nil
@@ -280,7 +281,4 @@ func (s *Session) send(ctx context.Context, prio priority, frame []byte) error {
 }
 
 // fail ends the session for a fault of the socket; the reader closes it.
-func (s *Session) fail(err error) {
-	s.finish(s.lossOf(err))
-	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // the reader must notice; a closed socket does by itself
-}
+func (s *Session) fail(err error) { s.end(s.lossOf(err), mostClosing) }

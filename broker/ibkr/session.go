@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"runtime"
@@ -37,7 +36,8 @@ type Session struct {
 
 	mu       sync.Mutex // guards what follows
 	err      error      // why it ended
-	closing  bool
+	closing  bool       // the reader is on its way to close, within closeIn
+	closeIn  time.Duration
 	pending  backlog
 	requests map[int]*request
 	owed     [numTurns]int         // ends of answers that came too late, or may still come
@@ -57,6 +57,9 @@ type Session struct {
 	batch    broker.Batch
 	answered []*request // by the present read
 	badSeen  int        // frames that did not decode
+
+	// The newest frames each way, for the error of a session that broke.
+	heard, said frameRing
 }
 
 var (
@@ -156,34 +159,16 @@ func (s *Session) Events(ctx context.Context) (broker.Batch, error) {
 // socket is closed, at most 2 s later, or with ctx's error when that comes
 // first; the closing then goes on by itself.
 func (s *Session) Close(ctx context.Context) error {
-	s.mu.Lock()
-	first := !s.closing
-	s.closing = true
-	s.mu.Unlock()
-	s.finish(broker.ErrClosed)
-	if first {
-		left := mostClosing
-		if deadline, ok := ctx.Deadline(); ok {
-			left = time.Until(deadline)
-		}
-		s.shut(left)
+	left := mostClosing
+	if deadline, ok := ctx.Deadline(); ok {
+		left = time.Until(deadline)
 	}
+	s.end(broker.ErrClosed, left)
 	select {
 	case <-s.done:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("ibkr: close %s: %w", s.facts.Gateway, ctx.Err())
-	}
-}
-
-// shut ends our side of the connection. The reader reads on to the gateway's
-// end, so that reports that cross the closing are not lost; see closeWell for
-// the bound.
-func (s *Session) shut(left time.Duration) {
-	left = min(max(left, leastClosing), mostClosing)
-	half, ok := s.conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil || s.conn.SetReadDeadline(time.Now().Add(left)) != nil {
-		_ = s.conn.Close() // nobody can do anything about it
 	}
 }
 
@@ -216,17 +201,11 @@ func (s *Session) ended() error {
 // read is the reader goroutine. Begin starts it; it ends with the socket.
 func (s *Session) read() {
 	defer close(s.done)
-	err := s.readAll()
-	s.finish(s.lossOf(err))
-	s.mu.Lock()
-	closing := s.closing
-	s.tap.end(s.err)
-	s.mu.Unlock()
-	if closing || errors.Is(err, io.EOF) {
-		_ = s.conn.Close() // read to the end already, or for as long as we may
-		return
+	err := s.contained(s.readAll)
+	if errors.Is(err, errPanic) {
+		s.salvage()
 	}
-	closeWell(s.conn, mostClosing)
+	s.shut(err)
 }
 
 func (s *Session) readAll() error {
@@ -252,25 +231,6 @@ func (s *Session) readAll() error {
 	}
 }
 
-// lossOf words the end of the socket.
-func (s *Session) lossOf(err error) error {
-	e := &broker.Error{
-		Op: "session with " + s.facts.Gateway, Kind: broker.ErrGatewayDown, Failure: broker.SessionLost, Facts: s.facts, Err: err,
-		Advice: "wait: a new session is opened; if it lasts, look at the gateway's window or log",
-	}
-	switch {
-	case errors.Is(err, io.EOF):
-		e.Err = errors.New("the gateway closed the connection")
-		e.Advice = "wait: gateways close when they restart or log out; if it lasts, log in to the gateway"
-	case errors.Is(err, errWriteStuck):
-		e.Failure = broker.GatewaySilent
-	case errors.Is(err, errGarbage):
-		e.Failure = broker.SessionBroken
-		e.Advice = "wait: the connection is made anew; if it comes again, something between us and the gateway garbles it"
-	}
-	return e
-}
-
 // publish hands on what the present read brought, and then answers those who
 // asked: whoever gets an answer can be sure that what came before it is
 // pending in Events.
@@ -278,9 +238,7 @@ func (s *Session) publish() {
 	b := &s.batch
 	if len(b.Ticks) > 0 || len(b.Events) > 0 || b.TickFrames != 0 || b.ReportFrames != 0 {
 		b.Received = s.readAt
-		s.mu.Lock()
-		s.pending.add(b)
-		s.mu.Unlock()
+		s.hand(b)
 		select {
 		case s.wake <- struct{}{}:
 			// Whoever waits goes first; the reader's next look at the socket finds
@@ -294,6 +252,13 @@ func (s *Session) publish() {
 		close(r.done)
 	}
 	s.answered = s.answered[:0]
+}
+
+// hand puts a batch behind what is pending.
+func (s *Session) hand(b *broker.Batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending.add(b)
 }
 
 // awaitRoom holds the reader while too much is pending: the gateway's bytes
@@ -311,7 +276,7 @@ func (s *Session) awaitRoom() {
 	s.publish()
 	for {
 		s.mu.Lock()
-		full = s.pending.full() && !s.closing
+		full = s.pending.full()
 		s.mu.Unlock()
 		if !full {
 			break

@@ -4,9 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"time"
 
 	"robotrader/broker/ibkr/wire"
 )
@@ -69,21 +67,5 @@ func (s *stream) fill() (int, error) {
 	return n, err
 }
 
-const (
-	leastClosing = 100 * time.Millisecond
-	mostClosing  = 2 * time.Second
-)
-
-// closeWell ends a connection so that the gateway notices and nothing is left
-// half open in it: our side first, then what the gateway still sends is read
-// until it closes, then the rest. Closing with unread bytes would send a
-// reset. It is bounded by what is left, at least 100 ms and at most 2 s.
-func closeWell(conn net.Conn, left time.Duration) {
-	left = min(max(left, leastClosing), mostClosing)
-	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		if conn.SetReadDeadline(time.Now().Add(left)) == nil {
-			_, _ = io.Copy(io.Discard, conn) // the end, a reset or the deadline: all close
-		}
-	}
-	_ = conn.Close() // nobody can do anything about it
-}
+// rest is what was read and is no whole frame.
+func (s *stream) rest() []byte { return s.buf[s.start:s.end] }

@@ -143,6 +143,8 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
+const adviceOurs = "wait: the connection is made anew; report this with the log's session_panic and its frames"
+
 const adviceTrusted = "in the gateway's API settings: add this machine to the Trusted IPs (single addresses, no ranges), " +
 	"or untick 'Allow connections from localhost only'; and see that the gateway is logged in"
 
@@ -162,4 +164,33 @@ func adviceVersion(version, most int) string {
 		return "report this: the gateway answers above what was offered"
 	}
 	return "install IB Gateway or TWS 10.19 or newer"
+}
+
+// lossOf words the end of the socket.
+func (s *Session) lossOf(err error) error {
+	e := &broker.Error{
+		Op: "session with " + s.facts.Gateway, Kind: broker.ErrGatewayDown, Failure: broker.SessionLost, Facts: s.facts, Err: err,
+		Advice: "wait: a new session is opened; if it lasts, look at the gateway's window or log",
+	}
+	switch {
+	case hungUp(err):
+		e.Err = errors.New("the gateway closed the connection")
+		e.Advice = "wait: gateways close when they restart or log out; if it lasts, log in to the gateway"
+	case errors.Is(err, errWriteStuck):
+		e.Failure = broker.GatewaySilent
+	case wasReset(err):
+		e.Err = fmt.Errorf("the gateway reset the connection: %w", err)
+		e.Advice = "wait: gateways reset when they restart; if it lasts, log in to the gateway"
+	case errors.Is(err, errPanic):
+		e.Failure = broker.SessionBroken
+		e.Advice = adviceOurs
+	case errors.Is(err, errGarbage):
+		e.Failure = broker.SessionBroken
+		e.Advice = "wait: the connection is made anew; if it comes again, something between us and the gateway garbles it"
+	}
+	if isBroken(err) { // told by the reader alone, which owns the frames
+		e.Frames = s.lastFrames()
+		s.tellFrames(e.Frames)
+	}
+	return e
 }
