@@ -43,9 +43,6 @@ type Config struct {
 	Log *slog.Logger `koanf:"-"`
 	// Tap sees every frame both ways. Nil = nobody does.
 	Tap Tap `koanf:"-"`
-
-	// onFrame sees every frame on the reader before it is decoded, in tests.
-	onFrame func(payload []byte)
 }
 
 // DefaultConfig returns the defaults.

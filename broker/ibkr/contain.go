@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,7 +59,9 @@ func (s *Session) lastFrames() []broker.Frame {
 	if rest := s.in.rest(); len(rest) > 0 {
 		list = append(list, broker.Frame{At: s.wall(), Size: len(rest), Bytes: append([]byte(nil), rest[:min(len(rest), keptBytes)]...)})
 	}
-	return append(list, s.said.list(true)...)
+	list = append(list, s.said.list(true)...)
+	slices.SortStableFunc(list, func(a, b broker.Frame) int { return a.At.Compare(b.At) })
+	return list
 }
 
 // tellFrames logs the newest of the frames, masked.

@@ -15,9 +15,6 @@ import (
 // next one is whole.
 func (s *Session) dispatch(payload []byte) {
 	s.heard.add(s.wall(), payload)
-	if s.cfg.onFrame != nil {
-		s.cfg.onFrame(payload)
-	}
 	id, ok := wire.PeekID(payload)
 	if !ok {
 		s.undecoded(payload, fmt.Errorf("ibkr: frame without a message id: %.40q", payload))
