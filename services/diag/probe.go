@@ -32,18 +32,20 @@ const Slow = time.Second
 
 // Probe is the record of one handshake. What was not told is empty or 0.
 type Probe struct {
-	Gateway        string        `json:"gateway"` // host:port, or what was asked for when that is neither
-	Result         string        `json:"result"`
-	FailedAt       string        `json:"failed_at"` // the rung
-	Error          string        `json:"error"`
-	Advice         string        `json:"advice"`
-	ServerVersion  int           `json:"server_version"`
-	ConnectionTime string        `json:"connection_time"`
-	Accounts       []string      `json:"accounts"`
-	NextValidID    int64         `json:"next_valid_id"`
-	ElapsedMS      float64       `json:"elapsed_ms"` // to the last rung or to the failure, without the closing
-	Rungs          []broker.Rung `json:"rungs"`
-	At             time.Time     `json:"at"` // when it began, wall time
+	Gateway  string `json:"gateway"` // host:port, or what was asked for when that is neither
+	Result   string `json:"result"`
+	FailedAt string `json:"failed_at"` // the rung
+	// Failure tells in one word how it failed, "" where nothing does.
+	Failure        broker.Failure `json:"failure"`
+	Error          string         `json:"error"`
+	Advice         string         `json:"advice"`
+	ServerVersion  int            `json:"server_version"`
+	ConnectionTime string         `json:"connection_time"`
+	Accounts       []string       `json:"accounts"`
+	NextValidID    int64          `json:"next_valid_id"`
+	ElapsedMS      float64        `json:"elapsed_ms"` // to the last rung or to the failure, without the closing
+	Rungs          []broker.Rung  `json:"rungs"`
+	At             time.Time      `json:"at"` // when it began, wall time
 }
 
 // Run probes the gateway once. It never fails: the record tells what did.
@@ -76,7 +78,7 @@ func (p *Probe) fail(err error) {
 	if !errors.As(err, &e) || e.Rung == "" {
 		return
 	}
-	p.Result, p.FailedAt, p.Advice = Failed, e.Rung, e.Advice
+	p.Result, p.FailedAt, p.Failure, p.Advice = Failed, e.Rung, e.Failure, e.Advice
 }
 
 // ExitCode returns what the program ends with, so that a script can tell the
