@@ -1,0 +1,149 @@
+package recorder_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/exchange/tape"
+	"robotrader/broker/ibkr"
+	"robotrader/broker/ibkr/gateway"
+	"robotrader/broker/ibkr/recorder"
+	"robotrader/broker/market"
+)
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// played starts a simulated gateway and returns where it listens.
+func played(t *testing.T) string {
+	t.Helper()
+	src, err := tape.NewSynthetic(tape.SyntheticConfig{Symbol: "AAPL", Seed: 1, Start: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := gateway.New(gateway.DefaultConfig(), src, quiet)
+	if err == nil {
+		err = server.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.Addr().String()
+}
+
+// session opens a gateway, asks what a trader asks, waits for ticks, and closes.
+func session(t *testing.T, address string, tap ibkr.Tap) broker.Facts {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cfg := ibkr.DefaultConfig()
+	cfg.Gateway, cfg.Simulated, cfg.Tap, cfg.Log = address, true, tap, quiet
+	opened, err := ibkr.New(cfg).Open(ctx, broker.OpenConfig{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := opened.(*ibkr.Session)
+	aapl := market.USStock("AAPL")
+	_, timeErr := s.Time(ctx)
+	_, positionsErr := s.Positions(ctx)
+	_, accountErr := s.Account(ctx)
+	_, detailsErr := s.Details(ctx, aapl)
+	if err := errors.Join(timeErr, positionsErr, accountErr, detailsErr, s.Subscribe(ctx, aapl)); err != nil {
+		t.Fatal(err)
+	}
+	for ticks := 0; ticks < 5; {
+		b, err := s.Events(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += len(b.Ticks)
+	}
+	if err := s.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return s.Facts()
+}
+
+// A session is recorded from the hello to its end, both ways, in the order of
+// each direction, and every frame decodes and is the same when encoded again.
+func TestSessionIsRecorded(t *testing.T) {
+	dir := t.TempDir()
+	address := played(t)
+	rec := recorder.Start(dir, recorder.DefaultConfig(), quiet)
+	facts := session(t, address, rec)
+	session(t, address, rec)
+	if err := rec.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := recorder.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	newest := map[recorder.Kind]time.Time{}
+	err = recorder.Select(r, recorder.Filter{Session: 1}, 0, func(r recorder.Record) error {
+		names = append(names, r.Kind.String()+" "+r.Name())
+		if r.At.Before(newest[r.Kind]) {
+			t.Errorf("%s at %v is before the one before it, %v", r.Name(), r.At, newest[r.Kind])
+		}
+		newest[r.Kind] = r.At
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := strings.Join(names[:min(len(names), 6)], ", ")
+	if want := "begun begun, out hello, in serverHello, out startApi, in managedAccts, in nextValidId"; head != want {
+		t.Errorf("the recording begins with %s; want %s", head, want)
+	}
+	all := strings.Join(names, ", ")
+	for _, want := range []string{"out reqCurrentTime", "in currentTime", "out reqPositions", "in positionEnd", "out reqMktData", "in tickPrice"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no %s in %s", want, all)
+		}
+	}
+	if !strings.HasSuffix(all, "ended ended") {
+		t.Errorf("the recording does not end with the session's end: %s", names[len(names)-1])
+	}
+	if err := r.Rewind(); err != nil {
+		t.Fatal(err)
+	}
+	frames := 0
+	err = recorder.Replay(r, func(rec recorder.Record, o recorder.Outcome) error {
+		frames++
+		if o.Err != nil || !o.Known || o.Leftover || o.Again != recorder.SameBytes {
+			t.Errorf("session %d %s %s: %+v: %q", rec.Session, rec.Kind, rec.Name(), o, rec.Payload)
+		}
+		return nil
+	})
+	if list, n := r.Damage(); err != nil || n != 0 || uint64(frames) != rec.Stats().Frames || frames < 40 {
+		t.Errorf("%d frames of %+v, error %v, damage %v", frames, rec.Stats(), err, list)
+	}
+	if list, err := os.ReadDir(filepath.Join(dir, recorder.Folder)); err != nil || len(list) != 1 {
+		t.Errorf("segments %v, %v", list, err)
+	}
+
+	var text bytes.Buffer
+	n, err := recorder.WriteMasked(&text, dir, 30)
+	if err != nil || n != 30 || strings.Count(text.String(), "\n") != 31 {
+		t.Errorf("%d records, %v, in %s", n, err, text.String())
+	}
+	for _, a := range facts.Accounts {
+		if strings.Contains(text.String(), a) {
+			t.Errorf("the account %s is in what others see", a)
+		}
+	}
+}
