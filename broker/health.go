@@ -40,6 +40,10 @@ type Health struct {
 	FramesIn  uint64 `json:"frames_in"`
 	FramesOut uint64 `json:"frames_out"`
 	Undecoded int    `json:"undecoded"` // frames that were skipped
+	// Strays are answers and ticks that named nothing that we asked for, or
+	// another contract than that: late, doubled or foreign ones. None was used. A
+	// few behind the end of a subscription are normal.
+	Strays uint64 `json:"strays"`
 }
 
 // Part is one of the things whose health is separate.

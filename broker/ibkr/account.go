@@ -59,6 +59,8 @@ func (s *Session) Time(ctx context.Context) (time.Time, error) {
 			at = time.Unix(m.Epoch, 0).UTC()
 		case wire.TimeInMillis:
 			at = time.UnixMilli(m.Epoch).UTC()
+		default:
+			return false, unfit(m)
 		}
 		return true, nil
 	})
@@ -76,7 +78,7 @@ func (s *Session) Positions(ctx context.Context) ([]order.Position, error) {
 	err := s.askList(ctx, turnPositions, "reqPositions", wire.ReqPositions{}, func(m wire.Message) (bool, error) {
 		p, ok := m.(wire.Position)
 		if !ok {
-			return true, nil // the end
+			return ends[wire.PositionEnd](m)
 		}
 		if p.Account != s.facts.Account {
 			return false, nil
@@ -110,7 +112,7 @@ func (s *Session) OpenOrders(ctx context.Context) ([]broker.OrderReport, error) 
 	err := s.askList(ctx, turnOpenOrders, "reqOpenOrders", wire.ReqOpenOrders{}, func(m wire.Message) (bool, error) {
 		o, ok := m.(wire.OpenOrder)
 		if !ok {
-			return true, nil // the end
+			return ends[wire.OpenOrderEnd](m)
 		}
 		r, err := orderReport(o)
 		if errors.Is(err, errNotStock) {
@@ -145,7 +147,7 @@ func (s *Session) CompletedOrders(ctx context.Context) ([]broker.CompletedReport
 	err := s.askList(ctx, turnCompleted, "reqCompletedOrders", wire.ReqCompletedOrders{APIOnly: true}, func(m wire.Message) (bool, error) {
 		o, ok := m.(wire.CompletedOrder)
 		if !ok {
-			return true, nil // the end
+			return ends[wire.CompletedOrdersEnd](m)
 		}
 		if o.Order.Account != s.facts.Account {
 			return false, nil
@@ -194,7 +196,7 @@ func (t *executionsTake) take(m wire.Message) (bool, error) {
 		}
 		return false, nil
 	}
-	return true, nil // the end
+	return ends[wire.ExecDetailsEnd](m)
 }
 
 // Executions asks for the day's executions of the account by this client id.
@@ -250,7 +252,7 @@ func (s *Session) Account(ctx context.Context) ([]broker.AccountValue, error) {
 	err := s.ask(ctx, id, "reqAccountSummary", msg, func(m wire.Message) (bool, error) {
 		v, ok := m.(wire.AccountSummary)
 		if !ok {
-			return true, nil // the end
+			return ends[wire.AccountSummaryEnd](m)
 		}
 		if v.Account == s.facts.Account {
 			list = append(list, broker.AccountValue{Account: v.Account, Key: v.Tag, Value: v.Value, Currency: v.Currency})
@@ -259,11 +261,7 @@ func (s *Session) Account(ctx context.Context) ([]broker.AccountValue, error) {
 	})
 	// It is a subscription, of which a client may have two: end it, also when
 	// nothing came.
-	if frame, bad := wire.AppendMessage(nil, wire.CancelAccountSummary{ReqID: id}, s.v); bad == nil {
-		if sent := s.sendSoon(ctx, frame); err == nil && sent != nil {
-			s.log.Warn("cancel_account_summary", "error", sent.Error())
-		}
-	}
+	s.sendLast(ctx, wire.CancelAccountSummary{ReqID: id})
 	if err != nil {
 		return nil, err
 	}

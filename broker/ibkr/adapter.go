@@ -14,12 +14,15 @@ import (
 )
 
 // Adapter opens sessions with one gateway.
-type Adapter struct{ cfg Config }
+type Adapter struct {
+	cfg    Config
+	budget *budget // of all its sessions
+}
 
 var _ broker.Adapter = (*Adapter)(nil)
 
 // New returns the adapter. It connects nothing; cfg must be valid.
-func New(cfg Config) *Adapter { return &Adapter{cfg} }
+func New(cfg Config) *Adapter { return &Adapter{cfg, newBudget(cfg)} }
 
 // Name returns "ibkr".
 func (a *Adapter) Name() string { return "ibkr" }
@@ -45,7 +48,7 @@ func (a *Adapter) open(ctx context.Context, cfg broker.OpenConfig, on func(broke
 	}
 	now := time.Now()
 	h := &handshake{
-		cfg: a.cfg, address: address, began: now, deadline: now.Add(a.cfg.HandshakeTimeout), on: on,
+		cfg: a.cfg, budget: a.budget, address: address, began: now, deadline: now.Add(a.cfg.HandshakeTimeout), on: on,
 		facts: broker.Facts{
 			Gateway: address, ClientID: a.cfg.ClientID, Simulated: a.cfg.Simulated, Speed: a.cfg.Speed, Opened: now,
 			ForceDisconnect: a.cfg.ForceDisconnect,

@@ -33,6 +33,21 @@ type Config struct {
 	// lasting warning. Default false.
 	ForceDisconnect bool `koanf:"force_disconnect"`
 
+	// SendsPerSecond is how many messages go out in any one second, 10 to 50.
+	// The venue allows 50, of all clients of a login together, and may cut off
+	// who sends more. Default 45.
+	SendsPerSecond int `koanf:"sends_per_second"`
+	// ReserveSends are the last of them, which only cancels may use: at most
+	// half. Default 5.
+	ReserveSends int `koanf:"reserve_sends"`
+	// Lines is how many symbols may have market data at once. The venue's limit
+	// is shared with the windows of the gateway and other clients; when it says
+	// that it is lower (101), that holds for the session. Default 100.
+	Lines int `koanf:"lines"`
+	// Delayed asks for delayed data where the login has no subscription for live
+	// data. A person then sees prices; entries stay refused. Default true.
+	Delayed bool `koanf:"delayed"`
+
 	// Dial replaces the TCP dialler in tests. It gets host:port.
 	Dial func(ctx context.Context, address string) (net.Conn, error) `koanf:"-"`
 	// Simulated marks the built-in gateway, and Speed is the speed of its
@@ -52,6 +67,10 @@ func DefaultConfig() Config {
 		ClientID:         1,
 		HandshakeTimeout: 10 * time.Second,
 		RequestTimeout:   10 * time.Second,
+		SendsPerSecond:   45,
+		ReserveSends:     5,
+		Lines:            100,
+		Delayed:          true,
 		Speed:            1,
 	}
 }
@@ -74,6 +93,15 @@ func (c Config) Validate() error {
 	}
 	if c.RequestTimeout < 100*time.Millisecond || c.RequestTimeout > 10*time.Minute {
 		bad("request_timeout %v is not between 100ms and 10m", c.RequestTimeout)
+	}
+	if c.SendsPerSecond < 10 || c.SendsPerSecond > maxSends {
+		bad("sends_per_second %d is not between 10 and %d: the venue allows %d", c.SendsPerSecond, maxSends, maxSends)
+	}
+	if c.ReserveSends < 0 || c.ReserveSends > c.SendsPerSecond/2 {
+		bad("reserve_sends %d is not between 0 and half of sends_per_second, %d", c.ReserveSends, c.SendsPerSecond/2)
+	}
+	if c.Lines < 1 || c.Lines > 10000 {
+		bad("lines %d is not between 1 and 10000", c.Lines)
 	}
 	if c.Speed < 0 || !c.Simulated && c.Speed != 1 {
 		bad("speed %v: a real gateway's market time runs at 1", c.Speed)

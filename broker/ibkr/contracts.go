@@ -2,7 +2,10 @@ package ibkr
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
@@ -17,7 +20,12 @@ func (s *Session) Details(ctx context.Context, c market.Contract) ([]market.Deta
 	err := s.ask(ctx, id, "reqContractDetails", msg, func(m wire.Message) (bool, error) {
 		d, ok := m.(wire.ContractData)
 		if !ok {
-			return true, nil // the end
+			return ends[wire.ContractDataEnd](m)
+		}
+		if !fits(d.Contract, c) {
+			s.strays.Add(1)
+			return false, fmt.Errorf("ibkr: asked for %s %.20q (contract %d), the gateway answered with %.20q %.20q (contract %d)",
+				c.Symbol, c.SecType, c.ConID, d.Contract.Symbol, d.Contract.SecType, d.Contract.ConID)
 		}
 		got, err := s.details(d)
 		if err != nil {
@@ -30,6 +38,29 @@ func (s *Session) Details(ctx context.Context, c market.Contract) ([]market.Deta
 		return nil, err
 	}
 	return list, nil
+}
+
+// fits reports whether a contract that the gateway told is the one that was
+// asked for. An answer under our id that names another is somebody else's: once
+// a price of NVDA answered a question for TSLA. Symbols are compared without
+// what venues spell differently, such as the dot of BRK.B.
+func fits(got wire.Contract, asked market.Contract) bool {
+	switch {
+	case asked.SecType != "" && got.SecType != asked.SecType:
+		return false
+	case asked.ConID != 0:
+		return got.ConID == asked.ConID
+	}
+	return bare(got.Symbol) == bare(string(asked.Symbol))
+}
+
+func bare(symbol string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToUpper(r)
+		}
+		return -1
+	}, symbol)
 }
 
 func (s *Session) details(m wire.ContractData) (market.Details, error) {

@@ -193,6 +193,7 @@ func (s *Session) notice(m wire.ErrMsg) {
 	if m.Time > 0 {
 		n.At = time.UnixMilli(m.Time).UTC()
 	}
+	s.heed(m, row.kind)
 	id, about := m.About()
 	switch {
 	case !about || id <= 0:
@@ -209,6 +210,9 @@ func (s *Session) notice(m wire.ErrMsg) {
 			if row.ends {
 				s.drop(int(id), sub.symbol)
 				n.Kind = broker.NoticeRequest
+			}
+			if s.delay(m.Code, sub) {
+				n.Kind, n.Text = broker.NoticeWarning, m.Text+" (delayed data are asked for)"
 			}
 			break
 		}

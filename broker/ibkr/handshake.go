@@ -24,6 +24,7 @@ const (
 // caller's.
 type handshake struct {
 	cfg      Config
+	budget   *budget
 	address  string
 	began    time.Time
 	deadline time.Time
@@ -48,7 +49,7 @@ func (h *handshake) climb(ctx context.Context) (*Session, error) {
 	}
 	h.conn = conn
 	h.quit = ctx.Done()
-	h.sess = newSession(h.cfg, h.cfg.logger(), conn)
+	h.sess = newSession(h.cfg, h.cfg.logger(), conn, h.budget)
 	h.sess.facts = h.facts
 	h.sess.tap = tapping(h.cfg.Tap, h.address, h.cfg.ClientID, time.Now())
 	h.reached(broker.RungTCP, time.Now(), "")
@@ -124,7 +125,7 @@ func (h *handshake) talk() *broker.Error {
 	}
 	frame, err := wire.AppendMessage(nil, wire.StartAPI{ClientID: h.cfg.ClientID}, h.sess.v)
 	if err == nil {
-		h.sess.pace.stamp() // the window counts it; nobody else uses it yet
+		h.sess.budget.pace.stamp()
 		err = h.write(frame)
 	}
 	h.sentAt = time.Now()

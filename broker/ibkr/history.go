@@ -38,11 +38,15 @@ func duration(span time.Duration) (string, error) {
 	return fmt.Sprintf("%d D", (span+day-1)/day), nil
 }
 
-// Bars asks for closed bars of trades; see [broker.HistorySource].
+const reqBars = "reqHistoricalData"
+
+// Bars asks for closed bars of trades; see [broker.HistorySource]. Questions are
+// held under the venue's limits, but of the built-in gateway, which has none
+// and whose days may pass in a minute. Without a deadline of ctx, a wait for
+// room is bounded by Config.RequestTimeout.
 func (s *Session) Bars(ctx context.Context, q broker.BarsQuery) ([]market.Bar, error) {
-	const name = "reqHistoricalData"
 	bad := func(err error) ([]market.Bar, error) {
-		return nil, &broker.Error{Op: name, Kind: broker.ErrRequest, Err: err, Advice: "correct the question"}
+		return nil, &broker.Error{Op: reqBars, Kind: broker.ErrRequest, Err: err, Advice: "correct the question"}
 	}
 	size, ok := barSizes[q.Width]
 	if !ok {
@@ -52,28 +56,58 @@ func (s *Session) Bars(ctx context.Context, q broker.BarsQuery) ([]market.Bar, e
 	if err != nil {
 		return bad(err)
 	}
-	id := s.newID()
 	msg := wire.ReqHistoricalData{
-		ReqID: id, Contract: wire.ContractOf(q.Contract), BarSize: size, Duration: span,
+		Contract: wire.ContractOf(q.Contract), BarSize: size, Duration: span,
 		RegularOnly: q.RegularOnly, WhatToShow: "TRADES", FormatDate: 2,
 	}
 	if !q.End.IsZero() {
 		msg.EndDateTime = q.End.UTC().Format("20060102-15:04:05")
 	}
+	if s.cfg.Simulated {
+		return s.askBars(ctx, msg, q)
+	}
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.cfg.RequestTimeout)
+		defer cancel()
+	}
+	return s.budget.questions.do(ctx, s.gone, questionOf(q), s.venueNow, func() ([]market.Bar, error) {
+		return s.askBars(ctx, msg, q)
+	})
+}
+
+// venueNow is the venue's time, zero when it is not known.
+func (s *Session) venueNow() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clock.Now(time.Now())
+}
+
+// askBars puts the question to the venue.
+func (s *Session) askBars(ctx context.Context, msg wire.ReqHistoricalData, q broker.BarsQuery) ([]market.Bar, error) {
+	msg.ReqID = s.newID()
 	var got []wire.Bar
-	err = s.ask(ctx, id, name, msg, func(m wire.Message) (bool, error) {
-		if h, ok := m.(wire.HistoricalData); ok {
-			got = h.Bars
+	err := s.ask(ctx, msg.ReqID, reqBars, msg, func(m wire.Message) (bool, error) {
+		h, ok := m.(wire.HistoricalData)
+		if !ok {
+			return false, unfit(m)
 		}
+		got = h.Bars
 		return true, nil
 	})
-	if noBars(err) {
+	var e *broker.Error
+	switch {
+	case err == nil:
+		return s.closedBars(got, q)
+	case noBars(err):
 		return []market.Bar{}, nil
+	case errors.As(err, &e) && tooOften(e.Code, e.Error()):
+		e.Kind, e.RetryAfter = broker.ErrPacing, sameSpan
+	case errors.Is(err, broker.ErrNoAnswer) && !errors.Is(err, broker.ErrNotWritten) && s.ended() == nil:
+		// Nobody waits any more: free its place among the venue's 50.
+		s.sendLast(ctx, wire.CancelHistoricalData{ReqID: msg.ReqID})
 	}
-	if err != nil {
-		return nil, err
-	}
-	return s.closedBars(got, q)
+	return nil, err
 }
 
 // noBars tells "there are none", which the venue sends as an error, from a
@@ -87,15 +121,13 @@ func noBars(err error) bool {
 func (s *Session) closedBars(got []wire.Bar, q broker.BarsQuery) ([]market.Bar, error) {
 	end := q.End
 	if end.IsZero() {
-		s.mu.Lock()
-		end = s.clock.Now(time.Now())
-		s.mu.Unlock()
+		end = s.venueNow()
 	}
 	bars := make([]market.Bar, 0, len(got))
 	for _, b := range got {
 		start, err := wire.ParseTime(b.Date, venueZone)
 		if err != nil {
-			return nil, &broker.Error{Op: "reqHistoricalData", Kind: broker.ErrRequest, Err: err, Advice: "report this: a bar without a time"}
+			return nil, &broker.Error{Op: reqBars, Kind: broker.ErrRequest, Err: err, Advice: "report this: a bar without a time"}
 		}
 		if !end.IsZero() && start.Add(q.Width).After(end) {
 			continue

@@ -2,6 +2,7 @@ package ibkr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -17,69 +18,102 @@ const (
 	cancelFirst priority = iota
 	orderNext
 	dataLast
+	numPriorities
 )
 
 const (
-	// windowSends is how many messages may go out within windowSpan. The venue
-	// allows 50 in one second and may cut off who sends more (code 100).
-	windowSends = 45
+	// maxSends is the venue's own limit of messages in one second; it may cut
+	// off who sends more (code 100). Protocol sheet, section 9.
+	maxSends = 50
 	// windowSpan is a second, and what two messages may lose of their distance
 	// on the way to the gateway.
 	windowSpan = time.Second + 50*time.Millisecond
-	// maxWaiting bounds the queue; who comes when it is full gets ErrPacing.
+	// halvedFor is how long the limit is halved after code 100.
+	halvedFor = time.Minute
+	// maxWaiting bounds how many of each priority wait; who comes when they do
+	// gets ErrPacing. So a flood of questions never keeps out a cancel.
 	maxWaiting = 1024
 )
 
-// pacer lets at most windowSends messages out in any windowSpan: a sliding
-// window and not a bucket, whose burst on top of its rate would pass the
-// venue's limit. The zero value is ready. Nothing runs in it: who waits, waits
-// on his own goroutine, and the first in the queue watches the clock.
+// errSessionOver means that the session of a message that waited is over.
+var errSessionOver = errors.New("the session ended")
+
+// pacer lets at most limit messages out in any windowSpan: a sliding window and
+// not a bucket, whose burst on top of its rate would pass the venue's limit.
+//
+// The last places of the window, as many as reserve, are for cancels alone: a
+// halt is written at once, however busy the line is. Those who wait go by
+// priority, cancels before orders before everything else, and in the order of
+// their coming among equals. So a cancel waits for cancels only; everything
+// else waits as long as what goes before it fills the window, which cancels do
+// for a second for each 45 orders that work.
+//
+// Nothing runs in it: who waits, waits on his own goroutine, and the first in
+// the queue watches the clock.
 type pacer struct {
-	mu     sync.Mutex // guards what follows
-	sent   [windowSends]time.Time
-	oldest int // index of the oldest in sent; zero times are free places
-	queue  []*waiter
+	limit, reserve int // as configured
+
+	mu          sync.Mutex // guards what follows
+	sent        [maxSends]time.Time
+	next        int       // index in sent of the next; zero times are free places
+	halvedUntil time.Time // zero = never halved
+	queue       []*waiter // by priority, then by their coming
+	waiting     [numPriorities]int
+	waited      uint64 // those that have left the queue, sent or not
+	waitedFor   time.Duration
+	longest     time.Duration
+	refused     uint64
 }
 
+// newPacer returns a pacer for limit messages a second, 1 to 50, of which
+// reserve, less than limit, are for cancels.
+func newPacer(limit, reserve int) *pacer { return &pacer{limit: limit, reserve: reserve} }
+
 type waiter struct {
-	prio priority
-	wake chan struct{} // capacity 1: look again
+	prio  priority
+	since time.Time
+	wake  chan struct{} // capacity 1: look again
 }
 
 // take returns when the caller may send one message, at once when there is
 // room. It returns an error that satisfies [broker.ErrPacing] when too many
-// wait, or when ctx ends first.
-func (p *pacer) take(ctx context.Context, prio priority) error {
+// wait, or when ctx or the session ends first.
+func (p *pacer) take(ctx context.Context, gone <-chan struct{}, prio priority) error {
 	p.mu.Lock()
-	if len(p.queue) == 0 && p.room() <= 0 {
-		p.stamp()
+	now := time.Now()
+	// Only what goes before it holds it up: a cancel has room where others wait.
+	if (len(p.queue) == 0 || p.queue[0].prio > prio) && p.room(now, prio) <= 0 {
+		p.mark(now)
 		p.mu.Unlock()
 		return nil
 	}
-	if len(p.queue) >= maxWaiting {
+	if p.waiting[prio] >= maxWaiting {
+		p.refused++
 		p.mu.Unlock()
-		return fmt.Errorf("ibkr: %d messages wait to be sent: %w", maxWaiting, broker.ErrPacing)
+		return fmt.Errorf("ibkr: %d messages of its kind wait to be sent: %w", maxWaiting, broker.ErrPacing)
 	}
-	w := &waiter{prio, make(chan struct{}, 1)}
+	w := &waiter{prio, now, make(chan struct{}, 1)}
 	at := len(p.queue)
 	for at > 0 && p.queue[at-1].prio > prio { // behind its equals
 		at--
 	}
 	p.queue = slices.Insert(p.queue, at, w)
+	p.waiting[prio]++
 	p.mu.Unlock()
-	return p.wait(ctx, w)
+	return p.wait(ctx, gone, w)
 }
 
-func (p *pacer) wait(ctx context.Context, w *waiter) error {
+func (p *pacer) wait(ctx context.Context, gone <-chan struct{}, w *waiter) error {
 	for {
 		p.mu.Lock()
 		var due <-chan time.Time
 		var timer *time.Timer
 		if p.queue[0] == w {
-			room := p.room()
+			now := time.Now()
+			room := p.room(now, w.prio)
 			if room <= 0 {
-				p.stamp()
-				p.leave(w)
+				p.mark(now)
+				p.leave(w, now)
 				p.mu.Unlock()
 				return nil
 			}
@@ -91,40 +125,80 @@ func (p *pacer) wait(ctx context.Context, w *waiter) error {
 		select {
 		case <-due:
 		case <-w.wake:
+		case <-gone:
+			err = errSessionOver
 		case <-ctx.Done():
-			err = fmt.Errorf("ibkr: waiting for room in the %d messages a second: %w: %w", windowSends, broker.ErrPacing, ctx.Err())
+			err = ctx.Err()
 		}
 		if timer != nil {
 			timer.Stop()
 		}
 		if err != nil {
 			p.mu.Lock()
-			p.leave(w)
+			p.leave(w, time.Now())
 			p.mu.Unlock()
-			return err
+			return fmt.Errorf("ibkr: waiting for room in the %d messages a second: %w: %w", p.limit, broker.ErrPacing, err)
 		}
 	}
 }
 
-// room returns how long until there is room for one more; 0 or less is now.
-func (p *pacer) room() time.Duration {
-	last := p.sent[p.oldest]
+// room returns how long until there is room for one more of that priority; 0 or
+// less is now. The lock is held.
+func (p *pacer) room(now time.Time, prio priority) time.Duration {
+	whole := p.until(now, prio, p.limit)
+	left := p.halvedUntil.Sub(now)
+	if left <= 0 {
+		return whole
+	}
+	return min(p.until(now, prio, p.half()), max(left, whole))
+}
+
+// until is room under one limit.
+func (p *pacer) until(now time.Time, prio priority, limit int) time.Duration {
+	if prio != cancelFirst {
+		limit -= p.reserve
+	}
+	last := p.sent[(p.next+maxSends-limit)%maxSends]
 	if last.IsZero() {
 		return 0
 	}
-	return windowSpan - time.Since(last)
+	return windowSpan - now.Sub(last)
 }
 
+// half is the limit after code 100. The reserve stays whole, and one place is
+// left for everything else.
+func (p *pacer) half() int { return max(p.limit/2, p.reserve+1) }
+
+// mark counts one message as sent; the lock is held.
+func (p *pacer) mark(now time.Time) {
+	p.sent[p.next] = now
+	p.next = (p.next + 1) % maxSends
+}
+
+// stamp counts a message that is sent without asking, as in a handshake.
 func (p *pacer) stamp() {
-	p.sent[p.oldest] = time.Now()
-	p.oldest = (p.oldest + 1) % windowSends
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mark(time.Now())
 }
 
-// leave takes w out of the queue and wakes the new first.
-func (p *pacer) leave(w *waiter) {
-	if i := slices.Index(p.queue, w); i >= 0 {
-		p.queue = slices.Delete(p.queue, i, i+1)
-	}
+// halve halves the limit for a minute from now on: the venue said that we send
+// too much (100). Said again, the minute begins anew.
+func (p *pacer) halve() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.halvedUntil = time.Now().Add(halvedFor)
+}
+
+// leave takes w out of the queue and wakes the new first; the lock is held.
+func (p *pacer) leave(w *waiter, now time.Time) {
+	i := slices.Index(p.queue, w)
+	p.queue = slices.Delete(p.queue, i, i+1)
+	p.waiting[w.prio]--
+	waited := now.Sub(w.since)
+	p.waited++
+	p.waitedFor += waited
+	p.longest = max(p.longest, waited)
 	if len(p.queue) > 0 {
 		select {
 		case p.queue[0].wake <- struct{}{}:
@@ -132,3 +206,26 @@ func (p *pacer) leave(w *waiter) {
 		}
 	}
 }
+
+// health tells how the messages stand under the limit.
+func (p *pacer) health() broker.Pacing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	h := broker.Pacing{
+		Limit: p.limit, Reserved: p.reserve, Waiting: len(p.queue), Waited: p.waited,
+		WaitedMS: milliseconds(p.waitedFor), LongestMS: milliseconds(p.longest), Refused: p.refused,
+	}
+	if p.halvedUntil.After(now) {
+		until := p.halvedUntil
+		h.Limit, h.HalvedUntil = p.half(), &until
+	}
+	for _, at := range p.sent {
+		if !at.IsZero() && now.Sub(at) < time.Second {
+			h.Sent++
+		}
+	}
+	return h
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -34,11 +34,17 @@ func (r *request) finish(err error) {
 	close(r.done)
 }
 
-// newID returns the id for one more request.
-func (s *Session) newID() int { return int(s.lastReq.Add(1)) }
+// unfit is the error of a message under a request's id that is no part of its
+// answer. What it is part of, nobody knows: the request fails.
+func unfit(m wire.Message) error { return fmt.Errorf("ibkr: a %T is no part of the answer", m) }
 
-// ours reports whether id was given out for a request; orders have others.
-func (s *Session) ours(id int64) bool { return id >= s.firstReq && id <= s.lastReq.Load() }
+// ends takes the last part of an answer, which is of one type.
+func ends[End wire.Message](m wire.Message) (last bool, err error) {
+	if _, ok := m.(End); !ok {
+		return false, unfit(m)
+	}
+	return true, nil
+}
 
 // ask sends a question and waits until take has seen the whole answer. Each
 // question has its own deadline; what it got by then does not count.
@@ -164,12 +170,16 @@ func (s *Session) listEnd(turn int, m wire.Message) {
 }
 
 // answer gives a message to the request with that key; false when nobody
-// waits for it.
+// waits for it. Late, doubled and foreign answers are counted, and never given
+// to another request.
 func (s *Session) answer(key int, m wire.Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.requests[key]
 	if r == nil || r.over {
+		if key >= 0 {
+			s.strays.Add(1)
+		}
 		return false
 	}
 	last, err := r.take(m)
@@ -248,7 +258,7 @@ func (s *Session) send(ctx context.Context, prio priority, frame []byte) error {
 	}
 	// In a lock-step replay wall time means nothing, and nobody counts.
 	if lockStep := s.cfg.Simulated && s.cfg.Speed == 0; !lockStep {
-		if err := s.pace.take(ctx, prio); err != nil {
+		if err := s.budget.pace.take(ctx, s.gone, prio); err != nil {
 			return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 		}
 	}
@@ -278,6 +288,18 @@ func (s *Session) send(ctx context.Context, prio priority, frame []byte) error {
 		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 	}
 	return fmt.Errorf("%w: %w", broker.ErrOutcomeUnknown, err)
+}
+
+// sendLast tells the venue that nobody waits for something any more, also when
+// ctx is over. It is no loss when it cannot: the session's end does the same.
+func (s *Session) sendLast(ctx context.Context, m wire.Message) {
+	frame, err := wire.AppendMessage(nil, m, s.v)
+	if err == nil {
+		err = s.sendSoon(ctx, frame)
+	}
+	if err != nil && s.ended() == nil {
+		s.log.Warn("request_not_cancelled", "message", fmt.Sprintf("%T", m), "error", err.Error())
+	}
 }
 
 // fail ends the session for a fault of the socket; the reader closes it.

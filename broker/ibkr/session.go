@@ -26,8 +26,8 @@ type Session struct {
 	v     wire.Version
 	tap   tapped
 
-	pace pacer
-	out  sync.Mutex // held over one write: frames never mix
+	budget *budget    // shared with the adapter's other sessions
+	out    sync.Mutex // held over one write: frames never mix
 
 	wake chan struct{} // capacity 1: something is pending
 	room chan struct{} // capacity 1: what was pending is fetched
@@ -42,15 +42,20 @@ type Session struct {
 	requests map[int]*request
 	owed     [numTurns]int         // ends of answers that came too late, or may still come
 	bySymbol map[market.Symbol]int // the request of its market data
+	lines    int                   // how many subscriptions the venue allows
+	wanting  []market.Contract     // to be asked for with delayed data
+	delaying bool                  // askDelayed runs
+	delayed  bool                  // delayed data were asked for
 	cancels  recent                // order ids for which a cancel was written
 	timeAt   time.Time             // when the time was asked last, wall time
 	clock    market.Clock          // written by the reader, which reads it without the lock
 
-	firstReq int64 // fixed before the reader starts
-	lastReq  atomic.Int64
-	millis   atomic.Bool             // ask for the time in milliseconds
-	turns    [numTurns]chan struct{} // capacity 1: one at a time of what has no request id
-	subs     atomic.Pointer[map[int]*subscription]
+	ids     idRange                 // of our requests, fixed before the reader starts
+	errands sync.WaitGroup          // the session's goroutines besides the reader, which waits for them
+	strays  atomic.Uint64           // answers and ticks that named nothing of ours
+	millis  atomic.Bool             // ask for the time in milliseconds
+	turns   [numTurns]chan struct{} // capacity 1: one at a time of what has no request id
+	subs    atomic.Pointer[map[int]*subscription]
 
 	// Of the reader alone.
 	readAt   time.Time // of the newest read, wall time
@@ -86,9 +91,9 @@ const (
 
 func turnKey(turn int) int { return -100 - turn }
 
-func newSession(cfg Config, log *slog.Logger, conn net.Conn) *Session {
+func newSession(cfg Config, log *slog.Logger, conn net.Conn, shared *budget) *Session {
 	s := &Session{
-		cfg: cfg, log: log, conn: conn, in: newStream(conn),
+		cfg: cfg, log: log, conn: conn, in: newStream(conn), budget: shared, lines: cfg.Lines,
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		gone: make(chan struct{}), done: make(chan struct{}),
 		requests: map[int]*request{}, bySymbol: map[market.Symbol]int{},
@@ -104,13 +109,7 @@ func newSession(cfg Config, log *slog.Logger, conn net.Conn) *Session {
 // begin takes over after the handshake: facts never change from here on.
 func (s *Session) begin(facts broker.Facts) {
 	s.facts = facts
-	// Orders and requests share the ids of error messages. Orders count up
-	// from the gateway's number, so requests keep far away from it.
-	s.firstReq = 1 << 30
-	if facts.NextOrderID >= 1<<29 {
-		s.firstReq = 1
-	}
-	s.lastReq.Store(s.firstReq - 1)
+	s.ids = requestIDs(facts.NextOrderID)
 	s.millis.Store(s.v >= 197) // protocol sheet, section 2
 	go s.read()
 }
@@ -201,6 +200,7 @@ func (s *Session) ended() error {
 // read is the reader goroutine. Begin starts it; it ends with the socket.
 func (s *Session) read() {
 	defer close(s.done)
+	defer s.errands.Wait()
 	err := s.contained(s.readAll)
 	if errors.Is(err, errPanic) {
 		s.salvage()

@@ -507,7 +507,7 @@ func TestNotices(t *testing.T) {
 		"read-only cancel":       {msg(55, 321), broker.Notice{Kind: broker.NoticeNoCancel, OrderID: 55}},
 		"read-only, no id":       {msg(-1, 321), broker.Notice{Kind: broker.NoticeWarning}},
 		"delayed follows":        {msg(sub, 10167), broker.Notice{Kind: broker.NoticeWarning, Symbol: "AAPL"}},
-		"not subscribed":         {msg(sub, 354), broker.Notice{Kind: broker.NoticeRequest, Symbol: "AAPL"}},
+		"the stream ended":       {msg(sub, 10182), broker.Notice{Kind: broker.NoticeRequest, Symbol: "AAPL"}},
 		"no such contract":       {msg(sub, 200), broker.Notice{Kind: broker.NoticeRequest, Symbol: "AAPL"}},
 		"a request that is gone": {msg(sub+1, 162), broker.Notice{Kind: broker.NoticeInfo}},
 	} {

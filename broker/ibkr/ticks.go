@@ -1,121 +1,14 @@
 package ibkr
 
 import (
-	"context"
 	"fmt"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
 
-	"robotrader/broker"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
-
-// subscription is one symbol's market data. Only the reader touches what is
-// behind the symbol.
-type subscription struct {
-	symbol market.Symbol
-	// The newest of bid, ask and trade, by kind: a size that comes alone is of
-	// the price that came before.
-	newest [market.TickTrade + 1]market.Tick
-	// echo is set when a price brought its size: gateways tell that size again
-	// by itself, and a last size told twice is one trade.
-	echo [market.TickTrade + 1]bool
-	// stamp is the venue's time of the next trade, zero when not told.
-	stamp time.Time
-}
-
-// editSubs replaces the map of subscriptions, which the reader reads without
-// a lock, by an edited copy; the session is locked.
-func (s *Session) editSubs(edit func(map[int]*subscription)) {
-	m := maps.Clone(*s.subs.Load())
-	edit(m)
-	s.subs.Store(&m)
-}
-
-// Subscribe makes one lasting market-data subscription. A symbol that has one
-// keeps it. It does not wait for the first tick.
-func (s *Session) Subscribe(ctx context.Context, c market.Contract) error {
-	return s.subscribe(ctx, c, 0)
-}
-
-// Resubscribe ends the subscription of a symbol and makes another under a new
-// id; see [broker.Resubscriber].
-func (s *Session) Resubscribe(ctx context.Context, c market.Contract) error {
-	s.mu.Lock()
-	old := s.bySymbol[c.Symbol] // 0 = none
-	s.mu.Unlock()
-	if old != 0 {
-		// First the end of the old one: a line that nobody knows would be taken
-		// until the session's end.
-		if err := s.cancelMarket(ctx, old); err != nil {
-			return err
-		}
-	}
-	return s.subscribe(ctx, c, old)
-}
-
-// subscribe makes a subscription in place of the one under id old, which has
-// been cancelled; 0 is none. A symbol that has another one keeps it.
-func (s *Session) subscribe(ctx context.Context, c market.Contract, old int) error {
-	const name = "reqMktData"
-	id := s.newID()
-	msg := wire.ReqMktData{ReqID: id, Contract: wire.ContractOf(c)}
-	frame, err := wire.AppendMessage(nil, msg, s.v)
-	if err != nil {
-		return &broker.Error{Op: name, Kind: broker.ErrRequest, Err: err, Advice: "check the contract of " + string(c.Symbol)}
-	}
-	s.mu.Lock()
-	if now, held := s.bySymbol[c.Symbol]; held && now != old {
-		s.mu.Unlock()
-		return nil
-	}
-	s.bySymbol[c.Symbol] = id // before the write: the first tick may be faster than we
-	s.editSubs(func(m map[int]*subscription) {
-		delete(m, old)
-		m[id] = &subscription{symbol: c.Symbol}
-	})
-	s.mu.Unlock()
-	if err := s.sendSoon(ctx, frame); err != nil {
-		s.drop(id, c.Symbol)
-		return &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: err, Advice: "subscribe again"}
-	}
-	return nil
-}
-
-// Unsubscribe ends a symbol's market data; without a subscription it does
-// nothing. Ticks that are on the way are dropped.
-func (s *Session) Unsubscribe(ctx context.Context, symbol market.Symbol) error {
-	s.mu.Lock()
-	id, held := s.bySymbol[symbol]
-	s.mu.Unlock()
-	if !held {
-		return nil
-	}
-	s.drop(id, symbol)
-	return s.cancelMarket(ctx, id)
-}
-
-// cancelMarket ends a subscription at the venue.
-func (s *Session) cancelMarket(ctx context.Context, id int) error {
-	frame, err := wire.AppendMessage(nil, wire.CancelMktData{ReqID: id}, s.v)
-	if err == nil {
-		err = s.sendSoon(ctx, frame)
-	}
-	if err != nil {
-		return &broker.Error{Op: "cancelMktData", Kind: broker.ErrNoAnswer, Err: err, Advice: "the data goes on until the session ends"}
-	}
-	return nil
-}
-
-// sendSoon sends what has no answer to wait for, within the request timeout.
-func (s *Session) sendSoon(ctx context.Context, frame []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
-	defer cancel()
-	return s.send(ctx, dataLast, frame)
-}
 
 // priced tells which tick types carry a price, and what they are to us.
 func priced(t wire.TickType) (kind market.TickKind, delayed, ok bool) {
@@ -175,8 +68,17 @@ func sized(t wire.TickType) (kind market.TickKind, delayed, ok bool) {
 	return 0, false, false
 }
 
-// tick decodes one market-data frame. A frame of a subscription that is gone
-// is dropped: it was on the way.
+// fed returns the subscription that a tick is of. One of a subscription that is
+// gone, or never was ours, is counted and dropped: it is no other symbol's.
+func (s *Session) fed(id int) *subscription {
+	sub := s.sub(id)
+	if sub == nil {
+		s.strays.Add(1)
+	}
+	return sub
+}
+
+// tick decodes one market-data frame.
 func (s *Session) tick(id int, payload []byte) error {
 	switch id {
 	case wire.IDTickPrice:
@@ -210,7 +112,7 @@ func (s *Session) tick(id int, payload []byte) error {
 }
 
 func (s *Session) tickPrice(m *wire.TickPrice) {
-	sub := s.sub(m.ReqID)
+	sub := s.fed(m.ReqID)
 	kind, delayed, ok := priced(m.Type)
 	if sub == nil || !ok {
 		return
@@ -235,7 +137,7 @@ func (s *Session) tickPrice(m *wire.TickPrice) {
 var minusOne = market.MustPrice("-1")
 
 func (s *Session) tickSize(m *wire.TickSize) {
-	sub := s.sub(m.ReqID)
+	sub := s.fed(m.ReqID)
 	kind, delayed, ok := sized(m.Type)
 	if sub == nil || !ok || m.SizeUnset {
 		return
@@ -266,7 +168,7 @@ func (s *Session) tickSize(m *wire.TickSize) {
 }
 
 func (s *Session) tickString(m *wire.TickString) error {
-	sub := s.sub(m.ReqID)
+	sub := s.fed(m.ReqID)
 	if sub == nil || m.Type != wire.TickLastTime && m.Type != wire.TickDelayedLastTime {
 		return nil
 	}
@@ -298,7 +200,7 @@ func epoch(text string) (time.Time, bool) {
 }
 
 func (s *Session) tickGeneric(m wire.TickGeneric) {
-	sub := s.sub(m.ReqID)
+	sub := s.fed(m.ReqID)
 	if sub == nil || m.Value == nil || m.Type != wire.TickHalted && m.Type != wire.TickDelayedHalted {
 		return
 	}

@@ -61,7 +61,7 @@ var (
 			ReadOnlyAPI: &wall, Competing: &wall,
 			Pacing: broker.Pacing{Limit: 45, Reserved: 5, Sent: 3, Waiting: 1, Waited: 12, WaitedMS: 340.5, LongestMS: 80.25, Refused: 1, HalvedUntil: &wall},
 			Lines:  broker.Use{Used: 1, Limit: 100}, History: broker.Use{Used: 2, Limit: 60},
-			FramesIn: 812, FramesOut: 9, Undecoded: 1,
+			FramesIn: 812, FramesOut: 9, Undecoded: 1, Strays: 4,
 		},
 		Account: broker.Part{Name: "account", Kind: "account", State: broker.PartBroken, Code: 2100, Text: "replaced", Since: wall},
 		Data:    []broker.Freshness{{Symbol: "AAPL", State: "stale", Cause: "no tick for 30s", Since: wall, Last: &wall, Asked: 2}},
