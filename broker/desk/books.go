@@ -62,6 +62,8 @@ type entry struct {
 	sentAt time.Time    // wall time of the write while no answer came, else zero
 	spent  market.Money // of its executions, for the average
 	atEnd  bool         // is in ended
+
+	suspect bool // it was told that the gateway may hold it behind a dialog
 }
 
 // toldPosition is what the venue told about a position after the answer to

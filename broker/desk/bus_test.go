@@ -166,7 +166,7 @@ func TestConfigTellsAllFaults(t *testing.T) {
 	}
 	err := Config{Queue: -1}.Validate()
 	faults, ok := err.(interface{ Unwrap() []error })
-	if !ok || len(faults.Unwrap()) != 9 {
+	if !ok || len(faults.Unwrap()) != 10 {
 		t.Errorf("%v", err)
 	}
 }

@@ -33,6 +33,10 @@ type Config struct {
 	// was written, before its outcome is called unknown. Wall time. Default
 	// 5 s.
 	SilenceAfter time.Duration `koanf:"silence_after"`
+	// StaleAfter is how long, in market time, a symbol in its regular session
+	// may be without a tick before its data counts as stale and is asked for
+	// again. Default 30 s.
+	StaleAfter time.Duration `koanf:"stale_after"`
 	// HistoryDeadline bounds one question for bars. Default 30 s.
 	HistoryDeadline time.Duration `koanf:"history_deadline"`
 	// OnStop says what an orderly stop does with orders that still work:
@@ -52,6 +56,7 @@ func DefaultConfig() Config {
 		DataDeadline:      10 * time.Second,
 		OrderDeadline:     5 * time.Second,
 		SilenceAfter:      5 * time.Second,
+		StaleAfter:        30 * time.Second,
 		HistoryDeadline:   30 * time.Second,
 		OnStop:            LeaveWorking,
 		Queue:             1024,
@@ -76,6 +81,9 @@ func (c Config) Validate() error {
 		if d.value < 100*time.Millisecond || d.value > 10*time.Minute {
 			errs = append(errs, fmt.Errorf("desk.%s: %v is not between 100ms and 10m", d.key, d.value))
 		}
+	}
+	if c.StaleAfter < time.Second || c.StaleAfter > time.Hour {
+		errs = append(errs, fmt.Errorf("desk.stale_after: %v is not between 1s and 1h", c.StaleAfter))
 	}
 	if c.OnStop != LeaveWorking && c.OnStop != CancelWorking {
 		errs = append(errs, fmt.Errorf("desk.on_stop: %.40q is neither %s nor %s", c.OnStop, LeaveWorking, CancelWorking))

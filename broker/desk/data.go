@@ -15,10 +15,6 @@ import (
 // maxQuestions bounds the questions for bars that are under way at once.
 const maxQuestions = 4
 
-// lookForData is how often the venue is asked again while no wanted symbol has
-// data. Wall time.
-const lookForData = time.Minute
-
 // stepData subscribes to every wanted symbol and waits until it is clear how
 // each stands. When none of them has data or is outside its session, the
 // session stands all the same, degraded: orders that work can be cancelled and
@@ -29,10 +25,11 @@ func (d *Desk) stepData(ctx context.Context, s broker.Session) (string, error) {
 		return "no symbol wanted", nil
 	}
 	for _, st := range list {
-		if err := d.subscribe(ctx, s, st.Symbol); err != nil {
+		if err := d.subscribe(ctx, s, st.Symbol, first); err != nil {
 			return "", err
 		}
 	}
+	d.floor.newDay(time.Now(), d.zone) // today's hours have just been told
 	began := time.Now()
 	for {
 		list, changed := d.floor.standing()
@@ -71,29 +68,9 @@ func (d *Desk) darken(why error) {
 	d.troubled(func(t *trouble) {
 		list, _ := d.floor.standing()
 		if _, err := verdict(list); err != nil {
-			t.dark, t.since = why.Error(), time.Now()
+			t.dark = why.Error()
 		}
 	})
-}
-
-// lookAgainForData has the venue asked again when no wanted symbol has had data
-// for a while: a person may have made a subscription or left another session.
-// It is called in the turn.
-func (d *Desk) lookAgainForData(wall time.Time) {
-	h := d.held.Load()
-	if s := d.linkState(); h == nil || s != broker.Ready && s != broker.Degraded {
-		return
-	}
-	t := &d.trouble
-	t.mu.Lock()
-	due := t.dark != "" && t.down == "" && wall.Sub(t.since) >= lookForData
-	if due {
-		t.since = wall
-	}
-	t.mu.Unlock()
-	if due {
-		h.ask(chore{subscribe: true})
-	}
 }
 
 func waits(list []event.DataState) bool {
@@ -135,47 +112,6 @@ func verdict(list []event.DataState) (string, error) {
 	return "", nil
 }
 
-// subscribe asks for one wanted symbol's contract and market. A symbol that
-// the venue refuses is blocked; an error means that the session answers not.
-func (d *Desk) subscribe(ctx context.Context, s broker.Session, sym market.Symbol) error {
-	src, ok1 := s.(broker.ContractSource)
-	data, ok2 := s.(broker.MarketData)
-	if !ok1 || !ok2 {
-		return errors.New("this adapter has no contracts or no market data")
-	}
-	details, err := src.Details(ctx, market.USStock(sym))
-	switch {
-	case errors.Is(err, broker.ErrRequest):
-		d.moved(sym, dataBlocked, err.Error())
-		return nil
-	case err != nil:
-		return fmt.Errorf("ask for the contract of %s: %w", sym, err)
-	case len(details) != 1:
-		d.moved(sym, dataBlocked, fmt.Sprintf("%d contracts match %s, not one", len(details), sym))
-		return nil
-	}
-	contract := d.agreed(details[0])
-	d.floor.describe(sym, contract)
-	state, cause := dataWanted, ""
-	if in, known := contract.Liquid.Contains(d.floor.now()); known && !in {
-		state, cause = dataClosed, "outside its regular session"
-	} else if d.cfg.Progress {
-		// Lock-step: the first tick waits for the trader, who waits for this.
-		state, cause = dataClosed, "market time stands until the trader runs"
-	}
-	// Before the subscription: a tick that comes with its answer counts.
-	d.moved(sym, state, cause)
-	err = data.Subscribe(ctx, contract.Contract)
-	if errors.Is(err, broker.ErrRequest) {
-		d.moved(sym, dataBlocked, err.Error())
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("subscribe to %s: %w", sym, err)
-	}
-	return nil
-}
-
 // moved sets a wanted symbol's data state and tells it.
 func (d *Desk) moved(s market.Symbol, state, cause string) {
 	if c, ok := d.floor.move(s, state, cause); ok {
@@ -185,15 +121,8 @@ func (d *Desk) moved(s market.Symbol, state, cause string) {
 
 // blocked takes the venue's word that a symbol's data request failed.
 func (d *Desk) blocked(n broker.Notice) {
-	c, ok := d.floor.move(n.Symbol, dataBlocked, fmt.Sprintf("%s (%d)", n.Text, n.Code))
-	if !ok {
-		return
-	}
-	d.out.data(c)
-	list, _ := d.floor.standing()
-	if _, err := verdict(list); err != nil && !waits(list) {
-		d.darken(err)
-	}
+	d.refused(n.Symbol, fmt.Sprintf("%s (%d)", n.Text, n.Code))
+	d.weigh()
 }
 
 // history answers a question for bars. It runs on the question's goroutine,

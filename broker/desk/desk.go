@@ -50,10 +50,15 @@ type Desk struct {
 	mode  atomic.Pointer[broker.ModeRecord]
 	link  atomic.Pointer[Link]
 
-	books   *books  // of the turn
-	floor   floor   // has its own mutex
-	trouble trouble // has its own mutex
+	books   *books    // of the turn
+	looked  time.Time // of the turn: when the symbols' data was looked at last
+	floor   floor     // has its own mutex
+	trouble trouble   // has its own mutex
 	opinion secondOpinion
+	stream  stream // has its own mutex
+	vital   vital  // of the goroutine run
+
+	tellHealth func(event.HealthState) // nil tells nobody
 }
 
 // held is what the desk holds of one session.
@@ -61,6 +66,7 @@ type held struct {
 	session broker.Session
 	trader  broker.Trader // nil when the session cannot trade
 	facts   broker.Facts
+	fixed   atomic.Bool   // the gateway's API is read-only (321)
 	written atomic.Uint64 // order messages that went out, whole or perhaps
 	chores  chan chore    // for the goroutine that asks the session while Serve reads it
 }
@@ -181,6 +187,7 @@ func (d *Desk) run() {
 			d.turn <- struct{}{} // whoever has the turn is bounded by its own deadline
 			d.judge(time.Now())
 			d.give()
+			d.showHealth(time.Now())
 		case <-d.stopped:
 			d.drain()
 			return
@@ -250,6 +257,7 @@ func (d *Desk) State(ctx context.Context) event.Desk {
 	}
 	d.books.state(&s)
 	d.floor.state(&s)
+	s.Health = d.health()
 	return s
 }
 
@@ -268,12 +276,11 @@ func (d *Desk) stamp() broker.Record { return broker.Record{Wall: time.Now(), Ma
 
 // trouble is what makes the session worth less. Empty is none.
 type trouble struct {
-	mu   sync.Mutex // guards all, and is held while the link is told, for the order
-	down string     // the gateway lost the venue: its words
-	dark string     // no wanted symbol has data: why
-	lost int        // how often the gateway lost the venue
-	// since is when the venue was asked for data last while it is dark.
-	since time.Time
+	mu     sync.Mutex // guards all, and is held while the link is told, for the order
+	silent string     // the gateway leaves time requests unanswered: its words
+	down   string     // the gateway lost the venue: its words
+	dark   string     // no wanted symbol has data: why
+	lost   int        // how often the gateway lost the venue
 }
 
 // losses tells how often the gateway lost the venue.
@@ -288,13 +295,15 @@ func (d *Desk) troubled(change func(*trouble)) {
 	t := &d.trouble
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	before := [2]string{t.down, t.dark}
+	before := [...]string{t.silent, t.down, t.dark}
 	change(t)
 	l := d.link.Load()
-	if after := [2]string{t.down, t.dark}; l == nil || after == before {
+	if after := [...]string{t.silent, t.down, t.dark}; l == nil || after == before {
 		return
 	}
 	switch {
+	case t.silent != "":
+		(*l).Degrade(t.silent, "wait: the session is closed and made anew when it stays silent; look at the gateway's machine")
 	case t.down != "":
 		(*l).Degrade(t.down, "wait: the gateway reconnects to the broker by itself")
 	case t.dark != "":

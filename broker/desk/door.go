@@ -104,6 +104,8 @@ func (d *Desk) bars(h *held, in order.Intent) bar {
 		return bar{"link", "the link is " + state.String() + ", not ready; wait until it is"}
 	case in.Action == order.Cancel:
 		return bar{} // a cancel passes in any mode
+	case h.fixed.Load():
+		return bar{"read_only_api", readOnlyAPI}
 	case d.mode.Load().Mode == broker.Halted:
 		return bar{"halted", "trading is halted: " + d.mode.Load().Reason + "; resume to trade"}
 	}

@@ -417,6 +417,7 @@ func (noOutlet) data(event.DataState)        {}
 func (noOutlet) mode(event.ModeChange)       {}
 func (noOutlet) notice(event.NoticeText)     {}
 func (noOutlet) progress(event.Counts)       {}
+func (noOutlet) health(event.HealthState)    {}
 
 func BenchmarkTicks(b *testing.B) {
 	d := newDesk(DefaultConfig(), nil, noJournal{}, noOutlet{}, quiet)

@@ -63,6 +63,7 @@ type recorder struct {
 	modes     []event.ModeChange
 	notices   []event.NoticeText
 	counts    []event.Counts
+	healths   []event.HealthState
 }
 
 func keepIn[T any](r *recorder, list *[]T, v T) {
@@ -87,6 +88,8 @@ func (r *recorder) data(v event.DataState)        { keepIn(r, &r.states, v) }
 func (r *recorder) mode(v event.ModeChange)       { keepIn(r, &r.modes, v) }
 func (r *recorder) notice(v event.NoticeText)     { keepIn(r, &r.notices, v) }
 func (r *recorder) progress(v event.Counts)       { r.note("progress"); keepIn(r, &r.counts, v) }
+
+func (r *recorder) health(v event.HealthState) { keepIn(r, &r.healths, v) }
 
 func (r *recorder) named(name string) int {
 	r.mu.Lock()

@@ -14,6 +14,7 @@ const (
 	dataWanted  = "wanted"
 	dataLive    = "live"
 	dataDelayed = "delayed"
+	dataStale   = "stale"
 	dataClosed  = "closed"
 	dataBlocked = "blocked"
 	dataLost    = "lost"
@@ -23,20 +24,24 @@ const (
 // stands with each wanted symbol's data. It is not of the turn, so that ticks
 // never wait for an order's way to the disk.
 type floor struct {
-	mu      sync.Mutex // guards all below
-	clock   market.Clock
-	speed   float64
-	quotes  map[market.Symbol]market.Quote
-	wanted  []market.Symbol
-	data    map[market.Symbol]event.DataState
-	info    map[market.Symbol]*market.Details
-	frames  event.Counts
-	changed chan struct{} // closed and replaced when a data state changes
+	mu       sync.Mutex // guards all below
+	clock    market.Clock
+	speed    float64
+	quotes   map[market.Symbol]market.Quote
+	wanted   []market.Symbol
+	data     map[market.Symbol]event.DataState
+	lines    map[market.Symbol]*line // of the wanted symbols, as long as the process lives
+	info     map[market.Symbol]*market.Details
+	frames   event.Counts
+	hoursOf  string        // the day in New York for which hours were asked
+	hoursDue time.Time     // wall time before which they are not asked for again
+	changed  chan struct{} // closed and replaced when a data state changes
 }
 
 func (f *floor) init() {
 	f.quotes = map[market.Symbol]market.Quote{}
 	f.data = map[market.Symbol]event.DataState{}
+	f.lines = map[market.Symbol]*line{}
 	f.info = map[market.Symbol]*market.Details{}
 	f.changed = make(chan struct{})
 }
@@ -77,6 +82,7 @@ func (f *floor) apply(ticks []market.Tick, frames uint64) (changed []event.DataS
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.frames.Ticks = frames
+	wall := time.Now()
 	var newest time.Time
 	for i := range ticks {
 		t := &ticks[i]
@@ -84,7 +90,13 @@ func (f *floor) apply(ticks []market.Tick, frames uint64) (changed []event.DataS
 			newest = t.At
 		}
 		f.quotes[t.Symbol] = f.quotes[t.Symbol].Apply(*t)
-		if !t.Known || t.Kind > market.TickTrade {
+		fresh := t.Known && t.Kind <= market.TickTrade
+		if l := f.lines[t.Symbol]; fresh && l != nil {
+			l.ticked(wall)
+		} else if l != nil && t.Kind == market.TickHalted {
+			l.halted = t.Known && !t.Size.IsZero()
+		}
+		if !fresh {
 			continue
 		}
 		state := dataLive
@@ -95,7 +107,7 @@ func (f *floor) apply(ticks []market.Tick, frames uint64) (changed []event.DataS
 			changed = append(changed, f.mark(t.Symbol, state, ""))
 		}
 	}
-	if wall := time.Now(); !f.clock.Now(wall).IsZero() { // without a clock, no tick starts one
+	if !f.clock.Now(wall).IsZero() { // without a clock, no tick starts one
 		f.clock = f.clock.Advance(newest, wall)
 	}
 	return changed
@@ -135,6 +147,7 @@ func (f *floor) want(list []market.Symbol) {
 	defer f.mu.Unlock()
 	f.wanted = slices.Clone(list)
 	for _, s := range list {
+		f.lines[s] = &line{}
 		f.mark(s, dataWanted, "")
 	}
 }

@@ -71,6 +71,7 @@ func (d *Desk) fold(h *held, events []broker.Event) {
 		}
 	}
 	if len(values) > 0 {
+		d.stream.heard(time.Now())
 		d.foldValues(h, values)
 	}
 }
@@ -380,7 +381,11 @@ func same(a, b *market.Price) bool {
 func (d *Desk) judge(wall time.Time) {
 	for _, sym := range slices.Sorted(maps.Keys(d.books.live)) {
 		for _, e := range slices.Clone(d.books.live[sym]) {
-			if e.State != order.Sent || e.sentAt.IsZero() || wall.Sub(e.sentAt) < d.cfg.SilenceAfter {
+			if e.State != order.Sent || e.sentAt.IsZero() {
+				continue
+			}
+			d.suspectDialog(e, wall)
+			if wall.Sub(e.sentAt) < d.cfg.SilenceAfter {
 				continue
 			}
 			e.Note = fmt.Sprintf("no answer within %v of the write", d.cfg.SilenceAfter)
@@ -392,7 +397,29 @@ func (d *Desk) judge(wall time.Time) {
 		}
 	}
 	d.settle(wall)
-	d.lookAgainForData(wall)
+	if wall.Sub(d.looked) >= lookEvery {
+		d.looked = wall
+		d.lookAtData(wall)
+	}
+}
+
+// dialogAfter is how long an order may stay without a description before the
+// gateway is suspected to show a dialog that waits for a click: a window in
+// front of a gateway that nobody looks at holds every order back.
+const dialogAfter = 3 * time.Second
+
+// suspectDialog tells once an order that the gateway may show a dialog.
+func (d *Desk) suspectDialog(e *entry, wall time.Time) {
+	if e.suspect || wall.Sub(e.sentAt) < dialogAfter {
+		return
+	}
+	e.suspect = true
+	e.Note = fmt.Sprintf("dialog_suspect: no answer within %v of the write, the gateway may show a dialog", dialogAfter)
+	d.warn(event.NoticeText{
+		Level: "error", Name: "dialog_suspect", Symbol: e.Symbol, Ref: e.Ref,
+		Text: fmt.Sprintf("order %d went to the socket and was not described within %v: the gateway may show a dialog; look at its window, and switch off its order confirmations for API orders", e.OrderID, dialogAfter),
+	})
+	d.become(e, e.State)
 }
 
 // lost is told when a session is over: what was sent and not answered is

@@ -73,7 +73,7 @@ func TestHoursAreASecondOpinion(t *testing.T) {
 					t.Fatal(err)
 				}
 				for range 2 { // once a day and symbol, however often it is asked
-					if err := r.desk.subscribe(context.Background(), r.session, "AAPL"); err != nil {
+					if err := r.desk.subscribe(context.Background(), r.session, "AAPL", false); err != nil {
 						t.Fatal(err)
 					}
 				}

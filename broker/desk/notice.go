@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"fmt"
 	"time"
 
 	"robotrader/broker"
@@ -16,7 +17,21 @@ var noticeLevels = map[broker.NoticeKind]string{
 	broker.NoticeReject:    "error",
 	broker.NoticeLinkDown:  "error",
 	broker.NoticeSession:   "error",
+	broker.NoticeSilent:    "error",
+	broker.NoticeAnswers:   "info",
+	broker.NoticeReadOnly:  "error",
+	broker.NoticeCompeting: "error",
 }
+
+// readOnlyAPI is why no order goes out to a gateway that said 321.
+const readOnlyAPI = "the gateway's API is read-only: it refuses every order (321); " +
+	"in its settings, under API, untick Read-Only API, then reconnect"
+
+// The account's stream is refused or taken over. Protocol sheet, section 8.
+const (
+	codeStreamReplaced = 2100
+	codeStreamRefused  = 2101
+)
 
 // foldNotice takes in a venue's message: for people, and for what it says
 // about an order, a symbol's data or the link.
@@ -35,18 +50,37 @@ func (d *Desk) foldNotice(h *held, n broker.Notice) {
 	}
 	d.log.Info("gateway_notice", "kind", n.Kind.String(), "code", n.Code, "text", n.Text, "order", n.OrderID, "symbol", string(n.Symbol))
 	d.out.notice(text)
+	d.heed(h, n)
+}
+
+// heed does what a notice asks for. A code is a hint: what it says of data is
+// held against the ticks.
+func (d *Desk) heed(h *held, n broker.Notice) {
 	switch n.Kind {
+	case broker.NoticeSilent:
+		d.troubled(func(t *trouble) { t.silent = "the gateway does not answer: " + n.Text })
+	case broker.NoticeAnswers:
+		d.troubled(func(t *trouble) { t.silent = "" })
 	case broker.NoticeLinkDown:
 		d.troubled(func(t *trouble) { t.down, t.lost = n.Text, t.lost+1 })
 	case broker.NoticeLinkUp:
-		h.ask(chore{ends: d.losses()})
+		h.ask(chore{recover: true, verify: true, ends: d.losses()})
 	case broker.NoticeDataLost:
-		h.ask(chore{ends: d.losses(), subscribe: true})
+		h.ask(chore{recover: true, subscribe: true, ends: d.losses()})
+	case broker.NoticeDataUp:
+		d.floor.prove(time.Now(), d.cfg.DataDeadline, d.open, fmt.Sprintf("a data farm came back (%d)", n.Code), false)
+	case broker.NoticeReadOnly:
+		h.fixed.Store(true)
+	case broker.NoticeCompeting:
+		d.competed(n)
 	case broker.NoticeRequest:
 		if n.Symbol != "" && n.OrderID == 0 {
 			d.blocked(n)
 		}
 	default: // for people only
+	}
+	if n.Code == codeStreamReplaced || n.Code == codeStreamRefused {
+		d.stream.broke(n.Code, n.Text, time.Now())
 	}
 }
 
@@ -54,13 +88,19 @@ func (d *Desk) foldNotice(h *held, n broker.Notice) {
 func (d *Desk) noticed(h *held, e *entry, n broker.Notice) {
 	e.sentAt, e.Note = time.Time{}, n.Text
 	switch n.Kind {
+	case broker.NoticeReadOnly: // it refused this very message, an order or its cancel
+		if e.State == order.Cancelling {
+			d.step(e, order.CancelFail)
+			break
+		}
+		d.step(e, order.Refused)
 	case broker.NoticeReject:
 		d.step(e, order.Refused)
 	case broker.NoticeNoCancel:
 		d.step(e, order.CancelFail)
 		// The cancel is over; how the order stands, the code does not tell. It
 		// may work, have ended, or never have been there.
-		h.ask(chore{})
+		h.ask(chore{recover: true})
 	default:
 		// A cancel's notice too: the status that comes with it is
 		// authoritative.

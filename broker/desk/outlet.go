@@ -27,6 +27,7 @@ type outlet interface {
 	mode(event.ModeChange)
 	notice(event.NoticeText)
 	progress(event.Counts)
+	health(event.HealthState)
 }
 
 // busOutlet publishes on the bus.
@@ -50,6 +51,8 @@ func (b busOutlet) data(v event.DataState)        { tell(b, event.Data, v) }
 func (b busOutlet) mode(v event.ModeChange)       { tell(b, event.Mode, v) }
 func (b busOutlet) notice(v event.NoticeText)     { tell(b, event.Notice, v) }
 func (b busOutlet) progress(v event.Counts)       { tell(b, event.Progress, v) }
+
+func (b busOutlet) health(v event.HealthState) { tell(b, event.Health, v) }
 
 // order publishes and logs: the log tells the life of every order.
 func (b busOutlet) order(v order.Order) {

@@ -75,8 +75,8 @@ func (d *Desk) stepAccount(ctx context.Context, s broker.Session) (string, error
 	if len(values) == 0 {
 		return "", errors.New("ask the account's values: the venue told none")
 	}
-	if err := src.WatchAccount(ctx); err != nil {
-		return "", fmt.Errorf("watch the account: %w", err)
+	if err := d.watch(ctx, s); err != nil {
+		return "", err
 	}
 	if err := d.take(ctx); err != nil {
 		return "", err

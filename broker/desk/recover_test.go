@@ -319,10 +319,10 @@ func TestDataThatComesLater(t *testing.T) {
 		r.send(broker.Notice{Kind: broker.NoticeRequest, Code: 354, Text: "not subscribed", Symbol: "AAPL"})
 		wantCalls(t, r, "degrade no wanted symbol has data: AAPL blocked: not subscribed (354)")
 		r.desk.LinkChanged(broker.Link{State: broker.Degraded})
-		time.Sleep(lookForData + time.Second)
+		time.Sleep(time.Minute + 2*time.Second)
 		synctest.Wait()
 		wantCalls(t, r, "subscribe AAPL", "recover")
-		time.Sleep(2 * lookForData)
+		time.Sleep(20 * time.Second)
 		wantCalls(t, r) // it has data
 	})
 }
@@ -371,7 +371,10 @@ func TestTheGatewayLosesTheVenue(t *testing.T) {
 		}
 		wantCalls(t, r, "fill", "subscribe AAPL", "recover")
 		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Text: "again"}, broker.Notice{Kind: broker.NoticeLinkUp})
-		wantCalls(t, r, "degrade again", "recover")
+		wantCalls(t, r, "degrade again") // that data is back is not believed
+		r.tick("AAPL", "12")
+		synctest.Wait()
+		wantCalls(t, r, "recover")
 	})
 }
 
@@ -436,6 +439,8 @@ func TestTheVenueIsLostAgainWhileCatchingUp(t *testing.T) {
 		wantCalls(t, r, "degrade lost", "degrade lost again")
 		hold.Store(false)
 		r.send(broker.Notice{Kind: broker.NoticeLinkUp, Code: 1102})
+		r.tick("AAPL", "12")
+		synctest.Wait()
 		wantCalls(t, r, "recover")
 	})
 }

@@ -4,21 +4,49 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/market"
 	"robotrader/services/event"
 )
 
 // choreRetry is how long a chore that failed waits before it is tried again.
 const choreRetry = 5 * time.Second
 
-// chore is what is to be asked of the session again, as after the gateway had
-// lost the venue: the recovery, and the subscriptions too when they were lost.
+// chore is what is to be asked of the session while Serve reads it. The zero
+// chore is nothing.
 type chore struct {
-	subscribe bool
-	ends      int // the loss of the venue that is over when the chore is done, 0 = none
+	recover   bool            // orders, executions and positions
+	subscribe bool            // all that was subscribed to, because the venue forgot it
+	verify    bool            // whether what was subscribed to still ticks
+	ends      int             // the loss of the venue that is over when these are done, 0 = none
+	again     []market.Symbol // symbols without ticks
+	account   bool            // the account's stream
+	hours     bool            // the day's trading hours
+}
+
+func (c chore) empty() bool {
+	return !c.catchesUp() && len(c.again) == 0 && !c.account && !c.hours
+}
+
+// catchesUp reports whether the chore is one that must be done before the
+// session is worth what it was.
+func (c chore) catchesUp() bool { return c.recover || c.subscribe || c.verify || c.ends > 0 }
+
+// with returns both chores as one.
+func (c chore) with(o chore) chore {
+	for _, s := range o.again {
+		if !slices.Contains(c.again, s) {
+			c.again = append(slices.Clip(c.again), s)
+		}
+	}
+	return chore{
+		recover: c.recover || o.recover, subscribe: c.subscribe || o.subscribe, verify: c.verify || o.verify,
+		ends: max(c.ends, o.ends), again: c.again, account: c.account || o.account, hours: c.hours || o.hours,
+	}
 }
 
 // ask hands a chore over; one that waits already takes it in. It is called in
@@ -26,7 +54,7 @@ type chore struct {
 func (h *held) ask(c chore) {
 	select {
 	case before := <-h.chores:
-		c.subscribe, c.ends = c.subscribe || before.subscribe, max(c.ends, before.ends)
+		c = before.with(c)
 	default:
 	}
 	h.chores <- c // there is room: nobody else sends
@@ -79,12 +107,12 @@ func (d *Desk) served(ctx context.Context, s broker.Session) error {
 func (d *Desk) over(h *held) {
 	list, _ := d.floor.standing()
 	for _, s := range list {
-		if c, ok := d.floor.move(s.Symbol, dataLost, "the session ended"); ok {
-			d.out.data(c)
-		}
+		d.floor.edit(s.Symbol, (*line).end)
+		d.moved(s.Symbol, dataLost, "the session ended")
 	}
+	d.stream.end()
 	d.trouble.mu.Lock()
-	d.trouble.down, d.trouble.dark = "", "" // the next session begins without; the link knows that this one is lost
+	d.trouble.silent, d.trouble.down, d.trouble.dark = "", "", "" // the next session begins without; the link knows that this one is lost
 	d.trouble.mu.Unlock()
 	ended := make(chan struct{})
 	select {
@@ -123,65 +151,141 @@ func (d *Desk) pump(ctx context.Context, h *held) error {
 	}
 }
 
-// doChores asks the session what is to be asked while Serve reads it.
+// doChores asks the session what is to be asked while Serve reads it. What
+// fails is tried again until it is done: as long as it is not, the link stays
+// degraded.
 func (d *Desk) doChores(ctx context.Context, h *held) {
+	var rest chore // what failed
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	<-retry.C
 	for {
 		select {
 		case c := <-h.chores:
-			d.doChore(ctx, h, c)
+			rest = rest.with(c)
+		case <-retry.C:
 		case <-ctx.Done():
 			return
+		}
+		retry.Stop()
+		if rest = d.doChore(ctx, h, rest); !rest.empty() {
+			retry.Reset(choreRetry)
 		}
 	}
 }
 
-// doChore goes on until it is done: as long as it is not, the link stays
-// degraded.
-func (d *Desk) doChore(ctx context.Context, h *held, c chore) {
-	for {
-		err := d.catchUp(ctx, h, c)
-		if err == nil {
-			d.troubled(func(t *trouble) {
-				if t.lost == c.ends { // it may have been lost again while we asked
-					t.down = ""
-				}
-			})
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		d.warn(event.NoticeText{Name: "catch_up_failed", Text: err.Error() + "; it is tried again"})
-		wait := time.NewTimer(choreRetry)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-			return
+// doChore returns what of the chore is to be tried again.
+func (d *Desk) doChore(ctx context.Context, h *held, c chore) (rest chore) {
+	if c.catchesUp() {
+		if err := d.catchUp(ctx, h, c); err != nil && ctx.Err() == nil {
+			d.warn(event.NoticeText{Name: "catch_up_failed", Text: err.Error() + "; it is tried again"})
+			rest = chore{recover: c.recover, subscribe: c.subscribe, verify: c.verify, ends: c.ends}
 		}
 	}
+	if c.account {
+		if err := d.watch(ctx, h.session); err != nil && ctx.Err() == nil {
+			d.warn(event.NoticeText{Name: "account_stream_failed", Text: err.Error() + "; it is tried again"})
+		}
+	}
+	if c.hours {
+		d.readHours(ctx, h)
+	}
+	if len(c.again) > 0 {
+		d.renew(ctx, h, c.again)
+	}
+	return rest
 }
 
-// catchUp asks what happened while the gateway had lost the venue.
+// catchUp asks what happened while the gateway had lost the venue, and ends
+// that trouble when the answers are folded and data came, or is known not to.
 func (d *Desk) catchUp(ctx context.Context, h *held, c chore) error {
-	ctx, cancel := context.WithTimeout(ctx, d.cfg.RecoveredDeadline+d.cfg.DataDeadline)
+	if err := d.askAll(ctx, h, c); err != nil {
+		return err
+	}
+	if c.verify || c.subscribe {
+		d.awaitTick(ctx, c.ends)
+	}
+	if c.ends == 0 {
+		return nil
+	}
+	why := d.floor.starving()
+	d.troubled(func(t *trouble) {
+		if t.lost == c.ends { // it may have been lost again while we asked
+			t.down = ""
+			if why != nil {
+				t.dark = why.Error()
+			}
+		}
+	})
+	return nil
+}
+
+func (d *Desk) askAll(ctx context.Context, h *held, c chore) error {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.ClockDeadline+d.cfg.RecoveredDeadline+d.cfg.DataDeadline)
 	defer cancel()
+	if c.verify || c.subscribe {
+		if _, err := h.session.Time(ctx); err != nil {
+			return fmt.Errorf("ask the time, whether it answers again: %w", err)
+		}
+	}
 	if _, err := d.recover(ctx, h.session); err != nil {
 		return err
 	}
 	if !c.subscribe {
+		if c.verify {
+			for _, s := range d.floor.prove(time.Now(), d.cfg.DataDeadline, d.open, "the gateway is back (1102)", true) {
+				d.out.data(s)
+			}
+		}
 		return nil
 	}
-	if src, ok := h.session.(broker.AccountSource); ok { // the venue forgot this one, too
-		if err := src.WatchAccount(ctx); err != nil {
-			return fmt.Errorf("watch the account: %w", err)
-		}
+	if err := d.watch(ctx, h.session); err != nil { // the venue forgot this one, too
+		return err
 	}
 	list, _ := d.floor.standing()
 	for _, s := range list {
-		if err := d.subscribe(ctx, h.session, s.Symbol); err != nil {
+		if err := d.subscribe(ctx, h.session, s.Symbol, anew); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// awaitTick returns when a wanted symbol has data, none may get any by
+// waiting, the venue is lost again, or the deadline for data is over.
+func (d *Desk) awaitTick(ctx context.Context, ends int) {
+	if d.cfg.Progress {
+		return // lock-step: the first tick waits for the trader
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.DataDeadline)
+	defer cancel()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for ends == 0 || d.losses() == ends {
+		list, changed := d.floor.standing()
+		if _, err := verdict(list); err == nil || !waits(list) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watch subscribes to the account's stream.
+func (d *Desk) watch(ctx context.Context, s broker.Session) error {
+	src, ok := s.(broker.AccountSource)
+	if !ok {
+		return errors.New("watch the account: this adapter tells nothing about accounts")
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.AccountDeadline)
+	defer cancel()
+	d.stream.watched(time.Now())
+	if err := src.WatchAccount(ctx); err != nil {
+		return fmt.Errorf("watch the account: %w", err)
 	}
 	return nil
 }

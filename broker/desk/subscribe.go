@@ -1,0 +1,179 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/services/event"
+)
+
+// The ways to subscribe: for the first time in a session, and anew under
+// another request id, because the venue lost the subscription or it is silent.
+const (
+	first = false
+	anew  = true
+)
+
+// subscribe asks for one wanted symbol's contract and market. A symbol that
+// the venue refuses is blocked; an error means that the session answers not.
+func (d *Desk) subscribe(ctx context.Context, s broker.Session, sym market.Symbol, again bool) error {
+	data, ok := s.(broker.MarketData)
+	if !ok {
+		return errors.New("this adapter has no market data")
+	}
+	contract, err := d.describe(ctx, s, sym)
+	if err != nil || contract == nil {
+		return err
+	}
+	state, cause := dataWanted, ""
+	if !d.open(contract, d.floor.now()) {
+		state, cause = dataClosed, causeOutside
+	} else if d.cfg.Progress {
+		// Lock-step: the first tick waits for the trader, who waits for this.
+		state, cause = dataClosed, "market time stands until the trader runs"
+	}
+	// Before the subscription: a tick that comes with its answer counts.
+	d.moved(sym, state, cause)
+	return d.order(ctx, data, sym, contract.Contract, again)
+}
+
+// order writes the subscription.
+func (d *Desk) order(ctx context.Context, data broker.MarketData, sym market.Symbol, c market.Contract, again bool) error {
+	d.floor.edit(sym, func(l *line) { l.renewed(time.Now(), d.cfg.DataDeadline) })
+	err := errors.ErrUnsupported
+	switch r, ok := data.(broker.Resubscriber); {
+	case again && ok:
+		err = r.Resubscribe(ctx, c)
+	case again:
+		if err = data.Unsubscribe(ctx, sym); err == nil {
+			err = data.Subscribe(ctx, c)
+		}
+	default:
+		err = data.Subscribe(ctx, c)
+	}
+	if errors.Is(err, broker.ErrRequest) {
+		d.refused(sym, err.Error())
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("subscribe to %s: %w", sym, err)
+	}
+	return nil
+}
+
+// renew asks again for symbols whose streams are silent or were refused. What
+// fails is asked again at its next turn, like what stays silent.
+func (d *Desk) renew(ctx context.Context, h *held, list []market.Symbol) {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.DataDeadline)
+	defer cancel()
+	data, ok := h.session.(broker.MarketData)
+	if !ok {
+		return
+	}
+	for _, sym := range list {
+		contract, err := d.floor.details(sym), error(nil)
+		if contract == nil { // it was refused, or the venue did not know it
+			contract, err = d.describe(ctx, h.session, sym)
+		}
+		if err == nil && contract != nil {
+			err = d.order(ctx, data, sym, contract.Contract, anew)
+		}
+		if err != nil && ctx.Err() == nil {
+			d.warn(event.NoticeText{Name: "resubscribe_failed", Symbol: sym, Text: err.Error() + "; it is tried again"})
+		}
+	}
+}
+
+// describe asks for a symbol's contract and keeps what the venue tells. It is
+// nil when the symbol is blocked for it; an error means that the session
+// answers not.
+func (d *Desk) describe(ctx context.Context, s broker.Session, sym market.Symbol) (*market.Details, error) {
+	src, ok := s.(broker.ContractSource)
+	if !ok {
+		return nil, errors.New("this adapter has no contracts")
+	}
+	list, err := src.Details(ctx, market.USStock(sym))
+	switch {
+	case errors.Is(err, broker.ErrRequest):
+		d.refused(sym, err.Error())
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("ask for the contract of %s: %w", sym, err)
+	case len(list) != 1:
+		d.refused(sym, fmt.Sprintf("%d contracts match %s, not one", len(list), sym))
+		return nil, nil
+	case list[0].Contract.Symbol != sym:
+		d.refused(sym, fmt.Sprintf("asked for %s, the venue told of %s", sym, list[0].Contract.Symbol))
+		return nil, nil
+	}
+	if was := d.floor.details(sym); was != nil && was.Contract.ConID != list[0].Contract.ConID {
+		d.barred(ctx, s, sym, was.Contract.ConID, list[0].Contract.ConID)
+		return nil, nil
+	}
+	told := d.agreed(list[0])
+	d.floor.describe(sym, told)
+	return &told, nil
+}
+
+// barred blocks a symbol whose contract is another one than before, for the rest
+// of this process's life: what the books hold of it is of the contract before.
+func (d *Desk) barred(ctx context.Context, s broker.Session, sym market.Symbol, was, is int64) {
+	why := fmt.Sprintf("its contract is %d now and was %d: look at it, and start the trader again to trade the new one", is, was)
+	d.floor.edit(sym, func(l *line) { l.barred = true })
+	if data, ok := s.(broker.MarketData); ok {
+		if err := data.Unsubscribe(ctx, sym); err != nil {
+			d.log.Warn("unsubscribe_failed", "symbol", string(sym), "error", err)
+		}
+	}
+	d.moved(sym, dataBlocked, why)
+	d.warn(event.NoticeText{Level: "error", Name: "contract_changed", Symbol: sym, Text: string(sym) + " is blocked: " + why})
+}
+
+// refused blocks a symbol by the venue's word. It is asked again, since a
+// person may have made a subscription or left another session.
+func (d *Desk) refused(sym market.Symbol, why string) {
+	d.floor.edit(sym, func(l *line) {
+		l.refused, l.expect = true, expected{}
+		l.due = time.Now().Add(max(time.Minute, askAgain[min(l.tries+1, len(askAgain)-1)]))
+	})
+	d.moved(sym, dataBlocked, why)
+}
+
+// competed blocks what another session of this user takes: one symbol, or all
+// that ticked or should when none is named.
+func (d *Desk) competed(n broker.Notice) {
+	list, _ := d.floor.standing()
+	for _, st := range list {
+		if n.Symbol != "" && n.Symbol != st.Symbol || n.Symbol == "" && (st.State == dataClosed || st.State == dataBlocked) {
+			continue
+		}
+		d.refused(st.Symbol, fmt.Sprintf("another session of this user takes the market data (%d): log out there, or give the trader a user name of its own", n.Code))
+		d.floor.edit(st.Symbol, func(l *line) { l.due = time.Now().Add(competingEvery) })
+	}
+	d.weigh()
+}
+
+// readHours asks for the day's trading hours, and whether the contracts are
+// still the ones that they were.
+func (d *Desk) readHours(ctx context.Context, h *held) {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.RecoveredDeadline)
+	defer cancel()
+	list, _ := d.floor.standing()
+	for _, st := range list {
+		if d.floor.details(st.Symbol) == nil {
+			continue // it is asked for with its data
+		}
+		if _, err := d.describe(ctx, h.session, st.Symbol); err != nil {
+			d.floor.hoursFailed()
+			d.warn(event.NoticeText{
+				Name: "hours_not_read", Symbol: st.Symbol,
+				Text: fmt.Sprintf("the hours of the day did not come, those told before hold; asked again in %v: %v", hoursAgain, err),
+			})
+			return
+		}
+	}
+}
