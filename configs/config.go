@@ -13,6 +13,7 @@ import (
 	"robotrader/runner"
 	"robotrader/runner/risk"
 	"robotrader/services/bus"
+	"robotrader/services/health"
 	"robotrader/websocket/server"
 )
 
@@ -36,6 +37,7 @@ type Config struct {
 	Broker     Broker            `koanf:"broker"`
 	Supervisor supervisor.Config `koanf:"supervisor"`
 	Desk       desk.Config       `koanf:"desk"`
+	Health     health.Config     `koanf:"health"`
 	Runner     runner.Config     `koanf:"runner"`
 	Risk       risk.Config       `koanf:"risk"`
 	Websocket  Websocket         `koanf:"websocket"`
@@ -99,6 +101,7 @@ func DefaultConfig() Config {
 		Broker:     Broker{Name: "sim", IBKR: ibkr.DefaultConfig()},
 		Supervisor: supervisor.DefaultConfig(),
 		Desk:       desk.DefaultConfig(),
+		Health:     health.DefaultConfig(),
 		Runner:     runner.DefaultConfig(),
 		Risk:       risk.DefaultConfig(),
 		Websocket:  Websocket{Listen: web.Listen, Headless: web.Headless, Hosts: web.Hosts},
@@ -155,6 +158,7 @@ func (c Config) Validate() error {
 	part("broker.ibkr", c.Broker.IBKR.Validate())
 	part("supervisor", c.Supervisor.Validate())
 	part("desk", c.Desk.Validate())
+	part("health", c.Health.Validate())
 	part("runner", c.Runner.Validate())
 	part("risk", c.Risk.Validate())
 	part("websocket", c.Websocket.Server().Validate())

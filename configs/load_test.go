@@ -128,6 +128,8 @@ func TestGoodFile(t *testing.T) {
 		"qty":       cfg.Risk.MaxOrderQty == market.Shares(250),
 		"notional":  cfg.Risk.MaxOrderNotional == market.MustMoney("12500.5"),
 		"off":       len(cfg.Risk.Off) == 1,
+		"stale":     cfg.Desk.StaleAfter == 45*time.Second,
+		"alarm":     cfg.Health.AlarmAfter == 10*time.Minute,
 		"hosts":     len(cfg.Websocket.Hosts) == 1,
 		"default":   cfg.Risk.OrdersPerMinute == DefaultConfig().Risk.OrdersPerMinute,
 	} {

@@ -68,7 +68,9 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 		// first and stops last: the feed sees the link's first state; the
 		// runner stops before the link, and in between the desk winds down.
 		fx.Invoke(
+			alarm, // first, and without the link: it tells of a link that never comes
 			func(*feed.Feed, *server.Server, *supervisor.Supervisor) {},
+			vitals,
 			windDown,
 			func(*runner.Runner) {},
 		),

@@ -11,6 +11,10 @@
 // The registry is a small table of the newest words. The link's owner tells
 // every change; so does a component, when it has trouble and when that is
 // over. Answers are computed on demand.
+//
+// The [Alarm] is the one part with a goroutine. It depends on nothing but the
+// registry and the clock: an alarm that the very failure it tells of can
+// switch off is none.
 package health
 
 import (
@@ -61,6 +65,23 @@ func (r *Registry) Report(name, detail string) {
 	}
 	c.Name, c.OK, c.Detail = name, ok, detail
 	r.components[name] = c
+}
+
+// word is what the link said last, as the alarm needs it.
+type word struct {
+	ready                bool
+	state, cause, advice string
+}
+
+// word returns the link's newest word; told is false when there was none. The
+// components, of which the alarm is one, are not in it.
+func (r *Registry) word() (w word, told bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.link == nil {
+		return word{}, false
+	}
+	return word{r.link.State == broker.Ready, r.link.State.String(), r.link.Cause, r.link.Advice}, true
 }
 
 // Ready is the content of /readyz.

@@ -21,6 +21,8 @@ type Metrics struct {
 	attempts prometheus.Counter
 	readies  prometheus.Counter
 	losses   prometheus.Counter
+	alarms   *prometheus.GaugeVec
+	health   healthCollector
 
 	seen chan linkSeen // holds the link told last: one token, its own lock
 }
@@ -61,6 +63,9 @@ func NewMetrics() *Metrics {
 		losses: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "trader_link_lost_total", Help: "Sessions that ended after they were ready.",
 		}),
+		alarms: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "trader_alarm", Help: "1 while an alarm is on, by its name; not_ready: not ready to trade for too many market minutes.",
+		}, []string{"name"}),
 		seen: make(chan linkSeen, 1),
 	}
 	m.seen <- linkSeen{}
@@ -71,6 +76,7 @@ func NewMetrics() *Metrics {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.state, m.rung, m.since, m.attempts, m.readies, m.losses,
+		m.alarms, &m.health,
 	)
 	return m
 }
@@ -104,6 +110,15 @@ func (m *Metrics) Link(l broker.Link) {
 	case was.told && up(was.state) && !up(l.State):
 		m.losses.Inc()
 	}
+}
+
+// Alarm tells whether an alarm is on.
+func (m *Metrics) Alarm(name string, on bool) {
+	v := 0.0
+	if on {
+		v = 1
+	}
+	m.alarms.WithLabelValues(name).Set(v)
 }
 
 // Handler serves the metrics in Prometheus' text form.
