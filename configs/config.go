@@ -8,6 +8,7 @@ import (
 
 	"robotrader/broker/desk"
 	"robotrader/broker/ibkr"
+	"robotrader/broker/ibkr/recorder"
 	"robotrader/broker/sim"
 	"robotrader/broker/supervisor"
 	"robotrader/runner"
@@ -44,6 +45,7 @@ type Config struct {
 	Data       Data              `koanf:"data"`
 	Bus        bus.Config        `koanf:"bus"`
 	Sim        sim.Config        `koanf:"sim"`
+	Recorder   recorder.Config   `koanf:"recorder"`
 	Log        Log               `koanf:"log"`
 }
 
@@ -108,6 +110,7 @@ func DefaultConfig() Config {
 		Data:       Data{Dir: "./data"},
 		Bus:        bus.DefaultConfig(),
 		Sim:        sim.DefaultConfig(),
+		Recorder:   recorder.DefaultConfig(),
 		Log:        Log{Format: "text", Level: "info"},
 	}
 }
@@ -163,6 +166,7 @@ func (c Config) Validate() error {
 	part("risk", c.Risk.Validate())
 	part("websocket", c.Websocket.Server().Validate())
 	part("bus", c.Bus.Validate())
+	part("recorder", c.Recorder.Validate())
 	simulated := c.Sim
 	simulated.ClientID = sim.DefaultConfig().ClientID // judged as broker.ibkr's
 	part("sim", simulated.Validate())

@@ -131,6 +131,7 @@ func TestGoodFile(t *testing.T) {
 		"stale":     cfg.Desk.StaleAfter == 45*time.Second,
 		"alarm":     cfg.Health.AlarmAfter == 10*time.Minute,
 		"hosts":     len(cfg.Websocket.Hosts) == 1,
+		"recorder":  cfg.Recorder.MaxBytes == 16<<20 && cfg.Recorder.Segment == 1<<20 && !cfg.Recorder.Off,
 		"default":   cfg.Risk.OrdersPerMinute == DefaultConfig().Risk.OrdersPerMinute,
 	} {
 		if !ok {

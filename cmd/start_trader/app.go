@@ -72,6 +72,7 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 			func(*feed.Feed, *server.Server, *supervisor.Supervisor) {},
 			vitals,
 			windDown,
+			res.recording,
 			func(*runner.Runner) {},
 		),
 	)
@@ -82,7 +83,8 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 func sections(cfg configs.Config, res resources) fx.Option {
 	run := cfg.Runner
 	run.RunID = runID(time.Now())
-	simulated := cfg.Sim
+	link, simulated := cfg.Broker.IBKR, cfg.Sim
+	link.Tap, simulated.Tap = res.tap(), res.tap()
 	if res.folder != nil {
 		simulated.StateDir = res.folder.dir
 	}
@@ -98,7 +100,7 @@ func sections(cfg configs.Config, res resources) fx.Option {
 	f := feed.DefaultConfig()
 	f.Version = version()
 	return fx.Supply(
-		cfg.Broker.IBKR, simulated, d, cfg.Supervisor, cfg.Risk, run, f, hub.DefaultConfig(), cfg.Websocket.Server(),
+		link, simulated, d, cfg.Supervisor, cfg.Risk, run, f, hub.DefaultConfig(), cfg.Websocket.Server(),
 		secret,
 		broker.OpenConfig{Account: cfg.Broker.Account, Live: cfg.Broker.Live},
 		fx.Annotate(kinds(), fx.ResultTags(`name:"strategies"`)),

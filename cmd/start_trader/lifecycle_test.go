@@ -16,6 +16,7 @@ import (
 
 	gws "github.com/gorilla/websocket"
 
+	"robotrader/broker/ibkr/recorder"
 	"robotrader/broker/market"
 )
 
@@ -28,7 +29,8 @@ func (tr trader) stoppedWell(t *testing.T) {
 	t.Helper()
 	tr.ends(t, exitStopped, stopsWithin)
 	tr.leavesNoTemp(t)
-	left := files(t, tr.data)
+	left := slices.DeleteFunc(files(t, tr.data), func(s string) bool { return strings.HasPrefix(s, "frames/") })
+	recordedWell(t, tr.data)
 	want := slices.Clone(leftovers)
 	if !slices.Contains(left, "sim-ledger.json") { // the gateway was another program
 		want = slices.DeleteFunc(want, func(s string) bool { return s == "sim-ledger.json" })
@@ -42,6 +44,31 @@ func (tr trader) stoppedWell(t *testing.T) {
 	}
 	if err := f.close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// recordedWell fails the test unless all that was said between trader and
+// gateway is on disk and that the newest session has its end.
+func recordedWell(t *testing.T, data string) {
+	t.Helper()
+	r, err := recorder.Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest, ended := uint64(0), true // one that was killed has none
+	err = recorder.Select(r, recorder.Filter{}, 0, func(r recorder.Record) error {
+		switch {
+		case r.Kind == recorder.Begun:
+			newest, ended = r.Session, false
+		case r.Kind == recorder.Ended:
+			ended = ended || r.Session == newest
+		case r.Kind == recorder.Gap:
+			t.Errorf("frames are missing: %q", r.Fields())
+		}
+		return nil
+	})
+	if err != nil || !ended {
+		t.Errorf("the recording: error %v, session %d has its end: %v", err, newest, ended)
 	}
 }
 

@@ -7,16 +7,20 @@ import (
 	"log/slog"
 	"time"
 
+	"robotrader/broker/ibkr"
+	"robotrader/broker/ibkr/recorder"
 	"robotrader/configs"
 	"robotrader/services/bus"
 	"robotrader/services/journal"
+	"robotrader/services/telemetry"
 )
 
 // resources are what must be closed well, whatever becomes of the application.
 type resources struct {
-	folder  *folder
-	journal *journal.Journal
-	bus     *bus.Server
+	folder   *folder
+	recorder *recorder.Recorder // nil when nothing is recorded
+	journal  *journal.Journal
+	bus      *bus.Server
 }
 
 // closeWithin bounds the closing of all resources; with stopWithin it stays
@@ -33,6 +37,9 @@ func open(cfg configs.Config, log *slog.Logger) (resources, error) {
 	if res.folder, err = openFolder(cfg.Data.Dir); err != nil {
 		return undo(err)
 	}
+	if !cfg.Recorder.Off && !lockstep(cfg) {
+		res.recorder = recorder.Start(res.folder.dir, cfg.Recorder, log)
+	}
 	if res.journal, err = journal.Open(res.folder.path("journal.db")); err != nil {
 		return undo(err)
 	}
@@ -42,6 +49,25 @@ func open(cfg configs.Config, log *slog.Logger) (resources, error) {
 		return undo(fmt.Errorf("bus: %w", err))
 	}
 	return res, nil
+}
+
+// tap is where the sessions' frames go, nil for nowhere.
+func (r resources) tap() ibkr.Tap {
+	if r.recorder == nil {
+		return nil // and not a nil recorder in an interface
+	}
+	return r.recorder
+}
+
+// recording gives the recorder's figures to the metrics.
+func (r resources) recording(m *telemetry.Metrics) {
+	if r.recorder == nil {
+		return
+	}
+	m.Recorder(func() telemetry.Recording {
+		s := r.recorder.Stats()
+		return telemetry.Recording{Frames: s.Frames, Dropped: s.Dropped, Bytes: s.Bytes, On: s.Recording}
+	})
 }
 
 // close closes what is open, the last first.
@@ -54,6 +80,9 @@ func (r resources) close() error {
 	}
 	if r.journal != nil {
 		errs = append(errs, r.journal.Close(ctx))
+	}
+	if r.recorder != nil {
+		errs = append(errs, r.recorder.Close(ctx))
 	}
 	if r.folder != nil {
 		errs = append(errs, r.folder.close())

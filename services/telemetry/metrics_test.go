@@ -58,3 +58,21 @@ func TestLinkMetrics(t *testing.T) {
 		t.Error("a rung that failed has no time of reaching it")
 	}
 }
+
+func TestRecorderMetrics(t *testing.T) {
+	m := NewMetrics()
+	r := Recording{Frames: 7, Dropped: 2, Bytes: 4096, On: true}
+	m.Recorder(func() Recording { return r })
+	for _, want := range []string{
+		"trader_recorder_frames_total 7", "trader_recorder_dropped_total 2",
+		"trader_recorder_written_bytes_total 4096", "trader_recorder_recording 1",
+	} {
+		if got := scrape(t, m); !strings.Contains(got, want) {
+			t.Errorf("metrics lack %q", want)
+		}
+	}
+	r.On = false
+	if !strings.Contains(scrape(t, m), "trader_recorder_recording 0") {
+		t.Error("a recorder that stands still is not told")
+	}
+}
