@@ -32,7 +32,8 @@ type Config struct {
 	// --only latency, with GOMAXPROCS=2 and without). A trader's whole work is
 	// a few percent of one processor; raise it for strategies that compute.
 	Procs int `koanf:"procs"`
-	// Check asks for the pre-flight checks only. Not built yet.
+	// Check asks for the pre-flight checks only: configuration and machine are
+	// looked at, then the program ends. Default false.
 	Check bool `koanf:"check"`
 
 	Broker     Broker            `koanf:"broker"`
@@ -182,7 +183,6 @@ func (c Config) notBuilt() []error {
 		on  bool
 		key string
 	}{
-		{c.Check, "check"},
 		{c.Websocket.TLSCert != "", "websocket.tls_cert"},
 		{c.Websocket.TLSKey != "", "websocket.tls_key"},
 		{c.Websocket.BehindProxy != "", "websocket.behind_proxy"},

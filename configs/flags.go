@@ -46,7 +46,7 @@ var flags = []flag{
 	{"sim-partial-fills", "sim.partial_fills", "", "fill no more at once than the simulated market shows", toggle},
 	{"faults", "sim.faults", "FILE", "fault script for the simulated gateway; examples in configs/faults", single},
 	{"run-for", "run_for", "DURATION", "stop in order after this long, such as 30s or 8h (default never)", single},
-	{"check", "check", "", "check configuration and machine, then exit (not built yet)", toggle},
+	{"check", "check", "", "show the configuration, check machine and gateway, then exit: 0, 3, or as traderctl doctor does", toggle},
 	{"config", "", "FILE", "YAML file; flags and TRADER_* override it", single},
 	{"log-format", "log.format", "NAME", "text or json (default text)", single},
 	{"log-level", "log.level", "NAME", "debug, info, warn or error (default info)", single},

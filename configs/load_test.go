@@ -167,7 +167,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"--gateway"}, ErrUsage},
 		{[]string{"AAPL", "AAPL"}, ErrConfig},
 		{[]string{"AAPL,MSFT", "spy", "--headless", "--http", "off", "--live=false"}, nil},
-		{[]string{"AAPL", "--check"}, ErrConfig},
+		{[]string{"AAPL", "--check"}, nil},
 		{[]string{"AAPL", "--faults", "f"}, ErrConfig},
 		{[]string{"AAPL", "--faults", "testdata/silence.faults"}, nil},
 		{[]string{"AAPL", "--bus", "nats://h:4222"}, ErrConfig},

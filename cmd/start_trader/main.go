@@ -72,6 +72,8 @@ func run(ctx context.Context, args, environ []string, out, errs io.Writer) int {
 	case err != nil:
 		fmt.Fprintf(errs, "start_trader: the configuration has faults:\n%v\n", err)
 		return exitConfig
+	case cfg.Check:
+		return preflight(ctx, cfg, out)
 	}
 	return trade(ctx, cfg, out, errs)
 }

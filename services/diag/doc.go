@@ -6,7 +6,20 @@
 // does not speak any venue's protocol itself; a [Prober] does, and closes its
 // socket well.
 //
+// A [Doctor] looks at all that lies between a trader and its gateway. It promises
+// that every step has a deadline and a verdict, that whatever it says about
+// sockets and processes is read from the kernel's tables, and that it makes one
+// handshake unless it is asked for more. It touches no process and mends
+// nothing: it says what a person should do, and what not.
+//
 // # Design
+//
+// The doctor's one handshake uses the trader's client id, because that is what
+// fails. Two sessions with one id must never exist, so a running trader is found
+// first, by the lock of its folder, and asked how its link stands; then a spare
+// id is used, or none when that trader has found the gateway hanging. What the
+// kernel tells comes before the handshake, so that it shows the state of
+// affairs which the handshake has not changed yet.
 //
 // A probe's outcome is a record, not an error: it has a JSON form that scripts
 // read, an exit code, and a line in the data folder's probes.jsonl, so that

@@ -3,9 +3,9 @@
 // connections are, and which process it is.
 //
 // It promises that it never connects to anything but a name server, and that
-// it touches no process: it reads tables. Every question ends within its
-// context or a second, whichever is first, but for one read of a table that is
-// under way. What cannot be read is told as such, with the reason, and is
+// it touches no process: it reads tables. Every question ends with its
+// context, and [Machine.Listener] after a second, the others after four; but for
+// one read of a table that is under way. What cannot be read is told as such, with the reason, and is
 // never a guess. It does not promise that a table is complete: the kernel
 // shows other users' sockets, but not always whose process they are, and it
 // shows nothing of another network namespace.
@@ -20,7 +20,8 @@
 // process and no inode.
 //
 // [Machine.Listener] is asked once a second while a link waits for a gateway to
-// change. Whose socket an inode is costs a walk over every process, so it is
+// change. It costs the kernel a walk over its table, measured as 15 ms when the
+// machine has few sockets and 35 ms with 25,000. Whose socket an inode is costs a walk over every process, so it is
 // remembered: a socket keeps its inode for life. The start of a process is
 // remembered too, because the kernel counts it from the boot and the boot's
 // time of day moves with the clock: the same process must never look like

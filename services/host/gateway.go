@@ -65,7 +65,7 @@ type command struct {
 // An empty list is no error: on another machine, or as another user, nothing
 // can be seen.
 func (m *Machine) Gateways(ctx context.Context, address string) ([]Gateway, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, longWithin)
 	defer cancel()
 	m.mu.Lock()
 	defer m.mu.Unlock()

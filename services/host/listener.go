@@ -15,8 +15,12 @@ import (
 	"robotrader/broker"
 )
 
-// within bounds one question to the kernel.
-const within = time.Second
+// The bounds of one question: what a link asks every second, and what a person
+// asks who waits for the answer.
+const (
+	within     = time.Second
+	longWithin = 4 * time.Second
+)
 
 // Machine answers questions about this machine. Make one with New; it is safe
 // for concurrent use.

@@ -79,7 +79,7 @@ func (s Sockets) Count(state State) int {
 // Sockets tells the connections of the port at address, host:port, which must
 // be one of this machine. The error says why nothing can be told.
 func (m *Machine) Sockets(ctx context.Context, address string) (Sockets, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, longWithin)
 	defer cancel()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -176,7 +176,7 @@ type Port struct {
 // Listening tells which of the ports are listened on, in the order of ports.
 // It connects to none.
 func (m *Machine) Listening(ctx context.Context, ports ...int) ([]Port, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, longWithin)
 	defer cancel()
 	m.mu.Lock()
 	defer m.mu.Unlock()

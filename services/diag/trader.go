@@ -1,0 +1,155 @@
+package diag
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"robotrader/broker"
+)
+
+// trader is the one that runs with the data folder, as far as it can be known.
+type trader struct {
+	runs bool
+	pid  int
+	link *broker.Link // nil when it could not be asked
+}
+
+// maxState bounds what is read of a trader's answer.
+const maxState = 16 << 20
+
+// trader finds out whether a trader runs with the data folder, by the lock that
+// it holds, and how its link stands.
+func (d Doctor) trader(ctx context.Context, q Question) (Check, trader) {
+	told := make(chan trader, 1)
+	c := run(ctx, "trader", localWithin, func(ctx context.Context, c *Check) {
+		var t trader
+		defer func() { told <- t }()
+		t = d.lookForTrader(ctx, c, q.Folder)
+		if t.runs {
+			judgeTrader(c, t)
+		}
+		if t.runs && q.Starts {
+			c.judge(VerdictFailed, "stop that trader, or choose another folder with --data")
+		}
+	})
+	select {
+	case t := <-told:
+		return c, t
+	default:
+		return c, trader{runs: true} // not known: then its client id is left alone
+	}
+}
+
+func (d Doctor) lookForTrader(ctx context.Context, c *Check, dir string) trader {
+	pid, err := d.Host.LockHolder(ctx, filepath.Join(dir, "lock"))
+	told, toldErr := announced(dir)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		pid = told.PID // the lock's holder is not told by this system
+	case err != nil:
+		c.found("the folder's lock: %v", err)
+		c.judge(VerdictWarning)
+		pid = told.PID
+	}
+	if pid == 0 {
+		c.found("no trader runs with this folder")
+		return trader{}
+	}
+	t := trader{runs: true, pid: pid}
+	if toldErr != nil {
+		c.found("process %d holds the folder's lock, and cannot be asked: %v", pid, toldErr)
+		c.judge(VerdictWarning)
+		return t
+	}
+	if t.link, err = ask(ctx, told.HTTP); err != nil {
+		if errors.Is(err, errNobody) {
+			c.found("no trader runs with this folder: trader.json is left over")
+			return trader{}
+		}
+		c.found("a trader runs (process %d), and cannot be asked: %v", pid, err)
+		c.judge(VerdictWarning)
+	}
+	return t
+}
+
+// judgeTrader says how the running trader's link stands.
+func judgeTrader(c *Check, t trader) {
+	l := t.link
+	if l == nil {
+		return
+	}
+	c.found("a trader runs (process %d): %s since %s, gateway %s, client id %d", t.pid, l.State,
+		l.Since.Local().Format(time.DateTime), l.Facts.Gateway, l.Facts.ClientID)
+	if l.State == broker.Ready {
+		return
+	}
+	c.found("cause: %s", l.Cause)
+	verdict := VerdictWarning
+	if l.State == broker.NeedsRestart || l.State == broker.Refused {
+		verdict = VerdictFailed
+	}
+	c.judge(verdict, l.Advice)
+}
+
+// place is what a running trader writes of itself into its data folder.
+type place struct {
+	PID  int    `json:"pid"`
+	HTTP string `json:"http"`
+}
+
+func announced(dir string) (place, error) {
+	var p place
+	b, err := os.ReadFile(filepath.Join(dir, "trader.json"))
+	if err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return p, fmt.Errorf("trader.json: %w", err)
+	}
+	if p.HTTP == "" {
+		return p, errors.New("it runs with --http off")
+	}
+	return p, nil
+}
+
+// errNobody means that nothing listens at the trader's own address.
+var errNobody = errors.New("nobody answers")
+
+// ask asks a running trader for its link.
+func ask(ctx context.Context, addr string) (*broker.Link, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/api/state", nil)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Timeout: localWithin, Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if refused(err) {
+		return nil, fmt.Errorf("%w at %s", errNobody, addr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	var msg struct {
+		Data struct {
+			Link *broker.Link `json:"link"`
+		} `json:"data"`
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("it answers %s", res.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxState)).Decode(&msg); err != nil {
+		return nil, fmt.Errorf("its answer is not understood: %w", err)
+	}
+	if msg.Data.Link == nil {
+		return nil, errors.New("it does not tell its link yet")
+	}
+	return msg.Data.Link, nil
+}

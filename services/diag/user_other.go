@@ -1,0 +1,11 @@
+//go:build !unix
+
+package diag
+
+import "io/fs"
+
+// ownerOf is not told by this system.
+func ownerOf(fs.FileInfo) (uid int, ok bool) { return 0, false }
+
+// refused is not told by this system in one way.
+func refused(error) bool { return false }

@@ -1,0 +1,21 @@
+//go:build unix
+
+package diag
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+)
+
+// ownerOf returns the user whom a file belongs to.
+func ownerOf(info fs.FileInfo) (uid int, ok bool) {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int(s.Uid), true
+}
+
+// refused reports whether nobody listens at an address.
+func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
