@@ -67,7 +67,10 @@ func command() *cobra.Command {
 	root.PersistentFlags().String("data", "./data", "data folder of the trader")
 	root.PersistentFlags().Bool("json", false, "print facts as JSON")
 	root.CompletionOptions.DisableDefaultCmd = true
-	for _, c := range []*cobra.Command{statusCommand(), ordersCommand(), positionsCommand(), reconnectCommand(), probeCommand(), doctorCommand(), exportCommand(), versionCommand()} {
+	for _, c := range []*cobra.Command{
+		statusCommand(), ordersCommand(), positionsCommand(), reconnectCommand(),
+		probeCommand(), doctorCommand(), exportCommand(), framesCommand(), versionCommand(),
+	} {
 		c.Args = usageArgs(c.Args)
 		root.AddCommand(c)
 	}
