@@ -124,6 +124,8 @@ func TestGoodFile(t *testing.T) {
 		"run_for":   cfg.RunFor == 90*time.Minute,
 		"read_only": cfg.Broker.ReadOnly && cfg.Desk.ReadOnly,
 		"client_id": cfg.Broker.IBKR.ClientID == 7,
+		"sends":     cfg.Broker.IBKR.SendsPerSecond == 40 && cfg.Broker.IBKR.ReserveSends == 8,
+		"lines":     cfg.Broker.IBKR.Lines == 250 && !cfg.Broker.IBKR.Delayed,
 		"params":    cfg.Runner.Params["fast"] == "5" && cfg.Runner.Params["slow"] == "21",
 		"qty":       cfg.Risk.MaxOrderQty == market.Shares(250),
 		"notional":  cfg.Risk.MaxOrderNotional == market.MustMoney("12500.5"),

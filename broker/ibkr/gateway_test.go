@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"robotrader/broker/exchange/tape"
 	"robotrader/broker/ibkr"
 	"robotrader/broker/ibkr/gateway"
+	"robotrader/broker/ibkr/gateway/feed"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
@@ -19,12 +21,17 @@ import (
 // played starts a simulated gateway of one server version on a loopback port.
 func played(t *testing.T, version int) (address string) {
 	t.Helper()
+	return playedAs(t, func(c *gateway.Config) { c.ServerVersion = version })
+}
+
+func playedAs(t *testing.T, set func(*gateway.Config)) (address string) {
+	t.Helper()
 	src, err := tape.NewSynthetic(tape.SyntheticConfig{Symbol: "AAPL", Seed: 1, Start: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := gateway.DefaultConfig()
-	cfg.ServerVersion = version
+	set(&cfg)
 	server, err := gateway.New(cfg, src, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +156,83 @@ func until(ctx context.Context, s *ibkr.Session, what string, is func(broker.Eve
 				return nil
 			}
 		}
+	}
+}
+
+// A login without live data: its orders can be asked for, its symbols show
+// delayed prices, and they are marked as such.
+func TestDelayedDataOfTheSimulatedGateway(t *testing.T) {
+	cfg := ibkr.DefaultConfig()
+	cfg.Gateway = playedAs(t, func(c *gateway.Config) { c.Feed.Data = feed.Delayed })
+	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	opened, err := ibkr.New(cfg).Open(ctx, broker.OpenConfig{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close(ctx)
+	s := opened.(*ibkr.Session)
+	if err := s.Subscribe(ctx, market.USStock("AAPL")); err != nil {
+		t.Fatal(err)
+	}
+	var codes []int
+	for {
+		b, err := s.Events(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range b.Events {
+			if n, ok := e.(broker.Notice); ok && n.Symbol == "AAPL" {
+				codes = append(codes, n.Code)
+			}
+		}
+		if len(b.Ticks) == 0 {
+			continue
+		}
+		for _, tick := range b.Ticks {
+			if !tick.Delayed {
+				t.Errorf("not marked as delayed: %+v", tick)
+			}
+		}
+		break
+	}
+	if want := []int{354, 10167}; !slices.Equal(codes, want) {
+		t.Errorf("codes %v, want %v", codes, want)
+	}
+}
+
+// Completed orders, and none in read-only mode.
+func TestCompletedOrdersOfTheSimulatedGateway(t *testing.T) {
+	for _, readOnly := range []bool{false, true} {
+		cfg := ibkr.DefaultConfig()
+		cfg.Gateway = playedAs(t, func(c *gateway.Config) { c.ReadOnly = readOnly })
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		opened, err := ibkr.New(cfg).Open(ctx, broker.OpenConfig{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := opened.(*ibkr.Session)
+		id := s.Facts().NextOrderID
+		if err := s.Place(ctx, ticket(s, id, order.Market, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if !readOnly {
+			if err := until(ctx, s, "a commission", func(e broker.Event) bool { _, ok := e.(broker.CommissionReport); return ok }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, err := s.CompletedOrders(ctx)
+		switch {
+		case readOnly && (list != nil || !errors.Is(err, broker.ErrRequest)):
+			t.Errorf("read-only: %+v, %v", list, err)
+		case !readOnly && (err != nil || len(list) != 1 || list[0].Order.Filled != market.Shares(1) || list[0].Signal != order.FilledUp || list[0].At.IsZero()):
+			t.Errorf("%+v, %v", list, err)
+		}
+		if err := s.Close(ctx); err != nil {
+			t.Error(err)
+		}
+		cancel()
 	}
 }
 

@@ -139,7 +139,8 @@ type Adapter struct {
 
 	mu      sync.Mutex // guards the fields below
 	server  *gateway.Server
-	fault   error // why it did not start: it will not the next time
+	client  *ibkr.Adapter // for server, one for all sessions: their request ids never repeat
+	fault   error         // why it did not start: it will not the next time
 	stopped bool
 }
 
@@ -160,17 +161,19 @@ func (a *Adapter) Start() error {
 	return err
 }
 
-func (a *Adapter) start() (*gateway.Server, error) {
+func (a *Adapter) start() (*ibkr.Adapter, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
 	case a.stopped:
 		return nil, errStopped
 	case a.server != nil || a.fault != nil:
-		return a.server, a.fault
+		return a.client, a.fault
 	}
-	a.server, a.fault = a.launch()
-	return a.server, a.fault
+	if a.server, a.fault = a.launch(); a.fault == nil {
+		a.client = a.dialler(a.server)
+	}
+	return a.client, a.fault
 }
 
 func (a *Adapter) launch() (*gateway.Server, error) {
@@ -200,20 +203,25 @@ func (a *Adapter) launch() (*gateway.Server, error) {
 // Open starts the gateway if it is not yet running, and opens it; see
 // [broker.Adapter].
 func (a *Adapter) Open(ctx context.Context, cfg broker.OpenConfig, on func(broker.Rung)) (broker.Session, error) {
-	server, err := a.start()
+	client, err := a.start()
 	if err != nil {
 		return nil, &broker.Error{
 			Op: "open the simulated gateway", Kind: broker.ErrRefused, Rung: broker.RungTCP,
 			Advice: "mend the simulator's data or settings and start again", Err: err,
 		}
 	}
+	return client.Open(ctx, cfg, on)
+}
+
+// dialler is the adapter for the gateway.
+func (a *Adapter) dialler(server *gateway.Server) *ibkr.Adapter {
 	c := ibkr.DefaultConfig()
 	c.Gateway, c.ClientID = server.Addr().String(), a.cfg.ClientID
 	c.Simulated, c.Speed, c.Log = true, a.cfg.Speed, a.cfg.Log
 	if a.cfg.Speed > 0 {
 		c.Tap = a.cfg.Tap
 	}
-	return ibkr.New(c).Open(ctx, cfg, on)
+	return ibkr.New(c)
 }
 
 // Stop ends the gateway and writes its ledger. It may be called twice, and
