@@ -68,8 +68,16 @@ func command() *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "print facts as JSON")
 	root.CompletionOptions.DisableDefaultCmd = true
 	for _, c := range []*cobra.Command{
-		statusCommand(), ordersCommand(), positionsCommand(), reconnectCommand(),
-		probeCommand(), doctorCommand(), exportCommand(), framesCommand(), versionCommand(),
+		statusCommand(),
+		ordersCommand(),
+		positionsCommand(),
+		reconnectCommand(),
+		probeCommand(),
+		doctorCommand(),
+		matrixCommand(),
+		exportCommand(),
+		framesCommand(),
+		versionCommand(),
 	} {
 		c.Args = usageArgs(c.Args)
 		root.AddCommand(c)

@@ -34,7 +34,12 @@ The record goes to probes.jsonl in the data folder, where that exists.`,
 			if timeout <= 0 || timeout > 10*time.Minute {
 				return fmt.Errorf("%w: --timeout %v is not above 0 and at most 10m", errUsage, timeout)
 			}
+			build, err := runningBuild(c)
+			if err != nil {
+				return err
+			}
 			p := diag.Run(c.Context(), ibkr.Prober{}, flagText(c, "gateway"), id, timeout)
+			p.GatewayBuild, p.TraderVersion = build, revision()
 			if err := p.Append(flagText(c, "data")); err != nil {
 				fmt.Fprintf(c.ErrOrStderr(), "traderctl: %v\n", err)
 			}
@@ -43,8 +48,10 @@ The record goes to probes.jsonl in the data folder, where that exists.`,
 			} else {
 				err = printProbe(c.OutOrStdout(), p)
 			}
-			if w := p.Warning(); w != "" {
-				fmt.Fprintf(c.ErrOrStderr(), "traderctl: warning: %s\n", w)
+			for _, w := range []string{p.Warning(), diag.MarkWarning(flagText(c, "data"), build)} {
+				if w != "" {
+					fmt.Fprintf(c.ErrOrStderr(), "traderctl: warning: %s\n", w)
+				}
 			}
 			if err != nil {
 				return err
@@ -56,6 +63,7 @@ The record goes to probes.jsonl in the data folder, where that exists.`,
 		},
 	}
 	c.Flags().String("gateway", "127.0.0.1:4002", "host:port, or gateway-paper, gateway-live, tws-paper, tws-live")
+	buildFlags(c)
 	c.Flags().Int("client-id", 9999, "API client id to use; not the trader's")
 	c.Flags().Duration("timeout", 10*time.Second, "for the whole handshake")
 	return c

@@ -34,3 +34,15 @@ func versionCommand() *cobra.Command {
 		},
 	}
 }
+
+// revision is the program's own, for records.
+func revision() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+				return s.Value[:12]
+			}
+		}
+	}
+	return "dev"
+}

@@ -46,11 +46,26 @@ type Probe struct {
 	ElapsedMS      float64        `json:"elapsed_ms"` // to the last rung or to the failure, without the closing
 	Rungs          []broker.Rung  `json:"rungs"`
 	At             time.Time      `json:"at"` // when it began, wall time
+
+	ClientID int `json:"client_id"`
+	// GatewayBuild is what the gateway's process, or a person, says that it is,
+	// such as "10.37.1"; the protocol does not tell it.
+	GatewayBuild  string `json:"gateway_build"`
+	TraderVersion string `json:"trader_version"`
+	// Source is who made the handshake: "probe", "doctor" or "trader".
+	Source string `json:"source"`
 }
+
+// The sources of a record.
+const (
+	FromProbe  = "probe"
+	FromDoctor = "doctor"
+	FromTrader = "trader"
+)
 
 // Run probes the gateway once. It never fails: the record tells what did.
 func Run(ctx context.Context, p Prober, gateway string, clientID int, timeout time.Duration) Probe {
-	rec := Probe{Gateway: gateway, Result: Ready, At: time.Now()}
+	rec := Probe{Gateway: gateway, Result: Ready, At: time.Now(), ClientID: clientID, Source: FromProbe}
 	facts, rungs, err := p.Probe(ctx, gateway, clientID, timeout)
 	elapsed := time.Since(rec.At)
 	if facts.Gateway != "" {
@@ -139,7 +154,7 @@ func (p Probe) Append(folder string) error {
 	if err != nil {
 		return fmt.Errorf("diag: append to %s: %w", logName, err)
 	}
-	_, err = f.Write(append(line, '\n'))
+	_, err = f.Write(append(line, '\n')) // one write, so that lines of two programs do not mix
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("diag: append to %s: %w", logName, err)
 	}

@@ -69,8 +69,8 @@ func TestJSON(t *testing.T) {
 		p    Probe
 		want string
 	}{
-		{ready, `{"gateway":"127.0.0.1:4002","result":"ready","failed_at":"","failure":"","error":"","advice":"","server_version":200,"connection_time":"20260405 23:49:26 CET","accounts":["DU7654321"],"next_valid_id":1001,"elapsed_ms":0.61,"rungs":[{"name":"tcp","ok":true,"at_ms":0.11},{"name":"next_valid_id","ok":true,"at_ms":0.61}],"at":"0001-01-01T00:00:00Z"}`},
-		{failed, `{"gateway":"127.0.0.1:4002","result":"failed","failed_at":"tcp","failure":"nobody_listens","error":"open 127.0.0.1:4002: gateway down at rung tcp","advice":"start it","server_version":0,"connection_time":"","accounts":[],"next_valid_id":0,"elapsed_ms":0.2,"rungs":[{"name":"tcp","ok":false,"at_ms":0.2}],"at":"0001-01-01T00:00:00Z"}`},
+		{ready, `{"gateway":"127.0.0.1:4002","result":"ready","failed_at":"","failure":"","error":"","advice":"","server_version":200,"connection_time":"20260405 23:49:26 CET","accounts":["DU7654321"],"next_valid_id":1001,"elapsed_ms":0.61,"rungs":[{"name":"tcp","ok":true,"at_ms":0.11},{"name":"next_valid_id","ok":true,"at_ms":0.61}],"at":"0001-01-01T00:00:00Z","client_id":9999,"gateway_build":"","trader_version":"","source":"probe"}`},
+		{failed, `{"gateway":"127.0.0.1:4002","result":"failed","failed_at":"tcp","failure":"nobody_listens","error":"open 127.0.0.1:4002: gateway down at rung tcp","advice":"start it","server_version":0,"connection_time":"","accounts":[],"next_valid_id":0,"elapsed_ms":0.2,"rungs":[{"name":"tcp","ok":false,"at_ms":0.2}],"at":"0001-01-01T00:00:00Z","client_id":9999,"gateway_build":"","trader_version":"","source":"probe"}`},
 	} {
 		tt.p.At = time.Time{}
 		got, err := json.Marshal(tt.p)
