@@ -94,14 +94,15 @@ func sections(cfg configs.Config, res resources) fx.Option {
 		d.Ephemeral = cfg.Sim.Account
 	}
 	var secret token
+	var records attemptFolder
 	if res.folder != nil {
-		secret = res.folder.token
+		secret, records = res.folder.token, attemptFolder(res.folder.dir)
 	}
 	f := feed.DefaultConfig()
 	f.Version = version()
 	return fx.Supply(
 		link, simulated, d, cfg.Supervisor, cfg.Risk, run, f, hub.DefaultConfig(), cfg.Websocket.Server(),
-		secret,
+		secret, records,
 		broker.OpenConfig{Account: cfg.Broker.Account, Live: cfg.Broker.Live},
 		fx.Annotate(kinds(), fx.ResultTags(`name:"strategies"`)),
 	)

@@ -34,6 +34,7 @@ var bindings = fx.Provide(
 	func(h *hub.Hub) feed.Broadcaster { return h },
 	health.New,
 	paceOf,
+	newAttemptKeeper,
 	linkParts,
 	runnerParts,
 	serverParts,

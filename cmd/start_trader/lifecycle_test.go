@@ -18,6 +18,7 @@ import (
 
 	"robotrader/broker/ibkr/recorder"
 	"robotrader/broker/market"
+	"robotrader/services/diag"
 )
 
 // stopsWithin is what users were promised.
@@ -33,6 +34,7 @@ func (tr trader) stoppedWell(t *testing.T) {
 	recordedWell(t, tr.data)
 	want := slices.Clone(leftovers)
 	if !slices.Contains(left, "sim-ledger.json") { // the gateway was another program
+		left = slices.DeleteFunc(left, func(s string) bool { return s == "probes.jsonl" })
 		want = slices.DeleteFunc(want, func(s string) bool { return s == "sim-ledger.json" })
 	}
 	if !slices.Equal(left, want) {
@@ -266,6 +268,17 @@ func TestGatewayComesAndGoes(t *testing.T) {
 	}
 	tr.signal(t, syscall.SIGTERM)
 	tr.stoppedWell(t)
+	// Its own handshakes are records, without the retries that ended alike.
+	records, broken, err := diag.Records(tr.data)
+	if err != nil || broken != 0 || len(records) < 2 || len(records) > 6 {
+		t.Fatalf("records %+v, %d broken, %v", records, broken, err)
+	}
+	if p := records[0]; p.FailedAt != "tcp" || p.Gateway != addr || p.Source != diag.FromTrader {
+		t.Errorf("the first record is %+v", p)
+	}
+	if p := records[1]; p.Result != diag.Ready || p.ServerVersion != 200 || p.ClientID != 1 || len(p.Rungs) != 5 || p.NextValidID == 0 {
+		t.Errorf("the second record is %+v", p)
+	}
 }
 
 // A gateway that accepts and never answers must not hold up the end.

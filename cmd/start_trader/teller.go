@@ -29,8 +29,10 @@ type linkTeller struct {
 	Health  *health.Registry
 	Metrics *telemetry.Metrics
 	Journal *journal.Journal
-	Conn    *bus.Conn `name:"link"`
-	Log     *slog.Logger
+	// Attempts keeps the handshakes for traderctl matrix.
+	Attempts *attemptKeeper
+	Conn     *bus.Conn `name:"link"`
+	Log      *slog.Logger
 }
 
 // publisher returns the function that the supervisor calls.
@@ -40,6 +42,7 @@ func (t linkTeller) publisher() func(broker.Link) {
 		t.Desk.LinkChanged(l)
 		t.Health.Link(l)
 		t.Metrics.Link(l)
+		t.Attempts.Link(l)
 		if err := bus.Publish(t.Conn, event.Link, l); err != nil {
 			t.Log.Warn("link_not_published", "error", err)
 		}

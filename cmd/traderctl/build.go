@@ -5,7 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"robotrader/broker/ibkr"
 	"robotrader/services/diag"
+	"robotrader/services/host"
 )
 
 // buildFlags are how a person tells what gateway runs.
@@ -16,15 +18,19 @@ func buildFlags(c *cobra.Command) {
 	c.Flags().String("gateway-build", "", "the gateway's build, such as 10.37.1 (default: what its process tells)")
 }
 
-// runningBuild returns the gateway's build as the flag tells it, "" when nobody
-// does.
+// runningBuild returns the gateway's build as the flag or its process tells it,
+// "" when nothing does. It asks the kernel's tables, never the gateway.
 func runningBuild(c *cobra.Command) (string, error) {
 	build := flagText(c, "gateway-build")
-	if build == "" {
-		return "", nil
+	if c.Flags().Changed("gateway-build") {
+		if err := diag.CheckBuild(build); err != nil {
+			return "", fmt.Errorf("%w: --gateway-build: %w", errUsage, err)
+		}
+		return build, nil
 	}
-	if err := diag.CheckBuild(build); err != nil {
-		return "", fmt.Errorf("%w: --gateway-build: %w", errUsage, err)
+	address, err := ibkr.Address(flagText(c, "gateway"))
+	if err != nil {
+		return "", nil //nolint:nilerr // who needs the address refuses it
 	}
-	return build, nil
+	return host.New().Build(c.Context(), address), nil
 }

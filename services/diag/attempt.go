@@ -9,15 +9,15 @@ import (
 
 // The bounds of [Attempts].
 const (
-	maxKinds = 64 // gateways, builds and versions that are told apart
+	maxKinds = 64 // gateways and builds that are told apart
 	maxRows  = 60 // in rowsTime
 	rowsTime = time.Hour
 )
 
 // Attempts makes records of a running trader's own handshakes, from the states
-// of its link. The first outcome for a gateway, build and server version is
-// worth a record, and every one that differs from the one before; a retry that
-// ends as the last one did is not. At most 60 an hour are made, however much a
+// of its link. The first outcome for a gateway and its build is worth a record,
+// and every one that differs from the one before, also in the server version; a
+// retry that ends as the last one did is not. At most 60 an hour are made, however much a
 // link flaps; what is left out is then not counted. The zero value is ready for
 // use, by one goroutine.
 type Attempts struct {
@@ -27,29 +27,31 @@ type Attempts struct {
 	was   broker.Link
 }
 
-type kind struct {
-	gateway, build string
-	version        int
-}
+type kind struct{ gateway, build string }
 
 type outcome struct {
 	result, failedAt string
 	failure          broker.Failure
+	version          int
 }
 
 // Link takes the link's newest state and returns the record of the handshake
 // that it ends, when there is one and it is worth keeping. Now is wall time;
-// build is what is known of the gateway's process. The built-in simulator's
+// build tells what is known of a gateway's process, and is asked at the end of
+// a handshake only; nil knows nothing. The built-in simulator's
 // handshakes are none of a gateway.
-func (a *Attempts) Link(l broker.Link, build, version string, now time.Time) (p Probe, worth bool) {
+func (a *Attempts) Link(l broker.Link, build func(gateway string) string, version string, now time.Time) (p Probe, worth bool) {
 	was := a.was
 	a.was = l
 	if l.Facts.Simulated || !ended(was, l) {
 		return Probe{}, false
 	}
-	p = attempt(l, build, version, now)
-	k := kind{p.Gateway, p.GatewayBuild, p.ServerVersion}
-	o := outcome{p.Result, p.FailedAt, p.Failure}
+	p = attempt(l, version, now)
+	if build != nil {
+		p.GatewayBuild = build(p.Gateway)
+	}
+	k := kind{p.Gateway, p.GatewayBuild}
+	o := outcome{p.Result, p.FailedAt, p.Failure, p.ServerVersion}
 	if last, known := a.last[k]; known && last == o {
 		return Probe{}, false
 	}
@@ -84,7 +86,7 @@ func ended(was, l broker.Link) bool {
 		return was.State != broker.Ready && was.State != broker.Degraded && handshaken(l.Rungs)
 	case broker.Waiting, broker.NeedsRestart, broker.Refused:
 		_, failed := failedRung(l.Rungs)
-		return failed && was.State != l.State && l.Failure != broker.NoFailure
+		return failed && was.State != l.State
 	}
 	return false
 }
@@ -112,12 +114,12 @@ func failedRung(rungs []broker.Rung) (name string, failed bool) {
 	return "", false
 }
 
-func attempt(l broker.Link, build, version string, now time.Time) Probe {
+func attempt(l broker.Link, version string, now time.Time) Probe {
 	f := l.Facts
 	p := Probe{
 		Gateway: f.Gateway, Result: Ready, ServerVersion: f.ServerVersion, ConnectionTime: f.ConnectionTime,
 		Accounts: append([]string{}, f.Accounts...), NextValidID: f.NextOrderID, At: now,
-		ClientID: f.ClientID, GatewayBuild: build, TraderVersion: version, Source: FromTrader,
+		ClientID: f.ClientID, TraderVersion: version, Source: FromTrader,
 		Rungs: []broker.Rung{},
 	}
 	for _, r := range l.Rungs {

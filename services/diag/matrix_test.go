@@ -263,6 +263,7 @@ func TestAttempts(t *testing.T) {
 	simulated := ready
 	simulated.Facts.Simulated = true
 	step := fail(broker.Waiting, broker.RungClock, broker.StepFailed)
+	told := func(build string) func(string) string { return func(string) string { return build } }
 	var a Attempts
 	for i, tt := range []struct {
 		link  broker.Link
@@ -284,13 +285,13 @@ func TestAttempts(t *testing.T) {
 		{connecting, "", ""},
 		{step, "10.37", ""}, // the handshake was done, and a later rung failed
 		{connecting, "", ""},
-		{fail(broker.NeedsRestart, broker.RungVersion, broker.NoReply), "10.37", ""},
+		{fail(broker.NeedsRestart, broker.RungVersion, broker.NoReply), "10.37", "version"}, // it was ready before
 		{connecting, "", ""},
 		{refused, "10.37", "tcp"}, // the change is worth a record
 		{connecting, "", ""},
 		{simulated, "", ""},
 	} {
-		p, worth := a.Link(tt.link, tt.build, "v1", dawn)
+		p, worth := a.Link(tt.link, told(tt.build), "v1", dawn)
 		got := p.FailedAt
 		if worth && p.Result == Ready {
 			got = Ready
@@ -312,6 +313,7 @@ func TestAttempts(t *testing.T) {
 
 // A link that flaps for days fills no disk and pushes no older record out.
 func TestAttemptsAreBounded(t *testing.T) {
+	told := func(build string) func(string) string { return func(string) string { return build } }
 	var a Attempts
 	rows := 0
 	for i := range 10 * 3600 { // one change a second
@@ -319,8 +321,8 @@ func TestAttemptsAreBounded(t *testing.T) {
 		if i%2 == 0 {
 			l.Failure, l.Rungs[0].Name = broker.NobodyListens, broker.RungTCP
 		}
-		a.Link(broker.Link{State: broker.Connecting}, "", "", dawn)
-		if _, worth := a.Link(l, string(rune('a'+i%26))+string(rune('a'+i/26%26)), "", dawn.Add(time.Duration(i)*time.Second)); worth {
+		a.Link(broker.Link{State: broker.Connecting}, nil, "", dawn)
+		if _, worth := a.Link(l, told(string(rune('a'+i%26))+string(rune('a'+i/26%26))), "", dawn.Add(time.Duration(i)*time.Second)); worth {
 			rows++
 		}
 	}
