@@ -71,6 +71,7 @@ Handshakes are kept in probes.jsonl in the data folder, where that exists.`,
 	f.Int("client-id", 0, "the trader's API client id (default: the configuration's)")
 	f.Int("spare-id", 9999, "client id for the handshake when the trader's is taken")
 	f.Duration("timeout", 0, "for a handshake (default: the configuration's)")
+	f.String("gateway-build", "", "the gateway's build, such as 10.37.1 (default: what its process tells)")
 	f.String("config", "", "the trader's YAML file")
 	f.Bool("force", false, "make a handshake though the running trader has stopped asking a gateway that hangs")
 	f.Bool("try-ids", false, "after a failure: try other client ids")
@@ -90,6 +91,10 @@ func orNone(gateway string) string {
 // read.
 func doctorQuestion(c *cobra.Command) (diag.Question, error) {
 	file := flagText(c, "config")
+	build, err := toldBuild(c)
+	if err != nil {
+		return diag.Question{}, err
+	}
 	var args []string
 	if file != "" {
 		args = []string{"--config", file}
@@ -101,6 +106,7 @@ func doctorQuestion(c *cobra.Command) (diag.Question, error) {
 	q := diag.Question{
 		ClientID: cfg.Broker.IBKR.ClientID, Timeout: cfg.Broker.IBKR.HandshakeTimeout, Folder: cfg.Data.Dir,
 		Force: flagOn(c, "force"), TryIDs: flagOn(c, "try-ids"), TryTimeouts: flagOn(c, "try-timeouts"), TryTWS: flagOn(c, "try-tws"),
+		Build: build, Version: revision(),
 		Config: func() ([]string, error) { return configFound(file, cfg), loadErr },
 	}
 	f := c.Flags()
@@ -113,7 +119,6 @@ func doctorQuestion(c *cobra.Command) (diag.Question, error) {
 	given("client-id", func() (err error) { q.ClientID, err = f.GetInt("client-id"); return err })
 	given("timeout", func() (err error) { q.Timeout, err = f.GetDuration("timeout"); return err })
 	given("data", func() (err error) { q.Folder, err = f.GetString("data"); return err })
-	var err error
 	q.SpareID, err = f.GetInt("spare-id")
 	if err := errors.Join(errs, err); err != nil {
 		return q, err

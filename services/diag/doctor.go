@@ -40,6 +40,9 @@ type Question struct {
 	SpareID  int           // for a handshake when that one is taken
 	Timeout  time.Duration // of a handshake
 	Folder   string        // data folder
+	// Build is the gateway's build as a person tells it, "" = look at its
+	// process; Version is the program's own. Both are for the records.
+	Build, Version string
 	// Config tells what the configuration is, or all that is wrong with it. Nil
 	// skips the check.
 	Config func() (found []string, err error)

@@ -85,7 +85,9 @@ func (d Doctor) shake(ctx context.Context, name string, q Question, gateway stri
 		if why != "" {
 			c.found("%s", why)
 		}
+		build := d.build(ctx, q, gateway)
 		p := Run(ctx, d.Prober, gateway, id, timeout)
+		p.Source, p.GatewayBuild, p.TraderVersion = FromDoctor, build, q.Version
 		c.Probe = &p
 		c.found("%s with client id %d, at most %v: %s", p.Gateway, id, timeout, p.Result)
 		for _, r := range p.Rungs {
@@ -101,14 +103,29 @@ func (d Doctor) shake(ctx context.Context, name string, q Question, gateway stri
 			c.found("%s", p.Error)
 			c.judge(VerdictFailed, p.Advice)
 		}
-		if w := p.Warning(); w != "" {
-			c.judge(VerdictWarning, w)
+		for _, w := range []string{p.Warning(), MarkWarning(q.Folder, build)} {
+			if w != "" {
+				c.judge(VerdictWarning, w)
+			}
 		}
 		if err := p.Append(q.Folder); err != nil {
 			c.found("%v", err)
 			c.judge(VerdictWarning)
 		}
 	})
+}
+
+// build returns the build of the gateway that is asked, as a person or its
+// process tells it, "" when nothing does.
+func (d Doctor) build(ctx context.Context, q Question, gateway string) string {
+	if q.Build != "" {
+		return q.Build
+	}
+	list, err := d.Host.Gateways(ctx, gateway)
+	if err != nil || len(list) == 0 || !list[0].Listens {
+		return ""
+	}
+	return list[0].Version
 }
 
 // triedTimeouts are what --try-timeouts gives a slow gateway.
