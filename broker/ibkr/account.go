@@ -6,69 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"robotrader/broker"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
-
-// timeGap is the least time between two time requests: of two within a second
-// the gateway answers only the first.
-const timeGap = time.Second + 50*time.Millisecond
-
-// Time asks the gateway for its time. Within a second of the last answer it
-// returns that answer, moved on.
-func (s *Session) Time(ctx context.Context) (time.Time, error) {
-	const name = "reqCurrentTime"
-	end, err := s.turn(ctx, turnTime, name)
-	if err != nil {
-		return time.Time{}, err
-	}
-	defer end()
-	s.mu.Lock()
-	rest := timeGap - time.Since(s.timeAt)
-	known := s.clock.Now(time.Now())
-	s.mu.Unlock()
-	if rest > 0 && !known.IsZero() {
-		return known, nil
-	}
-	if rest > 0 { // asked a moment ago, in vain
-		wait := time.NewTimer(rest)
-		defer wait.Stop()
-		select {
-		case <-wait.C:
-		case <-s.gone:
-			return time.Time{}, &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: s.ended(), Advice: "ask again"}
-		case <-ctx.Done():
-			return time.Time{}, &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: ctx.Err(), Advice: "ask again"}
-		}
-	}
-	s.mu.Lock()
-	s.timeAt = time.Now()
-	s.mu.Unlock()
-	var at time.Time
-	var question wire.Message = wire.ReqCurrentTime{}
-	if s.millis.Load() {
-		question = wire.ReqTimeInMillis{}
-	}
-	err = s.ask(ctx, turnKey(turnTime), name, question, func(m wire.Message) (bool, error) {
-		switch m := m.(type) {
-		case wire.CurrentTime:
-			at = time.Unix(m.Epoch, 0).UTC()
-		case wire.TimeInMillis:
-			at = time.UnixMilli(m.Epoch).UTC()
-		default:
-			return false, unfit(m)
-		}
-		return true, nil
-	})
-	if errors.Is(err, broker.ErrNoAnswer) || errors.Is(err, broker.ErrRequest) {
-		s.millis.Store(false) // the older question may do better
-	}
-	return at, err
-}
 
 // Positions asks for all stock positions of the account; others are left out,
 // with a notice. The gateway goes on telling

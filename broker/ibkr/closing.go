@@ -55,7 +55,12 @@ func (s *Session) end(why error, left time.Duration) {
 
 // shut is the reader's end, after its last regular read brought err.
 func (s *Session) shut(err error) {
-	s.finish(s.lossOf(err))
+	loss := s.lossOf(err)
+	if isBroken(err) && s.ended() == nil {
+		loss.Frames = s.lastFrames()
+		s.tellFrames(loss.Frames)
+	}
+	s.finish(loss)
 	s.mu.Lock()
 	left := mostClosing
 	if s.closing {
@@ -64,6 +69,7 @@ func (s *Session) shut(err error) {
 	s.closing = true
 	s.mu.Unlock()
 	var drain func()
+	s.parting = nil     // that has had its effect
 	if !isBroken(err) { // reports that cross the closing are not lost
 		drain = func() { _ = s.contained(s.readAll) }
 	}

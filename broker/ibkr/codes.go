@@ -1,11 +1,19 @@
 package ibkr
 
 import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"robotrader/broker"
 	"robotrader/broker/order"
 )
+
+// codeTable tells what the venue's codes mean. It is not changed once made.
+type codeTable map[int]code
 
 // code is one row of the venue's codes.
 type code struct {
@@ -18,7 +26,7 @@ type code struct {
 // codes tells what each code of an error message means. What is not here is a
 // warning: an unknown code once made a client drop fifteen orders, all of
 // which then filled.
-var codes = map[int]code{
+var codes = codeTable{
 	100: {broker.NoticePacing, false, "more than 50 messages in a second", "8"},
 	101: {broker.NoticeRequest, true, "limit of market-data lines reached", "8"},
 	102: {broker.NoticeRequest, true, "duplicate ticker id", "8"},
@@ -51,6 +59,18 @@ var codes = map[int]code{
 	460: {broker.NoticeReject, true, "no trading permission", "8"},
 	461: {broker.NoticeReject, true, "no trading permission", "8"},
 	492: {broker.NoticeInfo, false, "no scanner permission", "8"},
+
+	// Clients make these up by themselves. A gateway that says one all the same
+	// has lost the thread, and closes.
+	501: {broker.NoticeWarning, false, "already connected", "8"},
+	502: {broker.NoticeSession, false, "no connection", "8"},
+	503: {broker.NoticeSession, false, "the gateway is too old", "8"},
+	504: {broker.NoticeWarning, false, "not connected", "8"},
+	505: {broker.NoticeSession, false, "unknown message id", "8"},
+	506: {broker.NoticeSession, false, "unsupported version", "8"},
+	507: {broker.NoticeSession, false, "bad length of a message", "8"},
+	508: {broker.NoticeSession, false, "bad message", "8"},
+	579: {broker.NoticeWarning, false, "character that cannot be sent", "8"},
 
 	1100: {broker.NoticeLinkDown, false, "the gateway lost the venue", "8"},
 	1101: {broker.NoticeDataLost, false, "the gateway is back, subscriptions are lost", "8"},
@@ -94,11 +114,48 @@ var codes = map[int]code{
 // lookup returns the row of a code. One that we do not know is a warning that
 // ends the request it names, unless it is in the range of the venue's system
 // notices; section 8, last paragraph.
-func lookup(n int) code {
-	if c, ok := codes[n]; ok {
+func (t codeTable) lookup(n int) code {
+	if c, ok := t[n]; ok {
 		return c
 	}
 	return code{broker.NoticeWarning, n < 2100 || n > 2199, "code that is not in our table", "8"}
+}
+
+// codeWords are the kinds that a configuration may give to a code: those that
+// do not need more than the code to be true.
+var codeWords = []broker.NoticeKind{
+	broker.NoticeInfo, broker.NoticeWarning, broker.NoticeRequest, broker.NoticeReject, broker.NoticeCancelled,
+	broker.NoticeNoCancel, broker.NoticeDataDown, broker.NoticeDataUp, broker.NoticeDataLost, broker.NoticeLinkDown,
+	broker.NoticeLinkUp, broker.NoticePacing, broker.NoticeSession, broker.NoticeCompeting,
+}
+
+// maxCode bounds the codes that a configuration may name.
+const maxCode = 99999
+
+// with returns the table with a configuration's rows in it, and all that is
+// wrong with those. A row of kind request or reject ends the request it names;
+// no other does.
+func (t codeTable) with(rows map[string]string) (codeTable, error) {
+	if len(rows) == 0 {
+		return t, nil
+	}
+	t = maps.Clone(t)
+	var errs []error
+	for _, number := range slices.Sorted(maps.Keys(rows)) {
+		n, err := strconv.ParseUint(number, 10, 32)
+		if err != nil || n < 1 || n > maxCode {
+			errs = append(errs, fmt.Errorf("ibkr: codes: %.40q is not a code between 1 and %d, such as \"10349\"", number, maxCode))
+			continue
+		}
+		i := slices.IndexFunc(codeWords, func(k broker.NoticeKind) bool { return k.String() == rows[number] })
+		if i < 0 {
+			errs = append(errs, fmt.Errorf("ibkr: codes: %d: %.40q is none of %v", n, rows[number], codeWords))
+			continue
+		}
+		kind, meaning := codeWords[i], t.lookup(int(n)).meaning
+		t[int(n)] = code{kind, kind == broker.NoticeRequest || kind == broker.NoticeReject, meaning, "configuration"}
+	}
+	return t, errors.Join(errs...)
 }
 
 // about tells what a code is about when its id is that of an order. A request

@@ -27,6 +27,23 @@ type Config struct {
 	// RequestTimeout bounds the wait for the answer to one request.
 	// Default 10 s.
 	RequestTimeout time.Duration `koanf:"request_timeout"`
+	// ProbeEvery is how long a gateway may be idle before it is asked for its
+	// time, as a sign of life. Default 30 s.
+	ProbeEvery time.Duration `koanf:"probe_every"`
+	// ProbeLimit bounds the wait for its answer; two that do not come in a row
+	// end the session. Default 10 s.
+	ProbeLimit time.Duration `koanf:"probe_limit"`
+	// AliveWithin is how new the newest frame of the gateway must be for an
+	// order to go out without asking for a sign of life. Default 2 s.
+	AliveWithin time.Duration `koanf:"alive_within"`
+	// AliveLimit bounds the wait for that sign; without it the order is not
+	// written. Default 2 s.
+	AliveLimit time.Duration `koanf:"alive_limit"`
+	// Codes tells what codes of the venue mean, by number: one of info, warning,
+	// request, reject, cancelled, no_cancel, data_down, data_up, data_lost,
+	// link_down, link_up, pacing, session, competing. They go before our own
+	// table, codes.go. Default none.
+	Codes map[string]string `koanf:"codes"`
 	// ForceDisconnect ends connections with a reset instead of closing them
 	// well. A gateway may keep what it finds reset, and hang at later
 	// handshakes: it is for a gateway that hangs on the other way, and shown as a
@@ -71,6 +88,10 @@ func DefaultConfig() Config {
 		ReserveSends:     5,
 		Lines:            100,
 		Delayed:          true,
+		ProbeEvery:       30 * time.Second,
+		ProbeLimit:       10 * time.Second,
+		AliveWithin:      2 * time.Second,
+		AliveLimit:       2 * time.Second,
 		Speed:            1,
 	}
 }
@@ -88,11 +109,19 @@ func (c Config) Validate() error {
 	if c.ClientID < 0 || c.ClientID > MaxClientID {
 		bad("client_id %d is not between 0 and %d", c.ClientID, MaxClientID)
 	}
-	if c.HandshakeTimeout < 100*time.Millisecond || c.HandshakeTimeout > 10*time.Minute {
-		bad("handshake_timeout %v is not between 100ms and 10m", c.HandshakeTimeout)
+	between := func(key string, d, least, most time.Duration) {
+		if d < least || d > most {
+			bad("%s %v is not between %v and %v", key, d, least, most)
+		}
 	}
-	if c.RequestTimeout < 100*time.Millisecond || c.RequestTimeout > 10*time.Minute {
-		bad("request_timeout %v is not between 100ms and 10m", c.RequestTimeout)
+	between("handshake_timeout", c.HandshakeTimeout, 100*time.Millisecond, 10*time.Minute)
+	between("request_timeout", c.RequestTimeout, 100*time.Millisecond, 10*time.Minute)
+	between("probe_every", c.ProbeEvery, 5*time.Second, 10*time.Minute)
+	between("probe_limit", c.ProbeLimit, 2*time.Second, time.Minute)
+	between("alive_within", c.AliveWithin, 100*time.Millisecond, time.Minute)
+	between("alive_limit", c.AliveLimit, 100*time.Millisecond, 10*time.Second)
+	if _, err := codes.with(c.Codes); err != nil {
+		errs = append(errs, err)
 	}
 	if c.SendsPerSecond < 10 || c.SendsPerSecond > maxSends {
 		bad("sends_per_second %d is not between 10 and %d: the venue allows %d", c.SendsPerSecond, maxSends, maxSends)

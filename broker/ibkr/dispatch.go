@@ -14,6 +14,7 @@ import (
 // decoded by the table. A frame that does not decode is skipped and told; the
 // next one is whole.
 func (s *Session) dispatch(payload []byte) {
+	s.frames++
 	s.heard.add(s.wall(), payload)
 	id, ok := wire.PeekID(payload)
 	if !ok {
@@ -76,8 +77,8 @@ func (s *Session) decode(payload []byte) error {
 // execution. Market data is none, and would come as a flood: an event at every
 // tick is a line in the log and a message to every client, too.
 func (s *Session) undecoded(payload []byte, err error) {
-	s.badSeen++
-	rarely := s.badSeen <= 10 || s.badSeen%1000 == 0
+	seen := s.skipped.Add(1)
+	rarely := seen <= 10 || seen%1000 == 0
 	switch id, _ := wire.PeekID(payload); id {
 	case wire.IDTickPrice, wire.IDTickSize, wire.IDTickGeneric, wire.IDTickString:
 		if !rarely {
@@ -85,7 +86,7 @@ func (s *Session) undecoded(payload []byte, err error) {
 		}
 	}
 	if rarely {
-		s.log.Warn("frame_not_decoded", "gateway", s.facts.Gateway, "bytes", len(payload), "seen", s.badSeen, "error", err.Error())
+		s.log.Warn("frame_not_decoded", "gateway", s.facts.Gateway, "bytes", len(payload), "seen", seen, "error", err.Error())
 	}
 	s.event(broker.Notice{Kind: broker.NoticeWarning, Text: "a frame of the gateway was skipped: " + err.Error()})
 }
@@ -120,9 +121,9 @@ func (s *Session) route(m wire.Message) error {
 	case wire.HistoricalData:
 		s.answer(m.ReqID, m)
 	case wire.CurrentTime:
-		s.tellTime(time.Unix(m.Epoch, 0), m)
+		s.tellTime(time.Unix(m.Epoch, 0).UTC())
 	case wire.TimeInMillis:
-		s.tellTime(time.UnixMilli(m.Epoch), m)
+		s.tellTime(time.UnixMilli(m.Epoch).UTC())
 	default:
 		// Nothing here asks for the rest; a newer gateway may say more.
 	}
@@ -188,12 +189,13 @@ func (s *Session) holding(m wire.Message) error {
 // notice routes an error message. It is about a request of ours, a market-data
 // subscription, an order, or nothing in particular.
 func (s *Session) notice(m wire.ErrMsg) {
-	row := lookup(m.Code)
+	row := s.codes.lookup(m.Code)
 	n := broker.Notice{Kind: row.kind, Code: m.Code, Text: m.Text}
 	if m.Time > 0 {
 		n.At = time.UnixMilli(m.Time).UTC()
 	}
 	s.heed(m, row.kind)
+	s.note(m, row.kind)
 	id, about := m.About()
 	switch {
 	case !about || id <= 0:
@@ -232,6 +234,9 @@ func (s *Session) notice(m wire.ErrMsg) {
 		s.dropAll()
 	}
 	s.event(n)
+	if m.Code == 1300 {
+		s.parting = s.movedTo(m)
+	}
 }
 
 // dropAll forgets all subscriptions, because the venue did (1101): subscribing
@@ -241,13 +246,6 @@ func (s *Session) dropAll() {
 	defer s.mu.Unlock()
 	clear(s.bySymbol)
 	s.subs.Store(&map[int]*subscription{})
-}
-
-// tellTime takes an answer to a time request: it moves the market's clock, and
-// never back.
-func (s *Session) tellTime(at time.Time, m wire.Message) {
-	s.advance(at)
-	s.answer(turnKey(turnTime), m)
 }
 
 // advance moves the market's clock forward to at.

@@ -204,7 +204,7 @@ func (h *handshake) ids() *broker.Error {
 			return h.noIDs(err, empty)
 		}
 		h.take(payload, now)
-		if h.fatal {
+		if h.fatal || h.sess.parting != nil {
 			return h.noIDs(errors.New(h.told), empty)
 		}
 		if asked, _ := wire.PeekID(payload); asked == wire.IDManagedAccts && len(h.facts.Accounts) == 0 && !empty {
@@ -265,7 +265,7 @@ func (h *handshake) learn(m wire.Message, now time.Time) {
 			h.reached(broker.RungNextValidID, now, "")
 		}
 	case wire.ErrMsg:
-		row := lookup(m.Code)
+		row := h.sess.codes.lookup(m.Code)
 		if row.kind != broker.NoticeInfo && row.kind != broker.NoticeDataUp && row.kind != broker.NoticeDataDown {
 			h.told, h.code = m.Text, m.Code
 		}

@@ -15,7 +15,8 @@ import (
 
 // Place writes a new order to the socket, on the caller's goroutine; see
 // [broker.Trader]. The order is for regular hours and is transmitted at once;
-// the intent's id goes with it as its reference.
+// the intent's id goes with it as its reference. When nothing came from the
+// gateway for a while, it has to give a sign of life first.
 func (s *Session) Place(ctx context.Context, t broker.Ticket) error {
 	op := fmt.Sprintf("place order %d", t.OrderID)
 	o := wire.NewPlaceOrder(t.OrderID, wire.ContractOf(t.Contract))
@@ -29,6 +30,9 @@ func (s *Session) Place(ctx context.Context, t broker.Ticket) error {
 	frame, err := s.orderFrame(t, o)
 	if err != nil {
 		return &broker.Error{Op: op, Kind: broker.ErrNotWritten, Err: err, Advice: "correct the order; nothing was sent"}
+	}
+	if err := s.proveAlive(ctx); err != nil {
+		return &broker.Error{Op: op, Kind: broker.ErrNotWritten, Err: err, Advice: "nothing was sent: look at the gateway's window; it may be tried again"}
 	}
 	return orderError(op, s.send(ctx, orderNext, frame))
 }

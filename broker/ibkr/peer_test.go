@@ -130,6 +130,15 @@ func dialled(t *testing.T, script func(*peer)) Config {
 // the gateway does after the handshake.
 func live(t *testing.T, after func(*peer), test func(*testing.T, *Session)) {
 	t.Helper()
+	liveWith(t, func(*Config) {}, after, test)
+}
+
+// patient is for gateways that answer no time request for minutes.
+func patient(c *Config) { c.ProbeEvery = 10 * time.Minute }
+
+// liveWith is live with another configuration.
+func liveWith(t *testing.T, edit func(*Config), after func(*peer), test func(*testing.T, *Session)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		cfg := dialled(t, func(p *peer) {
 			p.welcome()
@@ -138,6 +147,7 @@ func live(t *testing.T, after func(*peer), test func(*testing.T, *Session)) {
 			}
 			p.drain()
 		})
+		edit(&cfg)
 		sess, err := New(cfg).Open(t.Context(), broker.OpenConfig{}, nil)
 		if err != nil {
 			t.Fatal(err)

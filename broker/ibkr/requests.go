@@ -257,7 +257,7 @@ func (s *Session) send(ctx context.Context, prio priority, frame []byte) error {
 		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 	}
 	// In a lock-step replay wall time means nothing, and nobody counts.
-	if lockStep := s.cfg.Simulated && s.cfg.Speed == 0; !lockStep {
+	if !s.cfg.lockStep() {
 		if err := s.budget.pace.take(ctx, s.gone, prio); err != nil {
 			return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 		}
@@ -277,6 +277,7 @@ func (s *Session) send(ctx context.Context, prio priority, frame []byte) error {
 	s.said.add(time.Now(), frame[frameHeader:])
 	n, err := s.conn.Write(frame)
 	if err == nil {
+		s.framesOut.Add(1)
 		return nil
 	}
 	var late interface{ Timeout() bool }

@@ -26,6 +26,8 @@ type Session struct {
 	v     wire.Version
 	tap   tapped
 
+	codes codeTable
+
 	budget *budget    // shared with the adapter's other sessions
 	out    sync.Mutex // held over one write: frames never mix
 
@@ -34,21 +36,26 @@ type Session struct {
 	gone chan struct{} // closed when the session has ended, err is set
 	done chan struct{} // closed when the reader has gone and the socket is closed
 
-	mu       sync.Mutex // guards what follows
-	err      error      // why it ended
-	closing  bool       // the reader is on its way to close, within closeIn
-	closeIn  time.Duration
-	pending  backlog
-	requests map[int]*request
-	owed     [numTurns]int         // ends of answers that came too late, or may still come
-	bySymbol map[market.Symbol]int // the request of its market data
-	lines    int                   // how many subscriptions the venue allows
-	wanting  []market.Contract     // to be asked for with delayed data
-	delaying bool                  // askDelayed runs
-	delayed  bool                  // delayed data were asked for
-	cancels  recent                // order ids for which a cancel was written
-	timeAt   time.Time             // when the time was asked last, wall time
-	clock    market.Clock          // written by the reader, which reads it without the lock
+	mu        sync.Mutex // guards what follows
+	err       error      // why it ended
+	closing   bool       // the reader is on its way to close, within closeIn
+	closeIn   time.Duration
+	pending   backlog
+	requests  map[int]*request
+	owed      [numTurns]int         // ends of answers that came too late, or may still come
+	bySymbol  map[market.Symbol]int // the request of its market data
+	lines     int                   // how many subscriptions the venue allows
+	wanting   []market.Contract     // to be asked for with delayed data
+	delaying  bool                  // askDelayed runs
+	delayed   bool                  // delayed data were asked for
+	cancels   recent                // order ids for which a cancel was written
+	asked     *timeAsk              // the newest time request
+	missed    int                   // time requests in a row that went unanswered
+	answerAt  time.Time             // of the newest answer to one, or of the session's beginning
+	heardBack bool                  // there was an answer
+	roundTrip time.Duration         // of that
+	vital     vital                 // what the gateway said of itself
+	clock     market.Clock          // written by the reader, which reads it without the lock
 
 	ids     idRange                 // of our requests, fixed before the reader starts
 	errands sync.WaitGroup          // the session's goroutines besides the reader, which waits for them
@@ -57,11 +64,21 @@ type Session struct {
 	turns   [numTurns]chan struct{} // capacity 1: one at a time of what has no request id
 	subs    atomic.Pointer[map[int]*subscription]
 
+	framesIn  atomic.Uint64
+	framesOut atomic.Uint64
+	skipped   atomic.Int64  // frames that did not decode
+	rivalry   atomic.Bool   // another session of this user takes the data of some symbol
+	frameAt   atomic.Int64  // wall time of the newest read, in nanoseconds since 1970
+	standing  atomic.Bool   // the reader waits until what is pending is fetched
+	doubt     chan struct{} // capacity 1: somebody got no answer, look now
+
 	// Of the reader alone.
 	readAt   time.Time // of the newest read, wall time
 	batch    broker.Batch
-	answered []*request // by the present read
-	badSeen  int        // frames that did not decode
+	answered []*request    // by the present read
+	told     *timeAsk      // answered by the present read
+	frames   uint64        // received
+	parting  *broker.Error // the gateway said that it ends this connection, and why
 
 	// The newest frames each way, for the error of a session that broke.
 	heard, said frameRing
@@ -74,6 +91,7 @@ var (
 	_ broker.HistorySource  = (*Session)(nil)
 	_ broker.AccountSource  = (*Session)(nil)
 	_ broker.ContractSource = (*Session)(nil)
+	_ broker.Vital          = (*Session)(nil)
 
 	_ broker.Resubscriber    = (*Session)(nil)
 	_ broker.CompletedSource = (*Session)(nil)
@@ -82,8 +100,7 @@ var (
 // What has no request id on the wire is asked one at a time, and waits for its
 // answer under these keys, which no request id ever is.
 const (
-	turnTime = iota
-	turnPositions
+	turnPositions = iota
 	turnOpenOrders
 	turnCompleted
 	numTurns
@@ -95,7 +112,7 @@ func newSession(cfg Config, log *slog.Logger, conn net.Conn, shared *budget) *Se
 	s := &Session{
 		cfg: cfg, log: log, conn: conn, in: newStream(conn), budget: shared, lines: cfg.Lines,
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
-		gone: make(chan struct{}), done: make(chan struct{}),
+		gone: make(chan struct{}), done: make(chan struct{}), doubt: make(chan struct{}, 1),
 		requests: map[int]*request{}, bySymbol: map[market.Symbol]int{},
 		clock: market.NewClock(time.Time{}, time.Now(), cfg.Speed),
 	}
@@ -103,6 +120,7 @@ func newSession(cfg Config, log *slog.Logger, conn net.Conn, shared *budget) *Se
 		s.turns[i] = make(chan struct{}, 1)
 	}
 	s.subs.Store(&map[int]*subscription{})
+	s.codes, _ = codes.with(cfg.Codes) // valid, or less what is not
 	return s
 }
 
@@ -111,6 +129,11 @@ func (s *Session) begin(facts broker.Facts) {
 	s.facts = facts
 	s.ids = requestIDs(facts.NextOrderID)
 	s.millis.Store(s.v >= 197) // protocol sheet, section 2
+	s.answerAt = time.Now()
+	s.frameAt.Store(s.answerAt.UnixNano())
+	if !s.cfg.lockStep() { // there, wall time means nothing
+		s.errands.Go(s.watch)
+	}
 	go s.read()
 }
 
@@ -223,11 +246,15 @@ func (s *Session) readAll() error {
 			s.dispatch(payload)
 		}
 		s.publish()
+		if s.parting != nil {
+			return s.parting
+		}
 		s.awaitRoom()
 		if _, err := s.in.fill(); err != nil {
 			return err
 		}
 		s.readAt = time.Now()
+		s.frameAt.Store(s.readAt.UnixNano())
 	}
 }
 
@@ -235,6 +262,7 @@ func (s *Session) readAll() error {
 // asked: whoever gets an answer can be sure that what came before it is
 // pending in Events.
 func (s *Session) publish() {
+	s.framesIn.Store(s.frames)
 	b := &s.batch
 	if len(b.Ticks) > 0 || len(b.Events) > 0 || b.TickFrames != 0 || b.ReportFrames != 0 {
 		b.Received = s.readAt
@@ -252,6 +280,10 @@ func (s *Session) publish() {
 		close(r.done)
 	}
 	s.answered = s.answered[:0]
+	if s.told != nil {
+		close(s.told.done)
+		s.told = nil
+	}
 }
 
 // hand puts a batch behind what is pending.
@@ -270,6 +302,8 @@ func (s *Session) awaitRoom() {
 	if !full {
 		return
 	}
+	s.standing.Store(true)
+	defer s.standing.Store(false)
 	const text = "the reader stopped: 65536 trades or reports are pending and nobody fetches them"
 	s.log.Warn("session_reader_stopped", "gateway", s.facts.Gateway, "limit", maxPending)
 	s.batch.Events = append(s.batch.Events, broker.Notice{Kind: broker.NoticeWarning, Text: text})

@@ -264,7 +264,7 @@ func TestRequests(t *testing.T) {
 }
 
 func TestSilenceIsNoAnswerAndNeverEmpty(t *testing.T) {
-	live(t, nil, func(t *testing.T, s *Session) {
+	liveWith(t, patient, nil, func(t *testing.T, s *Session) {
 		ctx := t.Context()
 		for name, ask := range map[string]func() (any, error){
 			"reqPositions":       func() (any, error) { l, err := s.Positions(ctx); return l == nil, err },

@@ -131,6 +131,9 @@ func (s *Session) tickPrice(m *wire.TickPrice) {
 		}
 		sub.newest[kind] = t
 	}
+	if t.Known && s.rivalry.Load() {
+		s.dataCame(sub.symbol)
+	}
 	s.batch.Ticks = append(s.batch.Ticks, t)
 }
 

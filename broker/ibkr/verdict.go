@@ -7,10 +7,13 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/ibkr/wire"
 )
 
 // This file says how a handshake failed: the rung, the one word of
@@ -110,6 +113,10 @@ func (h *handshake) noIDs(err error, empty bool) *broker.Error {
 func (h *handshake) closed(rung string, err error) *broker.Error {
 	failure, advice := broker.ClosedAfterStart, adviceClosed(h.cfg.ClientID)
 	switch {
+	case h.sess.parting != nil:
+		fault := h.failed(rung, failure, h.sess.parting.Err, h.sess.parting.Advice)
+		fault.Code = h.sess.parting.Code
+		return fault
 	case h.fatal:
 		failure, advice = broker.ClientIDInUse, adviceClientID(h.cfg.ClientID)
 	case errors.Is(err, errGarbage):
@@ -167,7 +174,11 @@ func adviceVersion(version, most int) string {
 }
 
 // lossOf words the end of the socket.
-func (s *Session) lossOf(err error) error {
+func (s *Session) lossOf(err error) *broker.Error {
+	var known *broker.Error
+	if errors.As(err, &known) {
+		return known
+	}
 	e := &broker.Error{
 		Op: "session with " + s.facts.Gateway, Kind: broker.ErrGatewayDown, Failure: broker.SessionLost, Facts: s.facts, Err: err,
 		Advice: "wait: a new session is opened; if it lasts, look at the gateway's window or log",
@@ -176,8 +187,9 @@ func (s *Session) lossOf(err error) error {
 	case hungUp(err):
 		e.Err = errors.New("the gateway closed the connection")
 		e.Advice = "wait: gateways close when they restart or log out; if it lasts, log in to the gateway"
-	case errors.Is(err, errWriteStuck):
+	case errors.Is(err, errWriteStuck), errors.Is(err, errSilent):
 		e.Failure = broker.GatewaySilent
+		e.Advice = "wait: a new session is opened; look at the gateway's window for a dialog that waits, and restart it by hand when it hangs"
 	case wasReset(err):
 		e.Err = fmt.Errorf("the gateway reset the connection: %w", err)
 		e.Advice = "wait: gateways reset when they restart; if it lasts, log in to the gateway"
@@ -188,9 +200,32 @@ func (s *Session) lossOf(err error) error {
 		e.Failure = broker.SessionBroken
 		e.Advice = "wait: the connection is made anew; if it comes again, something between us and the gateway garbles it"
 	}
-	if isBroken(err) { // told by the reader alone, which owns the frames
-		e.Frames = s.lastFrames()
-		s.tellFrames(e.Frames)
+	return e
+}
+
+// movedTo is the end of a session whose gateway listens on another port from
+// now on (1300). That port is told and never dialled: it may be another
+// gateway's by now, and only a person knows.
+func (s *Session) movedTo(m wire.ErrMsg) *broker.Error {
+	e := &broker.Error{
+		Op: "session with " + s.facts.Gateway, Kind: broker.ErrGatewayDown, Failure: broker.SessionLost, Code: m.Code, Facts: s.facts,
+		Err:    fmt.Errorf("the gateway's API port was changed: %.200q", m.Text),
+		Advice: "set --gateway to the gateway's new port and start again: no other port is dialled in silence",
+	}
+	if port, ok := portIn(m.Text); ok {
+		host, _, _ := net.SplitHostPort(s.facts.Gateway) // the handshake dialled it
+		e.Advice = fmt.Sprintf("set --gateway %s and start again, if that is your gateway: no other port is dialled in silence", net.JoinHostPort(host, port))
 	}
 	return e
+}
+
+// portIn finds the last number in a text that may be a port.
+func portIn(text string) (port string, ok bool) {
+	words := strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+	for _, w := range slices.Backward(words) {
+		if n, err := strconv.ParseUint(w, 10, 16); err == nil && n > 0 {
+			return w, true
+		}
+	}
+	return "", false
 }
