@@ -109,6 +109,7 @@ func (h *handshake) nextRung() string {
 
 // write sends one frame.
 func (h *handshake) write(frame []byte) error {
+	h.sess.framesOut.Add(1)
 	h.sess.tap.out(h.sess.v, frame)
 	h.sess.said.add(time.Now(), frame[frameHeader:])
 	_, err := h.conn.Write(frame)
