@@ -4,24 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
 	"robotrader/broker"
 )
 
-var (
-	errReconnect = errors.New("a person asked to reconnect")
-	errServeOver = errors.New("the session's reader ended without a reason")
-)
-
 // run is the goroutine: attempt, wait, again.
 func (s *Supervisor) run(ctx context.Context) {
 	defer close(s.done)
+	s.down.since = time.Now()
+	s.breaker = breaker{limit: s.cfg.WedgedLimit}
 	for {
-		again := s.once(ctx)
-		if !s.pause(ctx, again) {
+		s.once(ctx)
+		if !s.pause(ctx) {
 			break
 		}
 		s.signal(broker.Retry, func(l *broker.Link) {
@@ -34,10 +30,11 @@ func (s *Supervisor) run(ctx context.Context) {
 }
 
 // once makes one attempt and, when it succeeds, holds the session until it
-// ends. When it returns, nothing of the session is left. The result is when to
-// try again; the zero time means when a person asks.
-func (s *Supervisor) once(ctx context.Context) (again time.Time) {
+// ends. When it returns, nothing of the session is left, and due says when to
+// try again.
+func (s *Supervisor) once(ctx context.Context) {
 	s.attempt++
+	s.total++
 	began := time.Now()
 	s.announce()
 	open, cancel := context.WithTimeoutCause(ctx, s.cfg.OpenTimeout,
@@ -45,26 +42,16 @@ func (s *Supervisor) once(ctx context.Context) (again time.Time) {
 	sess, err := s.parts.Adapter.Open(open, s.parts.Open, s.reached)
 	cancel()
 	if err == nil {
-		err = s.hold(ctx, sess, began)
-	} else {
-		s.adopt(err)
-		s.tell(began, err)
-		err = s.end(ctx, err)
+		s.hold(ctx, sess, began)
+		return
 	}
-	if err != nil || ctx.Err() != nil {
-		return time.Time{}
-	}
-	// The wait began when the state changed, but a client id rests from now.
-	if next := s.Link().NextRetry; next != nil {
-		again = *next
-	}
-	if rested := time.Now().Add(s.cfg.MinWait); again.Before(rested) {
-		again = rested
-		s.signalWords(func(l *broker.Link) { l.NextRetry = &rested })
-	}
-	return again
+	rec := Record{Began: began, Elapsed: time.Since(began), Total: s.total, Err: err}
+	s.adopt(err)
+	s.end(ctx, err)
+	s.conclude(ctx, rec)
 }
 
+// signalWords changes what is said, and no state.
 func (s *Supervisor) signalWords(edit func(*broker.Link)) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
@@ -82,14 +69,17 @@ func (s *Supervisor) answered() {
 
 func (s *Supervisor) announce() {
 	s.answered()
+	s.slow = ""
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	s.mu.Lock()
-	s.worse = nil
+	s.worse = [numSources]*trouble{}
 	s.mu.Unlock()
 	s.apply(func(l *broker.Link) {
 		l.Rung, l.Rungs, l.Attempt, l.NextRetry = "", nil, s.attempt, nil
 		l.Cause, l.Advice = "connecting to the gateway", "wait"
+		l.Breaker, l.Warnings = s.breaker.link(), warnings(s.slow, l.Facts)
+		l.Phase, l.Until = s.outlook.link()
 	})
 }
 
@@ -104,52 +94,16 @@ func (s *Supervisor) adopt(err error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	var signals []broker.LinkSignal
-	if (dialled || e.Failure.Wedged()) && s.Link().State == broker.Connecting {
+	if dialled && s.Link().State == broker.Connecting {
 		signals = append(signals, broker.Dialled)
 	}
 	s.apply(func(l *broker.Link) {
 		l.Rung, l.Facts = e.Rung, e.Facts
+		l.Warnings = warnings(s.slow, l.Facts)
 		if len(e.Rungs) > 0 {
 			l.Rungs = slices.Clone(e.Rungs)
 		}
 	}, signals...)
-}
-
-// hold serves the session, climbs the remaining rungs, keeps the session until
-// it ends, and closes it. The result is not nil when no further attempt is to
-// be made before a person asks.
-func (s *Supervisor) hold(ctx context.Context, sess broker.Session, began time.Time) error {
-	serveCtx, endServe := context.WithCancel(context.WithoutCancel(ctx))
-	defer endServe()
-	live, lose := context.WithCancelCause(ctx)
-	served := make(chan struct{})
-	go func() { // joined below
-		defer close(served)
-		err := s.parts.Serve(serveCtx, sess)
-		if err == nil {
-			err = errServeOver
-		}
-		lose(err)
-	}()
-	err := s.climb(live, sess, began)
-	s.tell(began, err)
-	if err == nil {
-		since := time.Now()
-		select {
-		case <-live.Done():
-			err = context.Cause(live)
-		case <-s.kick:
-			err = errReconnect
-		}
-		if time.Since(since) > s.cfg.MaxWait {
-			s.fails = 0
-		}
-		s.attempt, s.wedged = 0, 0
-	}
-	err = s.end(ctx, err)
-	s.closeSession(sess, served, endServe)
-	lose(nil)
-	return err
 }
 
 // climb runs the steps, and signals ready when all are done.
@@ -158,14 +112,16 @@ func (s *Supervisor) climb(live context.Context, sess broker.Session, began time
 	if err := complete(facts); err != nil {
 		return err
 	}
+	s.breaker.succeed()
+	s.slow = slow(s.Link().Rungs)
 	s.signal(broker.BothIDs, func(l *broker.Link) {
-		l.Facts = facts
+		l.Facts, l.Breaker, l.Warnings = facts, s.breaker.link(), warnings(s.slow, facts)
 		l.Cause, l.Advice = "handshake complete", "wait"
 	})
 	for _, step := range s.parts.Steps {
 		s.signalWords(func(l *broker.Link) { l.Cause = "climbing to rung " + step.Name })
 		note, err := s.climbOne(live, sess, step)
-		r := broker.Rung{Name: step.Name, OK: err == nil, AtMS: sinceMS(began), Note: note}
+		r := broker.Rung{Name: step.Name, OK: err == nil, AtMS: ms(time.Since(began)), Note: note}
 		s.reached(r)
 		if err != nil {
 			return err
@@ -175,35 +131,50 @@ func (s *Supervisor) climb(live context.Context, sess broker.Session, began time
 		return context.Cause(live)
 	}
 	s.answered() // before ready is told: what is asked from then on is meant
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	s.mu.Lock()
-	worse := s.worse
-	s.mu.Unlock()
-	if worse == nil {
-		s.apply(readyWords, broker.RungsDone)
-		return nil
-	}
-	// One change, so that nobody who awaits ready sees a gate that is open for
-	// an instant.
-	s.apply(func(l *broker.Link) { l.Cause, l.Advice = worse.cause, worse.advice }, broker.RungsDone, broker.Worse)
+	s.opened(began)
 	return nil
 }
 
+// opened tells that every rung is reached. With trouble it is one change with
+// the degraded state, so that nobody who awaits ready sees a gate that is open
+// for an instant.
+func (s *Supervisor) opened(began time.Time) {
+	s.outlook, s.taken = outlook{}, time.Time{}
+	near, phase := s.nearRestart(time.Now(), began)
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.mu.Lock()
+	s.worse[byCalendar] = near
+	words, worse := s.worst()
+	s.mu.Unlock()
+	signals := []broker.LinkSignal{broker.RungsDone}
+	if worse {
+		signals = append(signals, broker.Worse)
+	}
+	s.apply(func(l *broker.Link) {
+		words(l)
+		phase(l)
+		l.Failure = broker.NoFailure
+		l.Sessions++
+	}, signals...)
+}
+
 // complete holds the port's promise against an adapter: without both ids
-// there is no session.
+// there is no session, whatever the adapter says.
 func complete(f broker.Facts) error {
-	rung := ""
+	rung, failure := "", broker.NoFailure
 	switch {
-	case len(f.Accounts) == 0:
-		rung = broker.RungManagedAccounts
+	case len(f.Accounts) == 0 && f.NextOrderID <= 0:
+		rung, failure = broker.RungManagedAccounts, broker.NoIDs
+	case len(f.Accounts) == 0 || slices.Contains(f.Accounts, ""):
+		rung, failure = broker.RungManagedAccounts, broker.NoAccounts
 	case f.NextOrderID <= 0:
-		rung = broker.RungNextValidID
+		rung, failure = broker.RungNextValidID, broker.NoNextID
 	default:
 		return nil
 	}
 	return &broker.Error{
-		Op: "open " + f.Gateway, Kind: broker.ErrGatewayDown, Rung: rung, Facts: f,
+		Op: "open " + f.Gateway, Kind: broker.ErrGatewayDown, Rung: rung, Failure: failure, Facts: f,
 		Err:    errors.New("the adapter gave a session whose handshake is not complete"),
 		Advice: "report this: it is a fault of the adapter",
 	}
@@ -224,12 +195,12 @@ func (s *Supervisor) climbOne(live context.Context, sess broker.Session, step br
 	if errors.As(err, &e) && e.Rung != "" {
 		return note, err
 	}
-	wrapped := &broker.Error{Op: "climb", Kind: broker.ErrGatewayDown, Rung: step.Name, Err: err}
+	wrapped := &broker.Error{Op: "climb", Kind: broker.ErrGatewayDown, Rung: step.Name, Failure: broker.StepFailed, Err: err}
 	if e != nil {
 		wrapped.Advice, wrapped.Code = e.Advice, e.Code
 	}
 	if errors.Is(err, broker.ErrRefused) {
-		wrapped.Kind = broker.ErrRefused
+		wrapped.Kind, wrapped.Failure = broker.ErrRefused, broker.Forbidden
 	}
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.DeadlineExceeded) {
 		wrapped.Err = cause
@@ -237,129 +208,99 @@ func (s *Supervisor) climbOne(live context.Context, sess broker.Session, step br
 	return note, wrapped
 }
 
-// end moves the state to where err leads, with the next try in it. The result
-// is err when no try is planned: the link is refused, or we stop.
-func (s *Supervisor) end(ctx context.Context, err error) error {
-	state := s.Link().State
+// end moves the state to where err leads, and plans the next attempt.
+func (s *Supervisor) end(ctx context.Context, err error) {
+	now := time.Now()
+	s.due = time.Time{}
 	if ctx.Err() != nil {
 		s.signal(broker.Stop, stopped)
-		return ctx.Err()
+		return
 	}
-	cause, advice := words(err)
+	state := s.Link().State
+	open := state == broker.Ready || state == broker.Degraded
+	if open {
+		s.down.since = now
+	}
+	climbed := open || state == broker.Recovering
+	f := failureOf(err, climbed)
+	s.down.failure = f
+	s.said.cause, s.said.advice = words(err)
 	if errors.Is(err, broker.ErrRefused) {
 		s.refuse(err)
 		s.signal(broker.Refuse, func(l *broker.Link) {
-			l.Cause, l.Advice, l.NextRetry = cause, advice+"; then ask for a reconnect, or start again", nil
+			l.Cause, l.Advice, l.NextRetry = s.said.cause, s.said.advice+"; then ask for a reconnect, or start again", nil
+			l.Failure, l.Phase, l.Until = f, broker.NoPhase, nil
 		})
-		return err
+		return
 	}
-	sig, wait := broker.Failed, time.Duration(0)
-	var e *broker.Error
-	wedged := errors.As(err, &e) && e.Failure.Wedged()
+	if !climbed { // behind the ids a gateway does not hang in its handshake
+		s.breaker.fail(f, now)
+	}
+	s.judge(now)
+	s.plan(now, err)
+	signals := []broker.LinkSignal{broker.Failed}
+	switch {
+	case open:
+		signals[0] = broker.Lost
+	case s.breaker.open && state == broker.Connecting: // an adapter that told no rung
+		signals = []broker.LinkSignal{broker.Dialled, broker.Wedged}
+	case s.breaker.open:
+		signals[0] = broker.Wedged
+	}
+	s.holdID(f, now)
+	cause, advice := s.explain(now)
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.apply(func(l *broker.Link) {
+		l.Failure = f
+		s.tellDown(l, cause, advice)
+	}, signals...)
+}
+
+// holdID notes since when the gateway says that our client id is taken. A close
+// without a word does not say that it is free.
+func (s *Supervisor) holdID(f broker.Failure, now time.Time) {
+	switch {
+	case f == broker.ClientIDInUse && s.taken.IsZero():
+		s.taken = now
+	case f != broker.ClientIDInUse && f != broker.ClosedAfterStart:
+		s.taken = time.Time{}
+	}
+}
+
+// plan says when the next attempt is made, counted from the end of this one.
+func (s *Supervisor) plan(now time.Time, err error) {
+	wait := s.cfg.MinWait
 	switch {
 	case errors.Is(err, errReconnect):
-		sig, wait = broker.Lost, s.cfg.MinWait
-	case state == broker.Ready || state == broker.Degraded:
-		sig = broker.Lost
-	}
-	if s.wedged++; !wedged {
-		s.wedged = 0
-	}
-	if wait == 0 {
+	case s.breaker.open:
+		return // what the kernel tells decides
+	case s.breaker.again && s.breaker.wedged > 0:
+		wait = s.cfg.MaxWait // it hung before, and hangs again: time to log in
+	default:
 		s.fails++
 		wait = s.cfg.wait(s.fails)
 	}
-	if wedged && s.wedged >= s.cfg.WedgedLimit {
-		sig, wait = broker.Wedged, restartWait(s.wedged-s.cfg.WedgedLimit+1)
-		cause = fmt.Sprintf("%d attempts in a row connected and got no answer: the gateway hangs (%s)", s.wedged, cause)
-		advice = "restart IB Gateway or TWS by hand and log in; this program never touches its process"
+	if s.outlook.calm() {
+		wait = max(wait, calmWait)
 	}
-	next := time.Now().Add(wait)
-	s.signal(sig, func(l *broker.Link) { l.Cause, l.Advice, l.NextRetry = cause, advice, &next })
-	return nil
+	s.due = now.Add(wait)
 }
 
-// words returns what a person reads about err.
-func words(err error) (cause, advice string) {
-	advice = "wait: it is tried again"
-	var e *broker.Error
-	if errors.As(err, &e) && e.Advice != "" {
-		advice = e.Advice
+// refuse keeps the error for those who wait, and tells cmd when the link was
+// never ready.
+func (s *Supervisor) refuse(err error) {
+	if !errors.Is(err, broker.ErrRefused) {
+		err = fmt.Errorf("%w: %w", broker.ErrRefused, err)
 	}
-	return err.Error(), advice
-}
-
-// closeSession closes the session and joins its pump, which gets the time to
-// take what the session still gives.
-func (s *Supervisor) closeSession(sess broker.Session, served <-chan struct{}, endServe func()) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.CloseTimeout)
-	defer cancel()
-	if err := sess.Close(ctx); err != nil && !errors.Is(err, broker.ErrClosed) {
-		s.parts.Log.Warn("session_close", "error", err.Error())
-	}
-	select {
-	case <-served:
-	case <-ctx.Done():
-		endServe()
-		<-served // Serve promises to end with its context
-	}
-}
-
-// pause waits until again, or for a person when again is zero. It returns
-// false when we stop. A client id rests even when a person is impatient.
-func (s *Supervisor) pause(ctx context.Context, again time.Time) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	var due <-chan time.Time
-	if !again.IsZero() {
-		t := time.NewTimer(time.Until(again))
-		defer t.Stop()
-		due = t.C
-	}
-	rest := time.NewTimer(s.cfg.MinWait)
-	defer rest.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-due:
-		return true
-	case <-s.kick:
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-rest.C:
-		return true
-	}
-}
-
-func sinceMS(t time.Time) float64 { return float64(time.Since(t).Microseconds()) / 1000 }
-
-// tell logs one line an attempt, with every rung.
-func (s *Supervisor) tell(began time.Time, err error) {
-	l := s.Link()
-	attrs := []slog.Attr{
-		slog.String("adapter", l.Adapter), slog.String("gateway", l.Facts.Gateway),
-		slog.Int("attempt", s.attempt), slog.Float64("elapsed_ms", sinceMS(began)),
-	}
-	var rungs []any
-	for _, r := range l.Rungs {
-		text := fmt.Sprintf("%.3fms", r.AtMS)
-		if r.Note != "" {
-			text += " " + r.Note
+	s.mu.Lock()
+	s.err = err
+	first := !s.ready
+	s.mu.Unlock()
+	if first {
+		select {
+		case s.refusal <- err:
+		default: // told before, and a person tried again
 		}
-		if !r.OK {
-			text = "failed after " + text
-		}
-		rungs = append(rungs, slog.String(r.Name, text))
 	}
-	attrs = append(attrs, slog.Group("rungs", rungs...))
-	if err == nil {
-		s.parts.Log.LogAttrs(context.Background(), slog.LevelInfo, "link_ready", attrs...)
-		return
-	}
-	cause, advice := words(err)
-	attrs = append(attrs, slog.String("error", cause), slog.String("advice", advice))
-	s.parts.Log.LogAttrs(context.Background(), slog.LevelWarn, "link_attempt_failed", attrs...)
 }

@@ -23,6 +23,10 @@ type Config struct {
 	// WedgedLimit is how many attempts in a row must meet a gateway that
 	// accepts and never answers before it is said to need a restart. Default 5.
 	WedgedLimit int `koanf:"wedged_limit"`
+	// Calendar is what is known in advance of the gateway's life. It belongs to
+	// the adapter's configuration, from where cmd takes it; the zero value knows
+	// nothing.
+	Calendar Calendar `koanf:"-"`
 }
 
 // DefaultConfig returns the defaults.
@@ -71,8 +75,3 @@ func (c Config) wait(n int) time.Duration {
 	}
 	return c.MinWait + rand.N(limit-c.MinWait+1)
 }
-
-// restartWaits are the waits in state needs_restart; the last one repeats.
-var restartWaits = [...]time.Duration{5 * time.Minute, 15 * time.Minute, time.Hour}
-
-func restartWait(n int) time.Duration { return restartWaits[min(max(n, 1), len(restartWaits))-1] }

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -30,7 +29,10 @@ type Parts struct {
 	// Evidence tells what the kernel knows of the gateway's listener, without
 	// connecting. It must end when ctx does. Nil can never tell.
 	Evidence func(ctx context.Context, gateway string) broker.Evidence
-	Log      *slog.Logger // nil = slog.Default
+	// Record is told of every attempt and every session's end, on the
+	// supervisor's goroutine: it must not block. Nil tells nobody.
+	Record func(Record)
+	Log    *slog.Logger // nil = slog.Default
 }
 
 // Supervisor owns the link to the venue. Make one with New.
@@ -45,22 +47,40 @@ type Supervisor struct {
 
 	turn sync.Mutex // held over a change and its publication: it keeps them in order
 
-	mu      sync.Mutex    // guards what follows
-	link    broker.Link   // its slices are replaced, never changed
-	changed chan struct{} // closed and replaced at every change
-	lost    chan struct{} // of the session that is ready; nil without one
-	worse   *trouble      // told by Degrade in this session and not over
+	mu      sync.Mutex           // guards what follows
+	link    broker.Link          // its slices are replaced, never changed
+	changed chan struct{}        // closed and replaced at every change
+	lost    chan struct{}        // of the session that is ready; nil without one
+	worse   [numSources]*trouble // told in this session and not over
 	started bool
 	ready   bool // was ready once
 	err     error
 
 	// Of the goroutine alone.
 	fails   int // in a row, for the waits
-	wedged  int // in a row
 	attempt int // since the last ready
+	total   int // in this process's life
+	breaker breaker
+	outlook outlook
+	down    absence
+	said    trouble   // what ended the newest attempt
+	due     time.Time // the next attempt; zero = not before something happens
+	looked  time.Time // when an open breaker looks again
+	taken   time.Time // since when the client id is in use by the gateway's word
+	slow    string    // the warning of this session's handshake
 }
 
+// trouble is a reason against new risk while the session stands.
 type trouble struct{ cause, advice string }
+
+// source is who tells of trouble. Each takes back only its own.
+type source uint8
+
+const (
+	byCalendar source = iota
+	byDesk
+	numSources
+)
 
 // New returns a supervisor that has not started: its state is connecting, and
 // says so.
@@ -71,6 +91,7 @@ func New(cfg Config, parts Parts) *Supervisor {
 	if parts.Log == nil {
 		parts.Log = slog.Default()
 	}
+	closed := breaker{limit: cfg.WedgedLimit}
 	return &Supervisor{
 		cfg:     cfg,
 		parts:   parts,
@@ -80,7 +101,7 @@ func New(cfg Config, parts Parts) *Supervisor {
 		changed: make(chan struct{}),
 		link: broker.Link{
 			State: broker.Connecting, Since: time.Now(), Adapter: parts.Adapter.Name(),
-			Cause: "not started yet", Advice: "wait",
+			Cause: "not started yet", Advice: "wait", Breaker: closed.link(), Warnings: []string{},
 		},
 	}
 }
@@ -162,30 +183,60 @@ func (s *Supervisor) AwaitReady(ctx context.Context) (lost <-chan struct{}, err 
 func (s *Supervisor) Degrade(cause, advice string) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	switch s.Link().State {
-	case broker.Handshaking, broker.Recovering: // a gateway tells bad news between the ids, too
-		s.mu.Lock()
-		s.worse = &trouble{cause, advice}
-		s.mu.Unlock()
-	case broker.Ready:
-		s.apply(func(l *broker.Link) { l.Cause, l.Advice = cause, advice }, broker.Worse)
-	case broker.Degraded:
-		s.apply(func(l *broker.Link) { l.Cause, l.Advice = cause, advice })
-	default: // no session to degrade
-	}
+	s.trouble(byDesk, &trouble{cause, advice}, func(*broker.Link) {})
 }
 
 // Recover tells that what Degrade told is over.
 func (s *Supervisor) Recover() {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	s.trouble(byDesk, nil, func(*broker.Link) {})
+}
+
+// trouble needs turn. It takes what a source tells, nil = nothing any more,
+// and moves between ready and degraded by what all sources tell together.
+func (s *Supervisor) trouble(from source, t *trouble, edit func(*broker.Link)) {
 	s.mu.Lock()
-	s.worse = nil
-	state := s.link.State
-	s.mu.Unlock()
-	if state == broker.Degraded {
-		s.apply(readyWords, broker.Better)
+	state, had := s.link.State, s.worse[from] != nil
+	switch state {
+	case broker.Handshaking, broker.Recovering, broker.Ready, broker.Degraded: // a gateway tells bad news between the ids, too
+		s.worse[from] = t
+	default: // no session to degrade
 	}
+	words, worse := s.worst()
+	s.mu.Unlock()
+	change := func(l *broker.Link) {
+		words(l)
+		edit(l)
+	}
+	switch {
+	case state == broker.Ready && worse:
+		s.apply(change, broker.Worse)
+	case state == broker.Degraded && worse && (t != nil || had):
+		s.apply(change)
+	case state == broker.Degraded && !worse:
+		s.apply(change, broker.Better)
+	}
+}
+
+// worst needs mu. It returns the words for all that is told now, and whether
+// that is anything.
+func (s *Supervisor) worst() (edit func(*broker.Link), worse bool) {
+	var all trouble
+	for _, t := range s.worse {
+		switch {
+		case t == nil:
+		case !worse:
+			all, worse = *t, true
+		default:
+			all.cause += "; " + t.cause
+			all.advice += "; " + t.advice
+		}
+	}
+	if !worse {
+		return readyWords, false
+	}
+	return func(l *broker.Link) { l.Cause, l.Advice = all.cause, all.advice }, true
 }
 
 // Reconnect is a person's: it cuts a wait short, also the endless one of a
@@ -284,22 +335,4 @@ func (s *Supervisor) reached(r broker.Rung) {
 			l.Cause, l.Advice = "rung "+r.Name+" reached", "wait"
 		}
 	}, signals...)
-}
-
-// refuse keeps the error for those who wait, and tells cmd when the link was
-// never ready.
-func (s *Supervisor) refuse(err error) {
-	if !errors.Is(err, broker.ErrRefused) {
-		err = fmt.Errorf("%w: %w", broker.ErrRefused, err)
-	}
-	s.mu.Lock()
-	s.err = err
-	first := !s.ready
-	s.mu.Unlock()
-	if first {
-		select {
-		case s.refusal <- err:
-		default: // told before, and a person tried again
-		}
-	}
 }
