@@ -215,6 +215,12 @@ type Link struct {
 	Warnings []string `json:"warnings"`
 }
 
+// Overdue reports whether the gateway waits at now, wall time, for a person to
+// log in for longer than it should. The link is published when that begins.
+func (l Link) Overdue(now time.Time) bool {
+	return l.Phase == FactorPhase && l.Until != nil && !now.Before(*l.Until)
+}
+
 // Phase is what a gateway goes through by its calendar: a state, not an error.
 type Phase string
 

@@ -126,6 +126,7 @@ func TestGoodFile(t *testing.T) {
 		"client_id": cfg.Broker.IBKR.ClientID == 7,
 		"sends":     cfg.Broker.IBKR.SendsPerSecond == 40 && cfg.Broker.IBKR.ReserveSends == 8,
 		"lines":     cfg.Broker.IBKR.Lines == 250 && !cfg.Broker.IBKR.Delayed,
+		"calendar":  cfg.Broker.IBKR.RestartAt == "23:55 Europe/Berlin" && cfg.Broker.IBKR.LoginAt == "off",
 		"params":    cfg.Runner.Params["fast"] == "5" && cfg.Runner.Params["slow"] == "21",
 		"qty":       cfg.Risk.MaxOrderQty == market.Shares(250),
 		"notional":  cfg.Risk.MaxOrderNotional == market.MustMoney("12500.5"),

@@ -65,6 +65,22 @@ type Config struct {
 	// data. A person then sees prices; entries stay refused. Default true.
 	Delayed bool `koanf:"delayed"`
 
+	// RestartAt is when the gateway restarts every day, as it is set there: a
+	// time of the machine's zone, one with a zone as in "23:45
+	// America/New_York", or "off". From 90 s before it no new risk is taken.
+	// Default "23:45", the gateway's own default.
+	RestartAt string `koanf:"restart_at"`
+	// RestartLasts is for how long it is then expected to be down. Default 5 m.
+	RestartLasts time.Duration `koanf:"restart_lasts"`
+	// LoginAt is from when on the gateway wants its weekly log-in, with the
+	// second factor: a weekday and a time, or "off". Default "sun 01:00
+	// America/New_York": the log-in is due around Sunday (section 9 of the
+	// protocol sheet); the hour is from general knowledge.
+	LoginAt string `koanf:"login_at"`
+	// LoginWithin is for how long a log-in may wait for a person before that is
+	// an alarm. Default 10 m.
+	LoginWithin time.Duration `koanf:"login_within"`
+
 	// Dial replaces the TCP dialler in tests. It gets host:port.
 	Dial func(ctx context.Context, address string) (net.Conn, error) `koanf:"-"`
 	// Simulated marks the built-in gateway, and Speed is the speed of its
@@ -92,6 +108,10 @@ func DefaultConfig() Config {
 		ProbeLimit:       10 * time.Second,
 		AliveWithin:      2 * time.Second,
 		AliveLimit:       2 * time.Second,
+		RestartAt:        "23:45",
+		RestartLasts:     5 * time.Minute,
+		LoginAt:          "sun 01:00 America/New_York",
+		LoginWithin:      10 * time.Minute,
 		Speed:            1,
 	}
 }
@@ -132,6 +152,7 @@ func (c Config) Validate() error {
 	if c.Lines < 1 || c.Lines > 10000 {
 		bad("lines %d is not between 1 and 10000", c.Lines)
 	}
+	errs = append(errs, c.validateCalendar()...)
 	if c.Speed < 0 || !c.Simulated && c.Speed != 1 {
 		bad("speed %v: a real gateway's market time runs at 1", c.Speed)
 	}

@@ -25,22 +25,17 @@ type Calendar struct {
 	LoginWithin  time.Duration      // for how long a log-in may take before it is an alarm
 }
 
-// NewCalendar reads a calendar as it is configured: restart is a time of day,
-// login one of the week, either may be "off". The error tells all faults.
+// NewCalendar reads a calendar as the adapter's configuration says it, which
+// judges it more strictly.
 func NewCalendar(restart string, lasts time.Duration, login string, within time.Duration) (Calendar, error) {
 	c := Calendar{RestartLasts: lasts, LoginWithin: within}
-	var err, err2 error
-	if c.Restart, err = broker.ParseAppointment(restart); err != nil {
-		err = fmt.Errorf("supervisor: restart_at: %w", err)
-	} else if c.Restart.Weekly() {
-		err = fmt.Errorf("supervisor: restart_at %.40q: the restart is every day: leave out the weekday", restart)
+	var errs [2]error
+	c.Restart, errs[0] = broker.ParseAppointment(restart)
+	c.Login, errs[1] = broker.ParseAppointment(login)
+	if err := errors.Join(errs[:]...); err != nil {
+		return Calendar{}, fmt.Errorf("supervisor: the gateway's calendar: %w", err)
 	}
-	if c.Login, err2 = broker.ParseAppointment(login); err2 != nil {
-		err2 = fmt.Errorf("supervisor: login_at: %w", err2)
-	} else if !c.Login.Off() && !c.Login.Weekly() {
-		err2 = fmt.Errorf("supervisor: login_at %.40q: the log-in is once a week: put a weekday before it, as in \"sun 01:00\"", login)
-	}
-	return c, errors.Join(err, err2)
+	return c, nil
 }
 
 // soon reports whether the gateway's restart is near, or due and not yet done,

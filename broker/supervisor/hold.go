@@ -135,7 +135,7 @@ func (s *Supervisor) tell(r Record) {
 		name = "link_attempt_failed"
 	}
 	if !r.Session {
-		attrs = append(attrs, slog.Attr{Key: "rungs", Value: slog.GroupValue(rungs(l.Rungs)...)})
+		attrs = append(attrs, slog.Attr{Key: "rungs", Value: slog.GroupValue(briefly(l.Rungs)...)})
 	}
 	if r.Err != nil {
 		attrs = append(attrs, slog.String("failure", r.Outcome()), slog.String("error", r.Err.Error()),

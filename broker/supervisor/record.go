@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -103,6 +104,22 @@ func rungs(reached []broker.Rung) []slog.Attr {
 			one = append(one, slog.String("note", r.Note))
 		}
 		list = append(list, slog.Group(name, one...))
+	}
+	return list
+}
+
+// briefly returns the rungs that were reached or failed, a word each.
+func briefly(reached []broker.Rung) []slog.Attr {
+	list := make([]slog.Attr, 0, len(reached))
+	for _, r := range reached {
+		text := fmt.Sprintf("%.3fms", r.AtMS)
+		if r.Note != "" {
+			text += " " + r.Note
+		}
+		if !r.OK {
+			text = "failed after " + text
+		}
+		list = append(list, slog.String(r.Name, text))
 	}
 	return list
 }

@@ -52,7 +52,7 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 			l.UseLogLevel(slog.LevelDebug)
 			return l
 		}),
-		fx.Supply(log, cfg, res.bus, res.journal),
+		fx.Supply(log, cfg, res.bus, res.journal, res.debug),
 		sections(cfg, res),
 		adapters,
 		desk.Module,
@@ -100,12 +100,28 @@ func sections(cfg configs.Config, res resources) fx.Option {
 	}
 	f := feed.DefaultConfig()
 	f.Version = version()
+	waits, err := linkConfig(cfg)
+	if err != nil {
+		return fx.Error(err)
+	}
 	return fx.Supply(
-		link, simulated, d, cfg.Supervisor, cfg.Risk, run, f, hub.DefaultConfig(), cfg.Websocket.Server(),
+		link, simulated, d, waits, cfg.Risk, run, f, hub.DefaultConfig(), cfg.Websocket.Server(),
 		secret, records,
 		broker.OpenConfig{Account: cfg.Broker.Account, Live: cfg.Broker.Live},
 		fx.Annotate(kinds(), fx.ResultTags(`name:"strategies"`)),
 	)
+}
+
+// linkConfig adds the gateway's calendar, which the simulated one does not have.
+func linkConfig(cfg configs.Config) (supervisor.Config, error) {
+	c := cfg.Supervisor
+	if cfg.Broker.Name != "ibkr" {
+		return c, nil
+	}
+	g := cfg.Broker.IBKR
+	var err error
+	c.Calendar, err = supervisor.NewCalendar(g.RestartAt, g.RestartLasts, g.LoginAt, g.LoginWithin)
+	return c, err
 }
 
 func lockstep(cfg configs.Config) bool { return cfg.Broker.Name == "sim" && cfg.Sim.Speed == 0 }

@@ -17,6 +17,7 @@ import (
 	"robotrader/runner/strategy"
 	"robotrader/services/bus"
 	"robotrader/services/health"
+	"robotrader/services/host"
 	"robotrader/services/journal"
 	"robotrader/services/telemetry"
 	"robotrader/websocket/feed"
@@ -33,6 +34,7 @@ var bindings = fx.Provide(
 	func(s *supervisor.Supervisor) runner.Ready { return s },
 	func(h *hub.Hub) feed.Broadcaster { return h },
 	health.New,
+	host.New,
 	paceOf,
 	newAttemptKeeper,
 	linkParts,
@@ -66,20 +68,29 @@ type linkIn struct {
 	Config  configs.Config
 	Desk    *desk.Desk
 	Teller  linkTeller
+	Debug   *debugLog
+	Machine *host.Machine
 	Log     *slog.Logger
 }
 
 // linkParts joins supervisor and desk: the desk serves the session and gives
 // the rungs after the handshake; every change of the link goes to the teller.
+// Of the simulated gateway, which is a part of this process, the kernel has
+// nothing to tell.
 func linkParts(in linkIn) supervisor.Parts {
-	return supervisor.Parts{
+	p := supervisor.Parts{
 		Adapter: in.Adapter,
 		Open:    in.Open,
 		Steps:   in.Desk.Steps(in.Config.Runner.Symbols),
 		Serve:   in.Desk.Serve,
 		Publish: in.Teller.publisher(),
+		Record:  in.Debug.record,
 		Log:     in.Log,
 	}
+	if in.Config.Broker.Name == "ibkr" {
+		p.Evidence = in.Machine.Listener
+	}
+	return p
 }
 
 // windDownWithin bounds what the desk does about working orders at the end.

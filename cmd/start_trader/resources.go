@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"robotrader/broker/ibkr"
@@ -21,6 +22,7 @@ type resources struct {
 	recorder *recorder.Recorder // nil when nothing is recorded
 	journal  *journal.Journal
 	bus      *bus.Server
+	debug    *debugLog // of the link
 }
 
 // closeWithin bounds the closing of all resources; with stopWithin it stays
@@ -43,6 +45,7 @@ func open(cfg configs.Config, log *slog.Logger) (resources, error) {
 	if res.journal, err = journal.Open(res.folder.path("journal.db")); err != nil {
 		return undo(err)
 	}
+	res.debug = openDebugLog(res.folder.path(filepath.Join("logs", "broker_debug.log")), log)
 	b := cfg.Bus
 	b.Log = log
 	if res.bus, err = bus.Start(b); err != nil {
@@ -77,6 +80,9 @@ func (r resources) close() error {
 	var errs []error
 	if r.bus != nil {
 		errs = append(errs, r.bus.Stop(ctx))
+	}
+	if r.debug != nil {
+		errs = append(errs, r.debug.close(ctx))
 	}
 	if r.journal != nil {
 		errs = append(errs, r.journal.Close(ctx))

@@ -37,7 +37,7 @@ type linkTeller struct {
 
 // publisher returns the function that the supervisor calls.
 func (t linkTeller) publisher() func(broker.Link) {
-	var was *broker.LinkState
+	var past linkPast
 	return func(l broker.Link) {
 		t.Desk.LinkChanged(l)
 		t.Health.Link(l)
@@ -46,10 +46,7 @@ func (t linkTeller) publisher() func(broker.Link) {
 		if err := bus.Publish(t.Conn, event.Link, l); err != nil {
 			t.Log.Warn("link_not_published", "error", err)
 		}
-		if was == nil || *was != l.State {
-			was = &l.State
-			t.notice(l)
-		}
+		t.notice(past.notice(l, time.Now()))
 		ctx, cancel := context.WithTimeout(context.Background(), timelineWithin)
 		defer cancel()
 		if err := t.Journal.RecordLink(ctx, l); err != nil {
@@ -58,23 +55,52 @@ func (t linkTeller) publisher() func(broker.Link) {
 	}
 }
 
-// notice puts a change of the state on the list of events. The steps of a
-// climb that goes well are on the ladder, and are left out.
-func (t linkTeller) notice(l broker.Link) {
-	n := event.NoticeText{Level: "info", Source: "link", Name: "link_" + l.State.String(), Text: l.State.String()}
-	switch l.State {
-	case broker.Connecting, broker.Handshaking, broker.Recovering:
+// notice puts a line on the list of events; nil is none.
+func (t linkTeller) notice(n *event.NoticeText) {
+	if n == nil {
 		return
-	case broker.Ready, broker.Stopped:
-	case broker.Refused, broker.NeedsRestart:
+	}
+	if err := bus.Publish(t.Conn, event.Notice, *n); err != nil {
+		t.Log.Warn("link_not_published", "error", err)
+	}
+}
+
+// linkPast is what was told of the link last.
+type linkPast struct {
+	told    bool
+	state   broker.LinkState
+	phase   broker.Phase
+	overdue bool
+}
+
+// notice returns the line for a change of the state or the phase, nil for none.
+// The steps of a climb that goes well are on the ladder, and are left out. What
+// is expected by the calendar is no warning; a log-in that nobody does is an
+// error, once.
+func (p *linkPast) notice(l broker.Link, now time.Time) *event.NoticeText {
+	was := *p
+	*p = linkPast{true, l.State, l.Phase, l.Overdue(now)}
+	same := was.told && was.state == l.State
+	n := &event.NoticeText{Level: "warning", Source: "link", Name: "link_" + l.State.String(), Text: l.State.String()}
+	switch {
+	case p.overdue && !was.overdue:
+		n.Level, n.Name = "error", "link_login_overdue"
+	case same && (was.phase == l.Phase || l.Phase == broker.NoPhase):
+		return nil
+	case l.State == broker.Connecting || l.State == broker.Handshaking || l.State == broker.Recovering:
+		return nil
+	case l.State == broker.Ready || l.State == broker.Stopped:
+		n.Level = "info"
+	case l.State == broker.Refused || l.State == broker.NeedsRestart:
 		n.Level = "error"
-	default:
-		n.Level = "warning"
+	case l.Phase == broker.BeforePhase || l.Phase == broker.RestartPhase:
+		n.Level = "info"
+	}
+	if same && n.Name != "link_login_overdue" {
+		n.Name = "link_" + string(l.Phase)
 	}
 	if l.State != broker.Ready && l.Cause != "" {
 		n.Text += ": " + l.Cause
 	}
-	if err := bus.Publish(t.Conn, event.Notice, n); err != nil {
-		t.Log.Warn("link_not_published", "error", err)
-	}
+	return n
 }
