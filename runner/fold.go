@@ -44,11 +44,18 @@ func (r *Runner) foldReport(data any) {
 		if h := r.host(d.Symbol); h != nil {
 			h.toldQty, h.toldAt = &d.Qty, time.Now()
 		}
+	case event.DataState:
+		// A session begins: its hours may be ones that were not told yet.
+		r.stale = r.stale || r.parts.Pace == nil && d.State == opening
 	case Gap:
 		r.log.Warn("runner_gap", slog.String("subject", d.Subject))
 		r.stale = true
 	}
 }
+
+// opening is the state of a symbol's data when its session has opened, or when
+// it is asked for anew.
+const opening = "wanted"
 
 // foldFill takes in an execution. Before the baseline there is nothing to add
 // it to, and the baseline holds it.

@@ -34,6 +34,10 @@ type host struct {
 	shown  market.Bar // the forming bar as it was published
 	warm   bool       // the warm-up is done
 
+	behind   bool // its bars end before now: the strategy is paused until they do not
+	short    int  // answers of this session that ended before the question was asked
+	unfilled int  // questions of this session that failed
+
 	state     event.StrategyState
 	refusedBy string // the rule of the newest refusal, so that each is logged once
 	calling   bool   // a call is on: the context may be used
@@ -99,6 +103,9 @@ func (h *host) bar(b market.Bar, past bool) {
 // advance closes the forming bar when market time, less grace for trades on
 // their way, has passed its end.
 func (h *host) advance(now time.Time) {
+	if h.behind {
+		return // the forming bar is from before the outage
+	}
 	if b, ok := h.cut.advance(now); ok {
 		h.bar(b, h.r.pausedNow())
 	}
@@ -109,7 +116,7 @@ func (h *host) advance(now time.Time) {
 // outage already, and past bars may replace it.
 func (h *host) tick(t market.Tick, at time.Time) {
 	trade := t.Kind == market.TickTrade && t.Known
-	off := h.r.pausedNow()
+	off := h.behind || h.r.pausedNow()
 	if !off {
 		h.cutAt(t, at, trade)
 	}
@@ -151,7 +158,7 @@ func (h *host) fill(f order.Fill) {
 	if !h.orders.Fill(f) {
 		return
 	}
-	h.call("OnFill", h.r.pausedNow(), func() { h.strat.OnFill(h, f) })
+	h.call("OnFill", h.behind || h.r.pausedNow(), func() { h.strat.OnFill(h, f) })
 	h.ask()
 }
 

@@ -49,17 +49,13 @@ func (r *Runner) open(ctx context.Context, lost <-chan struct{}) error {
 	r.clock = market.NewClock(desk.Market, wall, speed).Advance(r.clock.Now(wall), wall)
 	r.fold0(desk)
 	for _, h := range r.hosts {
-		h.hours = desk.Details[h.symbol].Liquid
-		if h.state.State == failed {
-			continue
-		}
-		if r.kind.PaperOnly && !strings.HasPrefix(desk.Account, "D") {
+		h.behind, h.short, h.unfilled = false, 0, 0
+		if h.state.State != failed && r.kind.PaperOnly && !strings.HasPrefix(desk.Account, "D") {
 			h.fail(fmt.Sprintf("%s is for paper accounts, and %q is none; use another strategy or account", r.kind.Name, desk.Account))
-			continue
 		}
-		if err := r.catchUp(ctx, h); err != nil {
-			return err
-		}
+	}
+	if err := r.catchUp(ctx); err != nil {
+		return err
 	}
 	if err := r.arrived(ctx); err != nil {
 		return err
@@ -70,6 +66,10 @@ func (r *Runner) open(ctx context.Context, lost <-chan struct{}) error {
 			h.state.Detail = ""
 		}
 		h.warm = true
+		if h.behind { // its gap is not closed yet
+			h.turn(paused)
+			continue
+		}
 		h.turn(running)
 	}
 	r.changed = true
@@ -122,6 +122,9 @@ func (r *Runner) fold0(desk event.Desk) {
 	}
 	complete := len(desk.Orders) < deskLists
 	for _, h := range r.hosts {
+		if told, ok := desk.Details[h.symbol]; ok {
+			h.hours = told.Liquid
+		}
 		h.orders.Resync(desk.Orders, complete)
 		h.toldQty = nil
 	}
@@ -213,100 +216,9 @@ func (r *Runner) foldValues(values []broker.AccountValue) {
 	}
 }
 
-const (
-	historyTries = 2
-	// overWeekend is asked for when the last hours were not enough: a Monday
-	// morning's bars before this one are Friday's.
-	overWeekend = 96 * time.Hour
-)
-
-// catchUp brings a symbol's bars up to now: as the warm-up the first time, and
-// over the gap after an outage. When the desk cannot tell, the strategy warms
-// up with what comes, and people are told. The error is ctx's.
-func (r *Runner) catchUp(ctx context.Context, h *host) error {
-	need := h.strat.Need()
-	if need == 0 || h.state.State == failed {
-		return nil
-	}
-	spans := []time.Duration{max(time.Hour, 3*time.Duration(need)*r.cfg.BarWidth), overWeekend}
-	if h.warm {
-		if h.cut.through.IsZero() {
-			return nil // nothing to join to
-		}
-		gap := r.now().Sub(h.cut.through).Truncate(time.Minute) + time.Minute + r.cfg.BarWidth
-		spans = []time.Duration{min(max(gap, r.cfg.BarWidth), overWeekend)}
-	}
-	h.state.Detail = "asking for past bars"
-	h.turn(warming)
-	before := h.cut.through
-	for _, span := range spans {
-		bars, err := r.history(ctx, h, span)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			h.state.Detail = "no past bars"
-			r.notice(event.NoticeText{
-				Level: "warning", Name: "history_failed", Symbol: h.symbol,
-				Text: fmt.Sprintf("past bars did not come, bars since %s may be missing; going on with live ones: %v", since(before), err),
-			})
-			return nil
-		}
-		if len(bars) < need && span != spans[len(spans)-1] {
-			continue
-		}
-		r.feed(h, bars, need)
-		return nil
-	}
-	return nil
-}
-
 func since(t time.Time) string {
 	if t.IsZero() {
 		return "the start"
 	}
 	return t.Format(time.RFC3339)
-}
-
-func (r *Runner) history(ctx context.Context, h *host, span time.Duration) ([]market.Bar, error) {
-	q := event.HistoryQuery{Symbol: h.symbol, Span: span, Width: r.cfg.BarWidth}
-	var err error
-	for range historyTries {
-		var reply event.HistoryReply
-		reply, err = ask(ctx, r.cfg.HistoryTimeout, "past bars of "+string(h.symbol),
-			func(ctx context.Context) (event.HistoryReply, error) { return r.parts.In.History(ctx, q) })
-		if err == nil && reply.Error != "" {
-			err = fmt.Errorf("past bars of %s: %s", h.symbol, reply.Error)
-		}
-		if err == nil {
-			return reply.Bars, nil
-		}
-		if pause(ctx, rest/4); ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, err
-}
-
-// feed hands past bars to the strategy; no order comes of them.
-func (r *Runner) feed(h *host, bars []market.Bar, need int) {
-	bars = bars[max(0, len(bars)-max(need, keepBars)):]
-	partial, joined := h.cut.open, !h.warm && r.parts.Pace == nil
-	fresh := h.cut.past(bars, r.now())
-	for _, b := range fresh {
-		h.bar(b, true)
-	}
-	if partial && h.warm && h.cut.open {
-		r.notice(event.NoticeText{
-			Level: "info", Name: "bar_incomplete", Symbol: h.symbol,
-			Text: "the bar of " + since(h.cut.forming.Start) + " lacks the trades of the outage",
-		})
-	}
-	if joined && len(bars) > 0 {
-		r.notice(event.NoticeText{
-			Level: "info", Name: "bar_incomplete", Symbol: h.symbol,
-			Text: "the first live bar lacks the trades before the start, at " + r.now().UTC().Format(time.TimeOnly) + " UTC market time",
-		})
-	}
-	r.log.Info("runner_bars_read", slog.String("symbol", string(h.symbol)), slog.Int("asked", len(bars)), slog.Int("new", len(fresh)))
 }
