@@ -184,7 +184,8 @@ type fakeSession struct {
 	details   map[market.Symbol][]market.Details
 	fail      map[string]error // by method
 	onSub     func(market.Symbol)
-	between   func(string) // called inside each question of an account
+	between   func(string) // called inside each question
+	hang      string       // the question that is never answered
 }
 
 func newSession(t *trace) *fakeSession {
@@ -220,7 +221,16 @@ func (s *fakeSession) Close(context.Context) error {
 	return nil
 }
 
-func (s *fakeSession) Time(context.Context) (time.Time, error) { return s.at, s.failing("time") }
+func (s *fakeSession) Time(ctx context.Context) (time.Time, error) { return s.at, s.asked(ctx, "time") }
+
+// asked is failing for a question that may stay without an answer.
+func (s *fakeSession) asked(ctx context.Context, what string) error {
+	if s.hang == what {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return s.failing(what)
+}
 
 func (s *fakeSession) fails(what string, err error) {
 	s.mu.Lock()
@@ -261,25 +271,25 @@ func (s *fakeSession) Cancel(_ context.Context, id int64) error {
 	return nil
 }
 
-func (s *fakeSession) Positions(context.Context) ([]order.Position, error) {
-	return s.held, s.failing("positions")
+func (s *fakeSession) Positions(ctx context.Context) ([]order.Position, error) {
+	return s.held, s.asked(ctx, "positions")
 }
 
-func (s *fakeSession) OpenOrders(context.Context) ([]broker.OrderReport, error) {
-	return s.open, s.failing("open orders")
+func (s *fakeSession) OpenOrders(ctx context.Context) ([]broker.OrderReport, error) {
+	return s.open, s.asked(ctx, "open orders")
 }
 
-func (s *fakeSession) Executions(context.Context) ([]broker.ExecutionReport, []broker.CommissionReport, error) {
-	return s.fills, s.costs, s.failing("executions")
+func (s *fakeSession) Executions(ctx context.Context) ([]broker.ExecutionReport, []broker.CommissionReport, error) {
+	return s.fills, s.costs, s.asked(ctx, "executions")
 }
 
-func (s *fakeSession) Account(context.Context) ([]broker.AccountValue, error) {
-	return s.values, s.failing("account")
+func (s *fakeSession) Account(ctx context.Context) ([]broker.AccountValue, error) {
+	return s.values, s.asked(ctx, "account")
 }
-func (s *fakeSession) WatchAccount(context.Context) error { return s.failing("watch") }
+func (s *fakeSession) WatchAccount(ctx context.Context) error { return s.asked(ctx, "watch") }
 
-func (s *fakeSession) Details(_ context.Context, c market.Contract) ([]market.Details, error) {
-	return s.details[c.Symbol], s.failing("details " + string(c.Symbol))
+func (s *fakeSession) Details(ctx context.Context, c market.Contract) ([]market.Details, error) {
+	return s.details[c.Symbol], s.asked(ctx, "details "+string(c.Symbol))
 }
 
 func (s *fakeSession) Subscribe(_ context.Context, c market.Contract) error {

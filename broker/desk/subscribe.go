@@ -38,6 +38,7 @@ func (d *Desk) subscribe(ctx context.Context, s broker.Session, sym market.Symbo
 	}
 	// Before the subscription: a tick that comes with its answer counts.
 	d.moved(sym, state, cause)
+	d.floor.edit(sym, func(l *line) { l.tries = 0 }) // it is not asked for want of ticks
 	return d.order(ctx, data, sym, contract.Contract, again)
 }
 
