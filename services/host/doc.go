@@ -5,7 +5,7 @@
 // It promises that it never connects to anything but a name server, and that
 // it touches no process: it reads tables. Every question ends with its
 // context, and [Machine.Listener] after a second, the others after four; but for
-// one read of a table that is under way. What cannot be read is told as such, with the reason, and is
+// the reading of a table that is under way. What cannot be read is told as such, with the reason, and is
 // never a guess. It does not promise that a table is complete: the kernel
 // shows other users' sockets, but not always whose process they are, and it
 // shows nothing of another network namespace.

@@ -115,7 +115,7 @@ func (m *Machine) behind(ctx context.Context, address string) int {
 	if !ok {
 		return 0
 	}
-	if who := m.owner(ctx, ear, at.Port()); forwarder(who) == "" {
+	if who, err := m.owner(ctx, ear, at.Port()); err == nil && forwarder(who) == "" {
 		return who.pid
 	}
 	return 0

@@ -38,6 +38,9 @@ var states = [...]State{
 }
 
 func (p proc) sockets(ctx context.Context, ports ...uint16) ([]socket, error) {
+	if err := ctx.Err(); err != nil { // once begun it is read to its end: half a table is none
+		return nil, fmt.Errorf("the kernel's table of TCP sockets: %w", err)
+	}
 	dir, err := procfs.NewFS(p.root)
 	if err != nil {
 		return nil, fmt.Errorf("the kernel's tables: %w", err)
@@ -49,9 +52,6 @@ func (p proc) sockets(ctx context.Context, ports ...uint16) ([]socket, error) {
 		dir.NetTCP,  //lint:ignore SA1019 see above
 		dir.NetTCP6, //lint:ignore SA1019 see above
 	} {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("the kernel's table of TCP sockets: %w", err)
-		}
 		table, err := read()
 		if errors.Is(err, fs.ErrNotExist) && rows != nil {
 			break // a kernel without IPv6

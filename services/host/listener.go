@@ -134,7 +134,10 @@ func (m *Machine) Listener(ctx context.Context, address string) broker.Evidence 
 		}
 		return broker.Evidence{Readable: true}
 	}
-	who := m.owner(ctx, ear, at.Port())
+	who, err := m.owner(ctx, ear, at.Port())
+	if err != nil { // it may be a forwarder
+		return broker.Evidence{Why: err.Error()}
+	}
 	if via := forwarder(who); via != "" {
 		return broker.Evidence{Why: "behind the forwarder " + via}
 	}
@@ -253,31 +256,32 @@ func elsewhere(rows []socket, at netip.AddrPort) bool {
 	})
 }
 
-// owner returns whose the listening socket is.
-func (m *Machine) owner(ctx context.Context, ear socket, port uint16) owner {
+// owner returns whose the listening socket is. The error says that the time
+// was over before that was known.
+func (m *Machine) owner(ctx context.Context, ear socket, port uint16) (owner, error) {
 	if ear.pid != 0 {
-		return owner{process: m.life(ctx, ear.pid)}
+		return owner{process: m.life(ctx, ear.pid)}, nil
 	}
 	if o, ok := m.known[ear.inode]; ok {
 		if o.pid != 0 && m.life(ctx, o.pid).mark == o.mark || o.pid == 0 && time.Since(o.read) < unseenFor {
-			return o
+			return o, nil
 		}
 	}
 	o := owner{read: time.Now()}
 	found, err := m.kernel.owners(ctx, map[uint64]bool{ear.inode: true})
 	if err != nil {
-		return o // the time was over: sought again at the next question
+		return o, err
 	}
 	if pid := found[ear.inode]; pid != 0 {
 		o.process = m.life(ctx, pid)
-	} else {
-		o.via = m.unseenForwarder(ctx, port)
+	} else if o.via, err = m.unseenForwarder(ctx, port); err != nil {
+		return o, err
 	}
 	if len(m.known) >= maxKnown {
 		clear(m.known)
 	}
 	m.known[ear.inode] = o
-	return o
+	return o, nil
 }
 
 // life returns what is known of a process; the start of one life is told once
@@ -322,10 +326,10 @@ func forwarder(o owner) string {
 // unseenForwarder looks for a forwarder that names the port on its command
 // line: another user's sockets do not tell their process, its command line is
 // mostly to be read.
-func (m *Machine) unseenForwarder(ctx context.Context, port uint16) string {
+func (m *Machine) unseenForwarder(ctx context.Context, port uint16) (string, error) {
 	list, err := m.processes(ctx)
 	if err != nil {
-		return ""
+		return "", err
 	}
 	number := strconv.Itoa(int(port))
 	for _, c := range list {
@@ -333,10 +337,10 @@ func (m *Machine) unseenForwarder(ctx context.Context, port uint16) string {
 			continue
 		}
 		if slices.ContainsFunc(c.args, func(a string) bool { return namesPort(a, number) }) {
-			return c.name
+			return c.name, nil
 		}
 	}
-	return ""
+	return "", nil
 }
 
 // namesPort reports whether an argument holds the number as a whole.

@@ -197,7 +197,10 @@ func (m *Machine) Listening(ctx context.Context, ports ...int) ([]Port, error) {
 			if s.state != Listen || s.local.Port() != p {
 				continue
 			}
-			who := m.owner(ctx, s, p)
+			who, err := m.owner(ctx, s, p)
+			if err != nil {
+				return nil, err
+			}
 			list = append(list, Port{
 				Port: int(p), Address: s.local.Addr().String(), PID: who.pid,
 				Process: cmp.Or(who.name, who.via), Forwarder: forwarder(who) != "", Queue: s.queue,
