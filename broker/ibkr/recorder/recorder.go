@@ -164,6 +164,7 @@ func (r *Recorder) End(session uint64, at time.Time, why string) {
 // put appends one record to the buffer, or counts it as lost; mu is held.
 func (r *Recorder) put(kind Kind, session uint64, at time.Time, v wire.Version, payload []byte) {
 	size := recordMin + len(payload)
+	gap := r.gap()
 	switch {
 	case r.closed:
 		r.lose(kind, at, "the recorder was closed")
@@ -174,14 +175,15 @@ func (r *Recorder) put(kind Kind, session uint64, at time.Time, v wire.Version, 
 	case size > r.longest:
 		r.lose(kind, at, "longer than what is kept of one frame")
 		return
-	case len(r.buf)+size > r.bound-gapRoom:
+	case len(r.buf)+gap+size > r.bound-gapRoom:
 		r.lose(kind, at, "the disk was slower than the frames")
 		return
 	}
 	was := len(r.buf)
-	if cap(r.buf) < was+size { // by doubling, up to the bound: append alone might pass it
-		r.buf = append(make([]byte, 0, min(max(2*cap(r.buf), was+size), r.bound)), r.buf...)
+	if need := was + gap + size; cap(r.buf) < need { // by doubling, up to the bound: append alone might pass it
+		r.buf = append(make([]byte, 0, min(max(2*cap(r.buf), need), r.bound)), r.buf...)
 	}
+	r.tellGap()
 	r.buf = appendUnsealed(r.buf, kind, session, at, v, payload)
 	if kind.Frame() {
 		r.inBuf++
@@ -212,6 +214,27 @@ func (r *Recorder) lose(kind Kind, at time.Time, why string) {
 		r.lost.since, r.lost.why = at, why
 	}
 	nudge(r.some) // a gap is to be told even when nothing follows
+}
+
+// gapText is a gap's payload.
+func (l loss) gapText() string { return fmt.Sprintf("%d\x00%s\x00", l.frames, clip(l.why)) }
+
+// gap returns how long the mark of what is lost will be at most, 0 when nothing
+// is; mu is held.
+func (r *Recorder) gap() int {
+	if r.lost.frames == 0 {
+		return 0
+	}
+	const digits = 20 // of the greatest count, and two NULs
+	return recordMin + digits + 2 + min(len(r.lost.why), maxNote)
+}
+
+// tellGap appends the mark of what is lost, if anything is; mu is held.
+func (r *Recorder) tellGap() {
+	if r.lost.frames > 0 {
+		r.buf = appendUnsealed(r.buf, Gap, 0, r.lost.since, 0, r.lost.gapText())
+		r.lost = loss{}
+	}
 }
 
 // Stats returns how recording stands.
@@ -295,11 +318,8 @@ func (r *Recorder) standing(err error) error {
 // exchange takes the full buffer, leaves the empty one, and writes.
 func (r *Recorder) exchange() error {
 	r.mu.Lock()
-	if r.stats.Recording && r.lost.frames > 0 {
-		// Behind what is in the buffer, before what comes now.
-		text := fmt.Sprintf("%d\x00%s\x00", r.lost.frames, clip(r.lost.why))
-		r.buf = appendUnsealed(r.buf, Gap, 0, r.lost.since, 0, text)
-		r.lost = loss{}
+	if r.stats.Recording {
+		r.tellGap() // there is room for one
 	}
 	full, frames := r.buf, r.inBuf
 	if len(full) == 0 {
