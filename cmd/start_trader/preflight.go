@@ -45,7 +45,7 @@ func preflight(ctx context.Context, cfg configs.Config, out io.Writer) int {
 func question(cfg configs.Config) diag.Question {
 	q := diag.Question{
 		ClientID: cfg.Broker.IBKR.ClientID, SpareID: spareID, Timeout: cfg.Broker.IBKR.HandshakeTimeout,
-		Folder: cfg.Data.Dir, Starts: true, HTTP: cfg.Websocket.Listen,
+		Folder: cfg.Data.Dir, Version: version(), Starts: true, HTTP: cfg.Websocket.Listen,
 		Config: func() ([]string, error) { return []string{"no fault: it is shown above"}, nil },
 	}
 	if q.SpareID == q.ClientID {

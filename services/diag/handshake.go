@@ -81,7 +81,7 @@ func (d Doctor) handshakes(ctx context.Context, q Question, t trader, ports []ho
 
 // shake makes one handshake and keeps its record in the data folder.
 func (d Doctor) shake(ctx context.Context, name string, q Question, gateway string, id int, timeout time.Duration, why string) Check {
-	return run(ctx, name, timeout+closeWithin, func(ctx context.Context, c *Check) {
+	return run(ctx, name, localWithin+timeout+closeWithin, func(ctx context.Context, c *Check) {
 		if why != "" {
 			c.found("%s", why)
 		}
