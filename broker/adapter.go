@@ -27,7 +27,10 @@ type OpenConfig struct {
 	// Live permits an account that is not a paper account (id without a
 	// leading D). Default false.
 	Live bool
-	// AnyAccount skips both account checks: for a probe, which never trades.
+	// Allowed are the only accounts that may be traded; opening is refused for
+	// every other. Empty = any.
+	Allowed []string
+	// AnyAccount skips all account checks: for a probe, which never trades.
 	AnyAccount bool
 }
 

@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,6 +60,9 @@ type Broker struct {
 	Name string `koanf:"name"`
 	// Account is the one to trade. Default "": the only one there is.
 	Account string `koanf:"account"`
+	// Accounts are the only ones that may be traded: a session for another is
+	// refused, whatever a gateway's login may do. Default none: any.
+	Accounts []string `koanf:"accounts"`
 	// Live permits an account whose id does not begin with D. Default false.
 	Live bool `koanf:"live"`
 	// ReadOnly refuses every order. Default false.
@@ -141,6 +145,14 @@ func (c Config) Validate() error {
 	}
 	if c.Broker.Name == "sim" && c.Broker.Live {
 		bad("broker.live: the simulated gateway has no live account; use --broker ibkr with --live")
+	}
+	for _, a := range c.Broker.Accounts {
+		if a == "" || len(a) > 40 || strings.ContainsAny(a, " \t\r\n,") {
+			bad("broker.accounts: %.40q is not an account id, such as DU1234567", a)
+		}
+	}
+	if a := c.Broker.Account; a != "" && len(c.Broker.Accounts) > 0 && !slices.Contains(c.Broker.Accounts, a) {
+		bad("broker.account: %.40q is not among broker.accounts; add it there, or name one of them", a)
 	}
 	if c.Data.Dir == "" {
 		bad("data.dir: empty; name a folder, such as ./data")

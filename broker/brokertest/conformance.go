@@ -44,6 +44,7 @@ func Conformance(t *testing.T, open func(t *testing.T, v Venue) (broker.Adapter,
 		{"open that is cancelled leaves nothing", paper, cancelled},
 		{"a live account needs live", Venue{Accounts: []string{"U1234567"}}, live},
 		{"an unknown account is refused", paper, unknownAccount},
+		{"an account that is not allowed is refused", paper, notAllowed},
 		{"several accounts need a name", Venue{Accounts: []string{"DU1111111", "DU2222222"}}, several},
 		{"the end", paper, ends},
 		{"requests end with their context", paper, cancelledRequests},
@@ -159,6 +160,14 @@ func live(t *testing.T, a broker.Adapter, _ Driver) {
 func unknownAccount(t *testing.T, a broker.Adapter, _ Driver) {
 	refused(t, a, broker.OpenConfig{Account: "DU0000001"})
 	openSession(t, a, broker.OpenConfig{Account: "DU0000001", AnyAccount: true})
+}
+
+func notAllowed(t *testing.T, a broker.Adapter, _ Driver) {
+	refused(t, a, broker.OpenConfig{Allowed: []string{"DU0000001"}})
+	refused(t, a, broker.OpenConfig{Account: "DU7654321", Allowed: []string{"DU0000001", "DU0000002"}})
+	if s := openSession(t, a, broker.OpenConfig{Allowed: []string{"DU0000001", "DU7654321"}}); s.Facts().Account != "DU7654321" {
+		t.Errorf("account %q", s.Facts().Account)
+	}
 }
 
 func several(t *testing.T, a broker.Adapter, _ Driver) {

@@ -137,7 +137,7 @@ func (m *Memory) Open(ctx context.Context, cfg broker.OpenConfig, on func(broker
 	return s, nil
 }
 
-// choose holds the port's two guards.
+// choose holds the port's guards.
 func (m *Memory) choose(cfg broker.OpenConfig) (string, error) {
 	account := cfg.Account
 	if account == "" {
@@ -148,6 +148,9 @@ func (m *Memory) choose(cfg broker.OpenConfig) (string, error) {
 	}
 	if !slices.Contains(m.cfg.Accounts, account) {
 		return "", fmt.Errorf("account %.20q is not one of %q", account, m.cfg.Accounts)
+	}
+	if len(cfg.Allowed) > 0 && !slices.Contains(cfg.Allowed, account) {
+		return "", fmt.Errorf("account %.20q is not one of the allowed %q", account, cfg.Allowed)
 	}
 	if account[0] != 'D' && !cfg.Live {
 		return "", fmt.Errorf("account %.20q is live and live is off", account)

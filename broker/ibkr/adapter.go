@@ -90,6 +90,10 @@ func (h *handshake) choose(cfg broker.OpenConfig) *broker.Error {
 	case !slices.Contains(h.facts.Accounts, account):
 		return refuse("name one of them with --account: "+all, "account %.40q is not one of the gateway's", account)
 	}
+	if len(cfg.Allowed) > 0 && !slices.Contains(cfg.Allowed, account) {
+		return refuse("log in with another user, or add it to broker.accounts if it may be traded",
+			"account %s is not one that may be traded: broker.accounts allows %s", account, strings.Join(cfg.Allowed, ", "))
+	}
 	if !strings.HasPrefix(account, "D") && !cfg.Live {
 		return refuse("log in to a paper account, or say --live to trade real money", "account %s is not a paper account", account)
 	}

@@ -107,7 +107,7 @@ func sections(cfg configs.Config, res resources) fx.Option {
 	return fx.Supply(
 		link, simulated, d, waits, cfg.Risk, run, f, hub.DefaultConfig(), cfg.Websocket.Server(),
 		secret, records,
-		broker.OpenConfig{Account: cfg.Broker.Account, Live: cfg.Broker.Live},
+		broker.OpenConfig{Account: cfg.Broker.Account, Allowed: cfg.Broker.Accounts, Live: cfg.Broker.Live},
 		fx.Annotate(kinds(), fx.ResultTags(`name:"strategies"`)),
 	)
 }
