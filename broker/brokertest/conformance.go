@@ -47,6 +47,7 @@ func Conformance(t *testing.T, open func(t *testing.T, v Venue) (broker.Adapter,
 		{"an account that is not allowed is refused", paper, notAllowed},
 		{"several accounts need a name", Venue{Accounts: []string{"DU1111111", "DU2222222"}}, several},
 		{"the end", paper, ends},
+		{"signs of life", paper, vital},
 		{"requests end with their context", paper, cancelledRequests},
 		{"time and contract", paper, asks},
 		{"ticks", paper, ticks},
@@ -144,6 +145,9 @@ func refused(t *testing.T, a broker.Adapter, cfg broker.OpenConfig) {
 	if !errors.Is(err, broker.ErrRefused) || broker.Retryable(err) || !errors.As(err, &e) {
 		t.Fatalf("open with %+v: %v is not refused for good", cfg, err)
 	}
+	if e.Failure != broker.Forbidden {
+		t.Errorf("the failure is named %q", e.Failure)
+	}
 	if e.Rung != broker.RungManagedAccounts || e.Advice == "" || len(e.Rungs) == 0 {
 		t.Errorf("error tells rung %q, advice %q, rungs %+v", e.Rung, e.Advice, e.Rungs)
 	}
@@ -216,6 +220,37 @@ func ends(t *testing.T, a broker.Adapter, d Driver) {
 	}
 	if took := time.Since(began); took > patience/2 {
 		t.Errorf("requests after Close took %v", took)
+	}
+}
+
+// vital checks the health of a session that tells it.
+func vital(t *testing.T, a broker.Adapter, _ Driver) {
+	s := openSession(t, a, broker.OpenConfig{})
+	v, ok := s.(broker.Vital)
+	if !ok {
+		t.Skip("this session does not tell its health")
+	}
+	if h := v.Health(); h.Missed != 0 || h.ReadOnlyAPI != nil || h.Competing != nil || h.Farms == nil {
+		t.Errorf("a new session's health %+v", h)
+	}
+	began := time.Now()
+	for range 3 { // however often it is asked, it does not miss an answer
+		if _, err := s.Time(within(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := v.Health()
+	if h.LastAnswer == nil || h.LastFrame == nil || h.RoundTripMS == nil || *h.RoundTripMS < 0 || h.Missed != 0 {
+		t.Fatalf("health after an answer %+v", h)
+	}
+	if h.LastAnswer.Before(began.Add(-time.Second)) || h.LastAnswer.After(time.Now()) || h.FramesIn == 0 || h.FramesOut == 0 {
+		t.Errorf("health after an answer %+v", h)
+	}
+	if err := s.Close(within(t)); err != nil {
+		t.Error(err)
+	}
+	if after := v.Health(); after.FramesIn < h.FramesIn {
+		t.Errorf("after the end %+v", after)
 	}
 }
 

@@ -109,7 +109,11 @@ func (m *Memory) Open(ctx context.Context, cfg broker.OpenConfig, on func(broker
 	fail := func(rung string, kind error, advice string, err error) (broker.Session, error) {
 		r := broker.Rung{Name: rung, AtMS: float64(time.Since(began).Microseconds()) / 1000, Note: err.Error()}
 		on(r)
-		return nil, &broker.Error{Op: "open memory", Kind: kind, Rung: rung, Advice: advice, Rungs: append(rungs, r), Err: err}
+		failure := broker.NoFailure // we gave up
+		if kind == broker.ErrRefused {
+			failure = broker.Forbidden
+		}
+		return nil, &broker.Error{Op: "open memory", Kind: kind, Rung: rung, Failure: failure, Advice: advice, Rungs: append(rungs, r), Err: err}
 	}
 	account := cfg.Account
 	for _, name := range broker.Rungs()[:5] {
