@@ -234,6 +234,15 @@ func TestAHaltOfAHundredOrders(t *testing.T) {
 				if err := r.check(); err != nil {
 					t.Error(err)
 				}
+				waited := uint64(0)
+				for _, m := range r.list {
+					if m.done.After(m.asked) {
+						waited++
+					}
+				}
+				if h := r.p.health(); h.Waited != waited {
+					t.Errorf("%d waited, told are %d: who has room must not stand in the queue", waited, h.Waited)
+				}
 			})
 		})
 	}

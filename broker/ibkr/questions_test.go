@@ -140,6 +140,7 @@ func TestTheSameQuestionForBars(t *testing.T) {
 	past := about("AAPL", 1)
 	for name, tt := range map[string]struct {
 		q         question
+		began     time.Duration // into a minute
 		after     time.Duration
 		fails     error
 		patience  time.Duration
@@ -150,14 +151,16 @@ func TestTheSameQuestionForBars(t *testing.T) {
 	}{
 		"of the past, answered":               {q: past, after: 14 * time.Second, patience: time.Second, sent: 1},
 		"till now, no bar closed since":       {q: now, after: 14 * time.Second, patience: time.Second, sent: 1},
-		"till now, a bar closed, time enough": {q: now, after: 31 * time.Second, patience: time.Second, sent: 2},
+		"till now, a bar closed, no time":     {q: now, began: 50 * time.Second, after: 11 * time.Second, patience: time.Second, sent: 1, retry: 4*time.Second + onTheWay, otherwise: broker.ErrPacing},
+		"till now, a bar closed, time enough": {q: now, began: 50 * time.Second, after: 11 * time.Second, patience: 10 * time.Second, sent: 2, took: 4*time.Second + onTheWay},
+		"till now, long ago":                  {q: now, after: 16 * time.Second, patience: time.Second, sent: 2},
 		"it failed, no time":                  {q: past, after: 10 * time.Second, fails: errors.New("x"), patience: 5 * time.Second, sent: 1, retry: 5*time.Second + onTheWay, otherwise: broker.ErrPacing},
 		"it failed, time enough":              {q: past, after: 10 * time.Second, fails: errors.New("x"), patience: 30 * time.Second, sent: 2, took: 5*time.Second + onTheWay},
 		"it was never written":                {q: past, fails: fmt.Errorf("x: %w", broker.ErrNotWritten), patience: time.Second, sent: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				time.Sleep(time.Second)
+				time.Sleep(tt.began)
 				a := newAsker()
 				a.fails = tt.fails
 				_, _ = a.put(tt.q, time.Minute)
