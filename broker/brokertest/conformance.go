@@ -51,6 +51,7 @@ func Conformance(t *testing.T, open func(t *testing.T, v Venue) (broker.Adapter,
 		{"requests end with their context", paper, cancelledRequests},
 		{"time and contract", paper, asks},
 		{"ticks", paper, ticks},
+		{"a subscription is renewed", paper, renews},
 		{"history", paper, bars},
 		{"account", paper, accounts},
 		{"a market order fills", paper, fills},
@@ -333,6 +334,24 @@ func ticks(t *testing.T, a broker.Adapter, d Driver) {
 	}
 	if err := s.(broker.MarketData).Unsubscribe(within(t), d.Symbol()); err != nil {
 		t.Errorf("unsubscribe: %v", err)
+	}
+}
+
+// renews checks that a subscription can be renewed, twice, and that the market
+// is told anew each time.
+func renews(t *testing.T, a broker.Adapter, d Driver) {
+	s := openSession(t, a, broker.OpenConfig{})
+	r, ok := s.(broker.Resubscriber)
+	if !ok {
+		t.Skip("this adapter's sessions renew no subscription")
+	}
+	c := contract(t, s, d.Symbol())
+	for _, what := range []string{"without one", "of the first", "of the second"} {
+		if err := r.Resubscribe(within(t), c); err != nil {
+			t.Fatalf("renewal %s: %v", what, err)
+		}
+		w := watch(t, s, d)
+		w.until("ticks after the renewal "+what, func() bool { return w.quote.Bid != nil || w.quote.Last != nil })
 	}
 }
 

@@ -165,6 +165,14 @@ func (s *session) Subscribe(ctx context.Context, c market.Contract) error {
 	return nil
 }
 
+// Resubscribe tells what is known anew.
+func (s *session) Resubscribe(ctx context.Context, c market.Contract) error {
+	if err := s.Unsubscribe(ctx, c.Symbol); err != nil {
+		return err
+	}
+	return s.Subscribe(ctx, c)
+}
+
 func unknownContract(op string, c market.Contract) error {
 	return &broker.Error{
 		Op: op, Kind: broker.ErrRequest, Code: 200,

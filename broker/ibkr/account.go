@@ -187,12 +187,20 @@ var accountTags = []string{
 	"GrossPositionValue", "InitMarginReq", "MaintMarginReq", "EquityWithLoanValue", "AccountType", "Cushion",
 }
 
-// Account asks for the account's values.
+const reqSummary = "reqAccountSummary"
+
+// Account asks for the account's values, one who asks at a time: of three that
+// ask at once the venue would refuse one (322).
 func (s *Session) Account(ctx context.Context) ([]broker.AccountValue, error) {
+	done, err := s.turn(ctx, turnSummary, reqSummary)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	id := s.newID()
 	list := []broker.AccountValue{}
 	msg := wire.ReqAccountSummary{ReqID: id, Group: "All", Tags: strings.Join(accountTags, ",")}
-	err := s.ask(ctx, id, "reqAccountSummary", msg, func(m wire.Message) (bool, error) {
+	err = s.ask(ctx, id, reqSummary, msg, func(m wire.Message) (bool, error) {
 		v, ok := m.(wire.AccountSummary)
 		if !ok {
 			return ends[wire.AccountSummaryEnd](m)
@@ -202,15 +210,14 @@ func (s *Session) Account(ctx context.Context) ([]broker.AccountValue, error) {
 		}
 		return false, nil
 	})
-	// It is a subscription, of which a client may have two: end it, also when
-	// nothing came.
+	// It is a subscription: end it, also when nothing came.
 	s.sendLast(ctx, wire.CancelAccountSummary{ReqID: id})
 	if err != nil {
 		return nil, err
 	}
 	if len(list) == 0 {
 		return nil, &broker.Error{
-			Op: "reqAccountSummary", Kind: broker.ErrNoAnswer,
+			Op: reqSummary, Kind: broker.ErrNoAnswer,
 			Err:    fmt.Errorf("the gateway told no value of account %s", s.facts.Account),
 			Advice: "ask again; look at the account in the gateway's own window",
 		}

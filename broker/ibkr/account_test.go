@@ -2,6 +2,7 @@ package ibkr
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -76,4 +77,33 @@ func TestCompletedOrdersThatAreRefusedOrSilent(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Of three account summaries at once the venue refuses one: they are asked one
+// after the other.
+func TestAccountSummariesAreAskedOneAtATime(t *testing.T) {
+	held := 0
+	live(t, func(p *peer) {
+		for m := p.next(); m != nil; m = p.next() {
+			switch m := m.(type) {
+			case wire.ReqAccountSummary:
+				if held++; held > 1 {
+					p.t.Errorf("%d at once", held)
+				}
+				p.send(wire.AccountSummary{ReqID: m.ReqID, Account: paper, Tag: "NetLiquidation", Value: "1"}, wire.AccountSummaryEnd{ReqID: m.ReqID})
+			case wire.CancelAccountSummary:
+				held--
+			}
+		}
+	}, func(t *testing.T, s *Session) {
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() {
+				if list, err := s.Account(t.Context()); err != nil || len(list) != 1 {
+					t.Errorf("%+v, %v", list, err)
+				}
+			})
+		}
+		all.Wait()
+	})
 }

@@ -21,9 +21,17 @@
 // the reader stops reading until they are fetched, and says so.
 //
 // Writes go out on the caller's goroutine, so that an order costs no hop. A
-// sliding window lets at most 45 messages out in any one second; when it is
-// full, cancels go before orders before everything else. Only the built-in
-// gateway in lock-step, where wall time means nothing, is not paced.
+// sliding window lets at most 45 messages out in any one second, the last five
+// of them cancels; when it is full, cancels go before orders before everything
+// else. It counts when a message is let go, not when the gateway reads it. Code
+// 100 halves it for a minute. Only the built-in gateway in lock-step, where wall
+// time means nothing, is not paced.
+//
+// What the gateway counts over its sessions with us, so do we: the window, the
+// questions for bars, and the request ids belong to the adapter and outlive a
+// session. So an answer that comes late, twice or for something else names
+// nobody, and is counted and dropped. Where an answer names a contract, that
+// must be the one that was asked for; if not, the question fails.
 //
 // Codes of the venue are told apart in one table, codes.go. A code that is not
 // in it is a warning, and never ends an order.

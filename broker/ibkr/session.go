@@ -98,11 +98,13 @@ var (
 )
 
 // What has no request id on the wire is asked one at a time, and waits for its
-// answer under these keys, which no request id ever is.
+// answer under these keys, which no request id ever is. The account's summary has
+// an id; it is a subscription of which the venue allows two, section 9.
 const (
 	turnPositions = iota
 	turnOpenOrders
 	turnCompleted
+	turnSummary
 	numTurns
 )
 

@@ -52,6 +52,7 @@ func (s *Session) Health() broker.Health {
 	h := broker.Health{
 		Pacing: s.budget.pace.health(), Lines: s.lineUse(), History: s.historyUse(),
 		Farms: []broker.Part{}, FramesIn: s.framesIn.Load(), FramesOut: s.framesOut.Load(), Undecoded: int(s.skipped.Load()),
+		Strays: s.strays.Load(),
 	}
 	if at := s.frameAt.Load(); at != 0 {
 		t := time.Unix(0, at).UTC()
