@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"robotrader/broker/ibkr/gateway"
 	"robotrader/broker/ibkr/recorder"
 	"robotrader/broker/market"
+	"robotrader/broker/sim"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -146,4 +148,102 @@ func TestSessionIsRecorded(t *testing.T) {
 			t.Errorf("the account %s is in what others see", a)
 		}
 	}
+}
+
+// An attempt that fails is recorded, too, and why it did.
+func TestFailedHandshakeIsRecorded(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	served := make(chan error, 1)
+	go func() { // ends with the one connection of this test
+		c, err := l.Accept()
+		if err == nil {
+			_, err = c.Read(make([]byte, 100))
+			err = errors.Join(err, c.Close())
+		}
+		served <- err
+	}()
+	dir := t.TempDir()
+	rec := recorder.Start(dir, recorder.DefaultConfig(), quiet)
+	cfg := ibkr.DefaultConfig()
+	cfg.Gateway, cfg.Tap, cfg.Log = l.Addr().String(), rec, quiet
+	_, opened := ibkr.New(cfg).Open(t.Context(), broker.OpenConfig{}, nil)
+	if err := errors.Join(<-served, rec.Close(t.Context())); err != nil || opened == nil {
+		t.Fatal(err, opened)
+	}
+	all := read(t, dir)
+	if len(all) != 3 || all[0].Kind != recorder.Begun || all[1].Name() != "hello" || all[2].Kind != recorder.Ended || string(all[2].Payload) != opened.Error() {
+		t.Errorf("recorded %+v; the attempt ended with %v", all, opened)
+	}
+	if f := all[0].Fields(); f[0] != l.Addr().String() || f[1] != "1" {
+		t.Errorf("the session begins with %q", f)
+	}
+}
+
+// A session that our own guards refuse has its end, which names accounts: they
+// are masked in what others see.
+func TestRefusedSessionIsRecorded(t *testing.T) {
+	dir := t.TempDir()
+	rec := recorder.Start(dir, recorder.DefaultConfig(), quiet)
+	cfg := ibkr.DefaultConfig()
+	cfg.Gateway, cfg.Tap, cfg.Log = played(t), rec, quiet
+	_, err := ibkr.New(cfg).Open(t.Context(), broker.OpenConfig{Account: "OTHER77"}, nil)
+	if !errors.Is(err, broker.ErrRefused) {
+		t.Fatal(err)
+	}
+	if err := rec.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all := read(t, dir)
+	last := all[len(all)-1]
+	if last.Kind != recorder.Ended || !strings.Contains(string(last.Payload), "OTHER77") {
+		t.Errorf("the recording ends with %s %q", last.Kind, last.Payload)
+	}
+	var text bytes.Buffer
+	if _, err := recorder.WriteMasked(&text, dir, 0); err != nil || strings.Contains(text.String(), "DU7654321") {
+		t.Errorf("%v; an account is shown: %s", err, text.String())
+	}
+}
+
+// The simulated gateway of a trader is recorded as a real one is, but not in
+// lock-step.
+func TestSimulatedGateway(t *testing.T) {
+	for speed, want := range map[float64]bool{0: false, 1: true} {
+		dir := t.TempDir()
+		rec := recorder.Start(dir, recorder.DefaultConfig(), quiet)
+		cfg := sim.DefaultConfig()
+		cfg.Speed, cfg.Symbols, cfg.Tap, cfg.Log = speed, []market.Symbol{"AAPL"}, rec, quiet
+		a := sim.New(cfg)
+		s, err := a.Open(t.Context(), broker.OpenConfig{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(s.Close(t.Context()), a.Stop(t.Context()), rec.Close(t.Context())); err != nil {
+			t.Error(err)
+		}
+		if all := read(t, dir); (len(all) > 5) != want || !want && len(all) > 0 {
+			t.Errorf("speed %v: %d records", speed, len(all))
+		}
+	}
+}
+
+// read returns all records of a data folder, which must be whole.
+func read(t *testing.T, dir string) (all []recorder.Record) {
+	t.Helper()
+	r, err := recorder.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = recorder.Select(r, recorder.Filter{}, 0, func(r recorder.Record) error {
+		r.Payload = bytes.Clone(r.Payload)
+		all = append(all, r)
+		return nil
+	})
+	if list, n := r.Damage(); err != nil || n > 0 {
+		t.Errorf("damage %v, %v", list, err)
+	}
+	return all
 }

@@ -155,6 +155,16 @@ func seal(b []byte) int {
 // recordLen returns the length of our own record at the beginning of b.
 func recordLen(b []byte) int { return prefixLen + int(binary.BigEndian.Uint32(b)) }
 
+// countFrames counts the frames in our own records.
+func countFrames(b []byte) (n uint64) {
+	for ; len(b) > 0; b = b[recordLen(b):] {
+		if Kind(b[prefixLen]).Frame() {
+			n++
+		}
+	}
+	return n
+}
+
 // fault says what is wrong with the record at the beginning of some bytes.
 type fault string
 

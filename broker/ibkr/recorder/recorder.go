@@ -41,7 +41,6 @@ type Recorder struct {
 	mu       sync.Mutex // guards what follows
 	buf      []byte     // unsealed records
 	spare    []byte     // the other buffer, nil while it is being written
-	inBuf    uint64     // frames in buf
 	lost     loss       // not told by a gap yet
 	sessions uint64     // the newest number given out
 	open     map[uint64]*openSession
@@ -100,7 +99,7 @@ func start(files files, cfg Config, bound int, log *slog.Logger) *Recorder {
 	last, err := r.ring.look()
 	r.sessions = last
 	if err != nil {
-		r.stop(err, nil)
+		r.stop(err, 0)
 	}
 	r.tasks.Go("writer", r.write)
 	return r
@@ -186,7 +185,6 @@ func (r *Recorder) put(kind Kind, session uint64, at time.Time, v wire.Version, 
 	r.tellGap()
 	r.buf = appendUnsealed(r.buf, kind, session, at, v, payload)
 	if kind.Frame() {
-		r.inBuf++
 		r.stats.Frames++
 	}
 	if was == 0 {
@@ -267,7 +265,8 @@ func (r *Recorder) Flush(ctx context.Context) error {
 }
 
 // Close writes what was recorded and ends the writer. What comes afterwards is
-// counted and not kept.
+// counted and not kept. It fails only when the disk does not answer until ctx
+// ends, or by a fault of ours.
 func (r *Recorder) Close(ctx context.Context) error {
 	return r.tasks.Stop(ctx)
 }
@@ -279,15 +278,19 @@ func (r *Recorder) write(ctx context.Context) error {
 	due.Stop()
 	defer due.Stop()
 	defer retry.Stop()
+	armed := false
 	for {
 		var err error
 		select {
 		case <-r.some:
-			due.Reset(writeEvery)
-			continue
+			if !armed {
+				due.Reset(writeEvery)
+			}
+			armed = true
 		case <-r.much:
 			err = r.exchange()
 		case <-due.C:
+			armed = false
 			err = r.exchange()
 		case <-retry.C:
 			if !r.resume() {
@@ -297,7 +300,8 @@ func (r *Recorder) write(ctx context.Context) error {
 			err = r.exchange()
 			answer <- r.standing(err)
 		case <-ctx.Done():
-			return r.last()
+			r.last()
+			return nil
 		}
 		if err != nil {
 			retry.Reset(retryEvery)
@@ -321,32 +325,30 @@ func (r *Recorder) exchange() error {
 	if r.stats.Recording {
 		r.tellGap() // there is room for one
 	}
-	full, frames := r.buf, r.inBuf
+	full := r.buf
 	if len(full) == 0 {
 		r.mu.Unlock()
 		return nil
 	}
-	r.buf, r.spare, r.inBuf = r.spare[:0], nil, 0
+	r.buf, r.spare = r.spare[:0], nil
 	r.mu.Unlock()
-	err := r.ring.append(full)
+	rest, err := r.ring.append(full)
+	failed := countFrames(rest)
 	r.mu.Lock()
 	r.spare = full[:0]
 	r.stats.Bytes, r.stats.OnDisk, r.stats.Segments = r.ring.written, r.ring.total, len(r.ring.segments)
 	r.mu.Unlock()
 	if err != nil {
-		r.stop(err, &frames)
+		r.stop(err, failed)
 	}
 	return err
 }
 
-// stop ends recording until the next attempt. The frames of the write that
-// failed, and those behind it, are lost.
-func (r *Recorder) stop(err error, failed *uint64) {
+// stop ends recording until the next attempt. The frames that could not be
+// written, and those behind them, are lost.
+func (r *Recorder) stop(err error, failed uint64) {
 	r.mu.Lock()
-	gone := r.inBuf
-	if failed != nil {
-		gone += *failed
-	}
+	gone := failed + countFrames(r.buf)
 	since := time.Now()
 	if r.lost.frames == 0 {
 		r.lost.since = since
@@ -356,7 +358,7 @@ func (r *Recorder) stop(err error, failed *uint64) {
 	r.stats.Frames -= gone
 	r.stats.Dropped += gone
 	r.stats.Recording, r.stats.Fault, r.stats.Since = false, err.Error(), since
-	r.buf, r.inBuf = r.buf[:0], 0
+	r.buf = r.buf[:0]
 	r.mu.Unlock()
 	r.log.Warn("recording_stopped", "error", err.Error(), "frames_lost", gone, "retry_in", retryEvery,
 		"mend", "make room on the disk, or make the data folder writable; trading goes on without a recording")
@@ -396,12 +398,16 @@ func (r *Recorder) over() {
 	close(r.gone)
 }
 
-// last writes the rest at the end.
-func (r *Recorder) last() error {
+// last writes the rest at the end. That the disk does not take it is told, and
+// no fault of the trader's.
+func (r *Recorder) last() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
-	return errors.Join(r.exchange(), r.ring.close())
+	_ = r.exchange() // told by stop
+	if err := r.ring.close(); err != nil {
+		r.log.Warn("recording_not_closed", "error", err.Error())
+	}
 }
 
 // maxCarried bounds what stands at the head of a segment.

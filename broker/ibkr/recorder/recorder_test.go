@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 func closeWell(t *testing.T, r *Recorder) {
@@ -332,4 +333,39 @@ func BenchmarkTap(b *testing.B) {
 			}
 		})
 	}
+}
+
+// However full the disk is and however the frames fall on segments: what the
+// figures call recorded is on disk, and the rest is called dropped.
+func TestFiguresAreTrue(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDisk()
+			d.room = rapid.Int64Range(0, 4*minSegment).Draw(rt, "room")
+			r := start(d, Config{Segment: minSegment, MaxBytes: 2 * minSegment}, bufferBytes, quiet)
+			n := rapid.IntRange(1, 12).Draw(rt, "frames")
+			for range n {
+				r.Frame(1, false, 200, time.Now(), make([]byte, rapid.IntRange(1, 30_000).Draw(rt, "size")))
+				switch rapid.IntRange(0, 3).Draw(rt, "then") {
+				case 0:
+					_ = r.Flush(t.Context()) // it may be full
+				case 1:
+					time.Sleep(retryEvery + time.Second)
+				}
+			}
+			closeWell(t, r)
+			before := r.Stats()
+			all, _ := d.records(t)
+			frames := uint64(0)
+			for _, rec := range all {
+				if rec.Kind.Frame() {
+					frames++
+				}
+			}
+			_, whole := d.segs[1] // else the ring has moved on, or it never got there
+			if before.Frames+before.Dropped != uint64(n) || frames > before.Frames || whole && frames != before.Frames {
+				rt.Fatalf("%d frames, %d on disk, figures %+v", n, frames, before)
+			}
+		})
+	})
 }

@@ -140,12 +140,13 @@ func (g *ring) look() (lastSession uint64, err error) {
 	return 0, nil
 }
 
-// append writes whole, unsealed records, which it seals.
-func (g *ring) append(b []byte) error {
+// append writes whole, unsealed records, which it seals. With an error it
+// returns those that are not written.
+func (g *ring) append(b []byte) (rest []byte, err error) {
 	for len(b) > 0 {
 		if g.cur == nil {
 			if err := g.begin(); err != nil {
-				return err
+				return b, err
 			}
 		}
 		room := int(g.cfg.Segment - g.size())
@@ -155,16 +156,16 @@ func (g *ring) append(b []byte) error {
 		}
 		if n == 0 { // full
 			if err := g.close(); err != nil {
-				return err
+				return b, fmt.Errorf("recorder: %w", err)
 			}
 			continue
 		}
 		if err := g.write(b[:n]); err != nil {
-			return err
+			return b, err
 		}
 		b = b[n:]
 	}
-	return nil
+	return nil, nil
 }
 
 // size is that of the segment which is written.

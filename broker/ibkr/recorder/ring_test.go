@@ -34,7 +34,7 @@ func TestRingHoldsItsBound(t *testing.T) {
 					wrote = append(wrote, r)
 					batch = appendUnsealed(batch, r.Kind, r.Session, r.At, r.Version, r.Payload)
 				}
-				if err := g.append(batch); err != nil {
+				if _, err := g.append(batch); err != nil {
 					rt.Fatal(err)
 				}
 				if d.most > cfg.MaxBytes {
@@ -69,7 +69,8 @@ func TestRingBoundsItsFiles(t *testing.T) {
 		if _, err := g.look(); err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(g.append(appendUnsealed(nil, Ended, 1, noon, 0, "why")), g.close()); err != nil {
+		_, err := g.append(appendUnsealed(nil, Ended, 1, noon, 0, "why"))
+		if err := errors.Join(err, g.close()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,7 +95,7 @@ func TestRingOnAFullDisk(t *testing.T) {
 			g := &ring{files: d, cfg: DefaultConfig(), head: func() []byte { return appendHead(nil, 0) }}
 			fails := 0
 			for range 4 {
-				if err := g.append(appendUnsealed(nil, r.Kind, r.Session, r.At, r.Version, r.Payload)); errors.Is(err, errFull) {
+				if _, err := g.append(appendUnsealed(nil, r.Kind, r.Session, r.At, r.Version, r.Payload)); errors.Is(err, errFull) {
 					fails++
 				} else if err != nil {
 					t.Fatal(err)
@@ -104,7 +105,7 @@ func TestRingOnAFullDisk(t *testing.T) {
 				}
 			}
 			d.room = -1
-			if err := g.append(appendUnsealed(nil, r.Kind, r.Session, r.At, r.Version, r.Payload)); err != nil {
+			if _, err := g.append(appendUnsealed(nil, r.Kind, r.Session, r.At, r.Version, r.Payload)); err != nil {
 				t.Fatal(err)
 			}
 			got, damage := d.records(t)
