@@ -138,6 +138,60 @@ type rig struct {
 	a     *fakeAdapter
 	mu    sync.Mutex
 	links []broker.Link
+	// forgetful keeps no links: for a test of memory.
+	forgetful bool
+	records   []Record
+}
+
+// kernel tells what a test says about who listens.
+type kernel struct {
+	mu    sync.Mutex
+	e     broker.Evidence
+	looks int
+}
+
+func (k *kernel) look(context.Context, string) broker.Evidence {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.looks++
+	return k.e
+}
+
+func (k *kernel) set(e broker.Evidence) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.e = e
+}
+
+func (k *kernel) looked() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.looks
+}
+
+// told returns all records so far.
+func (r *rig) told() []Record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.records)
+}
+
+// published returns all links so far.
+func (r *rig) published() []broker.Link {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.links)
+}
+
+// until waits in steps of a second for a state.
+func (r *rig) until(t *testing.T, want broker.LinkState, within time.Duration) {
+	t.Helper()
+	for began := time.Now(); time.Since(began) < within; time.Sleep(time.Second) {
+		if r.Link().State == want {
+			return
+		}
+	}
+	t.Fatalf("state %v after %v, want %v", r.Link().State, within, want)
 }
 
 func (r *rig) states() []broker.LinkState {
@@ -169,7 +223,19 @@ func newRig(t *testing.T, steps []broker.Step, plays ...func(context.Context, fu
 			if l.Cause == "" || l.Advice == "" || l.Since.IsZero() {
 				t.Errorf("state %v without since, cause or advice: %+v", l.State, l)
 			}
-			r.links = append(r.links, l)
+			if l.Breaker.State == "" || l.Breaker.Limit == 0 || l.Warnings == nil {
+				t.Errorf("state %v without breaker or warnings: %+v", l.State, l)
+			}
+			if !r.forgetful {
+				r.links = append(r.links, l)
+			}
+		},
+		Record: func(rec Record) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if !r.forgetful {
+				r.records = append(r.records, rec)
+			}
 		},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})

@@ -86,7 +86,7 @@ func (r Record) Attrs() []slog.Attr {
 	} else {
 		attrs = append(attrs, slog.String("evidence", "not asked"))
 	}
-	return append(attrs, slog.Any("warnings", slices.Concat([]string{}, l.Warnings)))
+	return append(attrs, slog.Any("warnings", append([]string{}, l.Warnings...)))
 }
 
 // rungs returns all rungs in order, those not reached among them.

@@ -115,37 +115,6 @@ func TestAFlappingLinkIsNotHammered(t *testing.T) {
 	})
 }
 
-func TestFiveWedgedAttemptsNeedARestart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, nil, wedge, wedge, down, wedge, wedge, wedge, wedge, wedge)
-		r.Start()
-		for range 600 {
-			if r.Link().State == broker.NeedsRestart {
-				break
-			}
-			time.Sleep(time.Second)
-		}
-		if n := len(r.a.opened()); n != 8 {
-			t.Fatalf("needs_restart after %d attempts, want 8: another failure breaks the row", n)
-		}
-		time.Sleep(3*time.Hour + time.Minute)
-		var gaps []time.Duration
-		for i := 8; i < len(r.a.opened()); i++ {
-			gaps = append(gaps, r.a.opened()[i].Sub(r.a.opened()[i-1]))
-		}
-		if !slices.Equal(gaps, []time.Duration{5 * time.Minute, 15 * time.Minute, time.Hour, time.Hour}) {
-			t.Errorf("waits %v", gaps)
-		}
-		before := len(r.a.opened())
-		r.reconnect(t)
-		time.Sleep(2 * time.Second)
-		if len(r.a.opened()) != before+1 {
-			t.Error("a person's reconnect did not cut the wait short")
-		}
-		r.stop(t)
-	})
-}
-
 func TestRefusedBeforeReadyIsToldAndEndsWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil, refuse, good)
@@ -233,20 +202,38 @@ func TestASessionLostUnderAStepIsLost(t *testing.T) {
 	})
 }
 
-// An adapter that breaks the port's promise must not open the gate.
-func TestNeverReadyWithoutBothIDs(t *testing.T) {
-	for name, facts := range map[string]broker.Facts{
-		"managed_accounts": {NextOrderID: 1},
-		"next_valid_id":    {Accounts: []string{"DU1"}},
+// TestNeverReadyWithoutAccountsOrNextID is the guard that no adapter can talk
+// its way around: an earlier trader believed such sessions for a month.
+func TestNeverReadyWithoutAccountsOrNextID(t *testing.T) {
+	for name, tt := range map[string]struct {
+		facts broker.Facts
+		want  broker.Failure
+	}{
+		"no accounts":      {broker.Facts{NextOrderID: 1}, broker.NoAccounts},
+		"an empty account": {broker.Facts{Accounts: []string{""}, NextOrderID: 1}, broker.NoAccounts},
+		"empty accounts":   {broker.Facts{Accounts: []string{}, NextOrderID: 1}, broker.NoAccounts},
+		"no next id":       {broker.Facts{Accounts: []string{"DU1"}}, broker.NoNextID},
+		"a next id of -1":  {broker.Facts{Accounts: []string{"DU1"}, NextOrderID: -1}, broker.NoNextID},
+		"neither":          {broker.Facts{}, broker.NoIDs},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, nil, func(context.Context, func(broker.Rung)) (*fakeSession, error) {
-				return &fakeSession{facts: facts, end: make(chan struct{})}, nil
+			climbed := false
+			step := broker.Step{Name: broker.RungClock, Deadline: time.Second, Run: func(context.Context, broker.Session) (string, error) {
+				climbed = true
+				return "", nil
+			}}
+			r := newRig(t, []broker.Step{step}, func(ctx context.Context, on func(broker.Rung)) (*fakeSession, error) {
+				s, err := good(ctx, on) // every rung is told as reached
+				s.facts.Accounts, s.facts.NextOrderID = tt.facts.Accounts, tt.facts.NextOrderID
+				return s, err
 			})
 			r.Start()
 			time.Sleep(time.Minute)
-			if slices.Contains(r.states(), broker.Ready) || r.Link().Cause == "" {
-				t.Errorf("%s: states %v", name, r.states())
+			if s := r.states(); slices.Contains(s, broker.Ready) || slices.Contains(s, broker.Degraded) || slices.Contains(s, broker.Recovering) || climbed {
+				t.Errorf("%s: states %v, climbed on: %v", name, s, climbed)
+			}
+			if l := r.Link(); l.Failure != tt.want || l.Sessions != 0 {
+				t.Errorf("%s: failure %q, %d sessions, want %q", name, l.Failure, l.Sessions, tt.want)
 			}
 			r.stop(t)
 		})

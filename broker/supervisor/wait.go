@@ -76,6 +76,7 @@ func (s *Supervisor) pause(ctx context.Context) bool {
 	rested := time.Now().Add(s.cfg.MinWait)
 	t := time.NewTimer(time.Hour)
 	defer t.Stop()
+	kick := s.kick
 	for asked := false; ctx.Err() == nil; {
 		now := time.Now()
 		if asked {
@@ -93,8 +94,8 @@ func (s *Supervisor) pause(ctx context.Context) bool {
 		select {
 		case <-ctx.Done():
 		case <-t.C:
-		case <-s.kick:
-			asked = true
+		case <-kick:
+			asked, kick = true, nil // further ones are this one, and stay unsaid
 		}
 	}
 	return false
