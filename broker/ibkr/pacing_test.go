@@ -331,43 +331,75 @@ func TestWaitingForRoom(t *testing.T) {
 	})
 }
 
-// What the gateway says about our rate holds over the session's end, as what it
-// has counted does.
-func TestTheBudgetOutlivesTheSession(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var ids []int
-		cfg := dialled(t, func(p *peer) {
-			p.welcome()
-			for m := p.next(); m != nil; m = p.next() {
-				if q, ok := m.(wire.ReqMktData); ok {
-					ids = append(ids, q.ReqID)
-				}
+// The same through a session that is restoring its subscriptions and asking
+// questions while the halt comes: what the gateway sees, and when.
+func TestAHaltOfAHundredOrdersOnTheWire(t *testing.T) {
+	var mu sync.Mutex
+	var cancels []time.Time
+	var others int
+	note := func(m wire.Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		if _, ok := m.(wire.CancelOrder); ok {
+			cancels = append(cancels, time.Now())
+		} else if len(cancels) == 0 {
+			others++
+		}
+	}
+	live(t, func(p *peer) {
+		for m := p.next(); m != nil; m = p.next() {
+			note(m)
+			if q, ok := m.(wire.ReqContractDetails); ok {
+				p.send(wire.ContractDataEnd{ReqID: q.ReqID})
 			}
-		})
-		a := New(cfg)
-		for range 2 {
-			opened, err := a.Open(t.Context(), broker.OpenConfig{}, nil)
-			if err != nil {
+		}
+	}, func(t *testing.T, s *Session) {
+		var all sync.WaitGroup
+		for i := range 90 {
+			all.Go(func() { _, _ = s.Details(t.Context(), market.USStock(market.Symbol(fmt.Sprintf("S%d", i)))) })
+			time.Sleep(30 * time.Millisecond)
+		}
+		halt := time.Now()
+		for id := range 100 {
+			all.Go(func() {
+				if err := s.Cancel(t.Context(), int64(1+id)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		synctest.Wait()
+		if len(cancels) != 100 || others < 80 {
+			t.Fatalf("%d cancels behind %d other messages", len(cancels), others)
+		}
+		if first, fortieth, last := cancels[0].Sub(halt), cancels[39].Sub(halt), cancels[99].Sub(halt); first != 0 || fortieth > time.Second || last > 3*time.Second {
+			t.Errorf("the first cancel after %v, 40 after %v, all after %v", first, fortieth, last)
+		}
+	})
+}
+
+// A replay in lock-step is not paced: wall time means nothing there.
+func TestLockStepIsNotPaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := dialled(t, func(p *peer) { p.welcome(); p.drain() })
+		cfg.Simulated, cfg.Speed = true, 0
+		opened, err := New(cfg).Open(t.Context(), broker.OpenConfig{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for id := range 500 {
+			if err := opened.(*Session).Cancel(t.Context(), int64(1+id)); err != nil {
 				t.Fatal(err)
 			}
-			s := opened.(*Session)
-			if s.budget != a.budget {
-				t.Error("the session has a budget of its own")
-			}
-			if err := s.Subscribe(t.Context(), market.USStock("AAPL")); err != nil {
-				t.Error(err)
-			}
-			if err := s.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-			synctest.Wait()
 		}
-		if h := a.budget.pace.health(); h.Sent != 4 {
-			t.Errorf("two START_API and two subscriptions are %d messages", h.Sent)
+		if d := time.Since(began); d != 0 {
+			t.Errorf("500 messages took %v", d)
 		}
-		if want := []int{1 << 30, 1<<30 + 1}; !slices.Equal(ids, want) {
-			t.Errorf("request ids %d, want %d", ids, want)
+		if err := opened.Close(t.Context()); err != nil {
+			t.Error(err)
 		}
+		synctest.Wait()
 	})
 }
 
@@ -383,27 +415,6 @@ func TestCode100ReachesThePacer(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 	})
-}
-
-// Request ids are away from order ids, below 2^31-1, and never given twice.
-func TestRequestIDs(t *testing.T) {
-	for next, first := range map[int64]int{1: 1 << 30, 1<<29 - 1: 1 << 30, 1 << 29: 1, 1<<31 - 2: 1} {
-		s := newSession(DefaultConfig(), quiet(), nil, newBudget(DefaultConfig()))
-		s.ids = requestIDs(next)
-		if s.ours(int64(first)) {
-			t.Errorf("next order %d: %d is ours before it was given", next, first)
-		}
-		for i := range 3 {
-			if got := s.newID(); got != first+i || !s.ours(int64(got)) || s.ours(next) {
-				t.Errorf("next order %d: id %d, want %d", next, got, first+i)
-			}
-		}
-		s.budget.asked.Store(s.ids.span - 1)
-		last := s.newID()
-		if again := s.newID(); again != first || last >= 1<<31-1 || !s.ours(int64(last)) || s.ours(next) {
-			t.Errorf("next order %d: behind id %d comes %d", next, last, again)
-		}
-	}
 }
 
 func BenchmarkTake(b *testing.B) {
