@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"robotrader/configs"
 )
 
 // folder is the data folder, held by this process alone.
@@ -88,6 +90,29 @@ func (f *folder) readToken() error {
 	return nil
 }
 
+// keepSettings writes what this start was configured with, as far as strangers
+// may see it: for traderctl bundle, which may come when the trader is dead.
+func (f *folder) keepSettings(cfg configs.Config) error {
+	b, err := json.MarshalIndent(struct {
+		Started  time.Time         `json:"started"`
+		Version  string            `json:"version"`
+		Settings []configs.Setting `json:"settings"`
+	}{time.Now().UTC(), version(), cfg.Harmless()}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("data folder: settings: %w", err)
+	}
+	return f.replace("settings.json", b)
+}
+
+// replace writes a file as a whole or not at all.
+func (f *folder) replace(name string, text []byte) error {
+	temp := f.path(name + ".new")
+	if err := os.WriteFile(temp, append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	return os.Rename(temp, f.path(name))
+}
+
 // address is what trader.json tells other programs about a running trader.
 type address struct {
 	PID     int       `json:"pid"`
@@ -101,11 +126,7 @@ func (f *folder) announce(addr string) error {
 	if err != nil {
 		return err
 	}
-	temp := f.path("trader.json.new")
-	if err := os.WriteFile(temp, append(b, '\n'), 0o600); err != nil {
-		return fmt.Errorf("data folder: %w", err)
-	}
-	return os.Rename(temp, f.path("trader.json"))
+	return f.replace("trader.json", b)
 }
 
 // close takes back the announcement and gives the folder free.

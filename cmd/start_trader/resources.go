@@ -39,6 +39,9 @@ func open(cfg configs.Config, log *slog.Logger) (resources, error) {
 	if res.folder, err = openFolder(cfg.Data.Dir); err != nil {
 		return undo(err)
 	}
+	if err = res.folder.keepSettings(cfg); err != nil {
+		return undo(err)
+	}
 	if !cfg.Recorder.Off && !lockstep(cfg) {
 		res.recorder = recorder.Start(res.folder.dir, cfg.Recorder, log)
 	}

@@ -75,6 +75,7 @@ func command() *cobra.Command {
 		probeCommand(),
 		doctorCommand(),
 		matrixCommand(),
+		bundleCommand(),
 		exportCommand(),
 		framesCommand(),
 		versionCommand(),
