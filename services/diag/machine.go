@@ -160,10 +160,6 @@ func (d Doctor) checkClock(c *Check) {
 
 func (d Doctor) checkProcess(ctx context.Context, c *Check, gateway string) {
 	e := d.Host.Listener(ctx, gateway)
-	if !e.Readable {
-		c.skip("%s", e.Why)
-		return
-	}
 	list, err := d.Host.Gateways(ctx, gateway)
 	if err != nil {
 		c.found("%v", err)
@@ -179,6 +175,10 @@ func (d Doctor) checkProcess(ctx context.Context, c *Check, gateway string) {
 	}
 	here := len(list) > 0 && list[0].Listens
 	switch {
+	case !e.Readable && len(list) == 0:
+		c.skip("%s", e.Why)
+	case !e.Readable: // such as in a container of this machine
+		c.found("whether one of them is behind %s cannot be read: %s", gateway, e.Why)
 	case e.Listening && !here:
 		c.found("the process that listens at %s cannot be seen; the socket belongs to user %d", gateway, e.UID)
 		c.judge(VerdictWarning, "run this as that user to see more")
