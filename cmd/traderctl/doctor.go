@@ -36,35 +36,7 @@ probe has it (10 tcp, 11 version, 13 start_api, 14 managed_accounts, 15
 next_valid_id); 1 when another check failed; 2 usage.
 Handshakes are kept in probes.jsonl in the data folder, where that exists.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			q, err := doctorQuestion(c)
-			if err != nil {
-				return err
-			}
-			doctor := diag.Doctor{Prober: ibkr.Prober{}, Host: host.New()}
-			asJSON, out := flagOn(c, "json"), c.OutOrStdout()
-			if !asJSON {
-				fmt.Fprintf(out, "doctor: gateway %s, client id %d, data folder %s\n\n", orNone(q.Gateway), q.ClientID, q.Folder)
-				doctor.Progress = func(check diag.Check) {
-					if textErr := check.Text(out); err == nil {
-						err = textErr
-					}
-				}
-			}
-			r := doctor.Examine(c.Context(), q)
-			if asJSON {
-				err = json.NewEncoder(out).Encode(r)
-			} else if err == nil {
-				err = r.Conclusion(out)
-			}
-			if err != nil {
-				return err
-			}
-			if r.Exit != 0 {
-				return exitCode(r.Exit)
-			}
-			return nil
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return examine(c) },
 	}
 	f := c.Flags()
 	f.String("gateway", "", "host:port, or gateway-paper, gateway-live, tws-paper, tws-live (default: the configuration's)")
@@ -78,6 +50,37 @@ Handshakes are kept in probes.jsonl in the data folder, where that exists.`,
 	f.Bool("try-timeouts", false, "after a failure: try with 10 s, 30 s and 60 s")
 	f.Bool("try-tws", false, "after a failure: try the other usual ports that are listened on")
 	return c
+}
+
+// examine runs the doctor and says what it found.
+func examine(c *cobra.Command) error {
+	q, err := doctorQuestion(c)
+	if err != nil {
+		return err
+	}
+	doctor := diag.Doctor{Prober: ibkr.Prober{}, Host: host.New()}
+	asJSON, out := flagOn(c, "json"), c.OutOrStdout()
+	if !asJSON {
+		fmt.Fprintf(out, "doctor: gateway %s, client id %d, data folder %s\n\n", orNone(q.Gateway), q.ClientID, q.Folder)
+		doctor.Progress = func(check diag.Check) {
+			if textErr := check.Text(out); err == nil {
+				err = textErr
+			}
+		}
+	}
+	r := doctor.Examine(c.Context(), q)
+	if asJSON {
+		err = json.NewEncoder(out).Encode(r)
+	} else if err == nil {
+		err = r.Conclusion(out)
+	}
+	if err != nil {
+		return err
+	}
+	if r.Exit != 0 {
+		return exitCode(r.Exit)
+	}
+	return nil
 }
 
 func orNone(gateway string) string {

@@ -313,15 +313,6 @@ type examined struct {
 	ids  []int // of the handshakes
 }
 
-func (e examined) check(t *testing.T, name string) Check {
-	t.Helper()
-	i := slices.IndexFunc(e.Checks, func(c Check) bool { return c.Name == name })
-	if i < 0 {
-		t.Fatalf("no check %s in\n%s", name, e.text)
-	}
-	return e.Checks[i]
-}
-
 func examine(t *testing.T, q Question) examined {
 	t.Helper()
 	if runtime.GOOS != "linux" {
