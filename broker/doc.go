@@ -12,5 +12,5 @@
 // The port is small: an [Adapter] opens a session, a [Session] gives events and
 // the time and is closed. What else a venue can do is found by type assertion
 // on the session: [Trader], [MarketData], [HistorySource], [AccountSource],
-// [ContractSource].
+// [ContractSource], [Vital].
 package broker

@@ -86,7 +86,7 @@ func (s *Session) undecoded(payload []byte, err error) {
 		}
 	}
 	if rarely {
-		s.log.Warn("frame_not_decoded", "gateway", s.facts.Gateway, "bytes", len(payload), "seen", seen, "error", err.Error())
+		s.log.Warn("frame_not_decoded", "gateway", s.facts.Gateway, "bytes", len(payload), "seen", seen, "error", broker.MaskAccounts(err.Error()))
 	}
 	s.event(broker.Notice{Kind: broker.NoticeWarning, Text: "a frame of the gateway was skipped: " + err.Error()})
 }

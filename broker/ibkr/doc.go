@@ -7,7 +7,9 @@
 // what still comes is read, then the rest: a gateway that finds a half-closed
 // or reset socket may block later handshakes), that order reports never drop,
 // and that every request ends with its answer, the venue's error, or
-// [broker.ErrNoAnswer]. It does not promise that a request was understood as
+// [broker.ErrNoAnswer]. Every failure of Open and every end of a session has its
+// word, [broker.Failure], and a panic of our own on what a gateway sends ends
+// the session and never the process. It does not promise that a request was understood as
 // meant, nor that an order that was written exists: events tell.
 //
 // # Design
@@ -32,6 +34,17 @@
 // session. So an answer that comes late, twice or for something else names
 // nobody, and is counted and dropped. Where an answer names a contract, that
 // must be the one that was asked for; if not, the question fails.
+//
+// A gateway that hangs looks connected for ever. A goroutine of the session
+// asks for the time after 30 s without an answer to such a question, and at once
+// again after one that got none within 10 s; two misses end the session. Data
+// that flows is no answer. An order to a gateway from which nothing came for 2 s
+// waits for an answer first; a cancel does not, it can only help. Whoever asks,
+// there is one time request at a time and never two in a second, of which a
+// gateway answers one.
+//
+// Whoever ends a session, for whatever reason, sends its reader to do it: one
+// function, closeWell, closes sessions and failed handshakes alike.
 //
 // Codes of the venue are told apart in one table, codes.go. A code that is not
 // in it is a warning, and never ends an order.

@@ -81,6 +81,7 @@ func TestAFrozenGatewayIsNoticedWhileIdle(t *testing.T) {
 			t.Errorf("lived for %v, want 50 s", lived)
 		}
 		isSilent(t, err)
+		synctest.Wait()
 		if len(q.at) != strikes {
 			t.Errorf("asked at %v", q.at)
 		}
@@ -91,6 +92,7 @@ func TestAGatewayThatAnswersIsAskedOnceInAWhile(t *testing.T) {
 	q := answerer{answer: always}
 	live(t, q.play, func(t *testing.T, s *Session) {
 		time.Sleep(10*time.Minute + time.Second)
+		synctest.Wait()
 		if len(q.at) != 20 {
 			t.Errorf("asked %d times in ten minutes, want 20", len(q.at))
 		}
@@ -123,6 +125,7 @@ func TestOneMissIsToldAndForgiven(t *testing.T) {
 		if h := s.Health(); h.Missed != 0 || s.ended() != nil {
 			t.Errorf("health %+v, ended %v", h, s.ended())
 		}
+		synctest.Wait()
 		if d := q.at[2].Sub(q.at[1]); d != 10*time.Second {
 			t.Errorf("asked again after %v, want at once after the limit", d)
 		}
@@ -168,6 +171,7 @@ func TestOthersQuestionsCountAsProbes(t *testing.T) {
 			}
 			time.Sleep(20 * time.Second)
 		}
+		synctest.Wait()
 		if len(q.at) != 30 {
 			t.Errorf("%d requests, want the 30 that were asked for", len(q.at))
 		}
@@ -202,6 +206,7 @@ func TestNeverTwoTimeRequestsInASecond(t *testing.T) {
 			}
 			askers.Wait()
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			for i := 1; i < len(q.at); i++ {
 				if d := q.at[i].Sub(q.at[i-1]); d < time.Second {
 					t.Errorf("two time requests within %v", d)
