@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"time"
 
 	"robotrader/broker"
@@ -59,7 +58,9 @@ func (s *Session) lastFrames() []broker.Frame {
 	if rest := s.in.rest(); len(rest) > 0 {
 		list = append(list, broker.Frame{At: s.wall(), Size: len(rest), Bytes: append([]byte(nil), rest[:min(len(rest), keptBytes)]...)})
 	}
+	s.saidMu.Lock()
 	list = append(list, s.said.list(true)...)
+	s.saidMu.Unlock()
 	slices.SortStableFunc(list, func(a, b broker.Frame) int { return a.At.Compare(b.At) })
 	return list
 }
@@ -78,10 +79,18 @@ func (s *Session) tellFrames(frames []broker.Frame) {
 		"received", in[max(0, len(in)-toldFrames):], "sent", out[max(0, len(out)-toldFrames):])
 }
 
+// says notes what is about to be written, without its length prefix.
+func (s *Session) says(payload []byte) {
+	s.saidMu.Lock()
+	defer s.saidMu.Unlock()
+	s.said.add(time.Now(), payload)
+}
+
 // frameRing keeps the newest frames of one direction. The zero value is empty.
+// It is not safe for concurrent use: a lock would be a tenth of what a tick
+// costs.
 type frameRing struct {
-	mu   sync.Mutex // guards what follows
-	next int        // counts on; its place is the remainder
+	next int // counts on; its place is the remainder
 	at   [keptFrames]time.Time
 	size [keptFrames]int
 	kept [keptFrames][keptBytes]byte
@@ -89,18 +98,14 @@ type frameRing struct {
 
 // add copies the beginning of a frame.
 func (r *frameRing) add(at time.Time, payload []byte) {
-	r.mu.Lock()
 	i := r.next % keptFrames
 	r.next++
 	r.at[i], r.size[i] = at, len(payload)
 	copy(r.kept[i][:], payload)
-	r.mu.Unlock()
 }
 
 // list returns copies of what is kept, oldest first.
 func (r *frameRing) list(out bool) []broker.Frame {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	var list []broker.Frame
 	for n := max(0, r.next-keptFrames); n < r.next; n++ {
 		i := n % keptFrames

@@ -111,7 +111,7 @@ func (h *handshake) nextRung() string {
 func (h *handshake) write(frame []byte) error {
 	h.sess.framesOut.Add(1)
 	h.sess.tap.out(h.sess.v, frame)
-	h.sess.said.add(time.Now(), frame[frameHeader:])
+	h.sess.says(frame[frameHeader:])
 	_, err := h.conn.Write(frame)
 	return err
 }
@@ -144,7 +144,7 @@ func (h *handshake) version() *broker.Error {
 	hello, err := wire.Hello{Min: offerMin, Max: int(wire.MaxVersion)}.Append(nil)
 	if err == nil {
 		h.sess.tap.hello(hello)
-		h.sess.said.add(time.Now(), hello)
+		h.sess.says(hello)
 		_, err = h.conn.Write(hello)
 	}
 	if err != nil {

@@ -274,7 +274,7 @@ func (s *Session) send(ctx context.Context, prio priority, frame []byte) error {
 		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 	}
 	s.tap.out(s.v, frame)
-	s.said.add(time.Now(), frame[frameHeader:])
+	s.says(frame[frameHeader:])
 	n, err := s.conn.Write(frame)
 	if err == nil {
 		s.framesOut.Add(1)

@@ -81,7 +81,9 @@ type Session struct {
 	parting  *broker.Error // the gateway said that it ends this connection, and why
 
 	// The newest frames each way, for the error of a session that broke.
-	heard, said frameRing
+	heard  frameRing  // of the reader
+	saidMu sync.Mutex // guards said
+	said   frameRing
 }
 
 var (
