@@ -19,10 +19,19 @@ type request struct {
 	take func(m wire.Message) (last bool, err error)
 	// left is called, with the session locked, when the request is given up
 	// before its last message came. May be nil.
-	left func()
-	done chan struct{} // closed when the answer is complete, or err is set
+	left  func()
+	parts int           // of the answer, that came
+	done  chan struct{} // closed when the answer is complete, or err is set
 	over bool
 	err  error
+}
+
+// stage says how far a request came that was sent and is not answered.
+func (r *request) stage() string {
+	if r.parts == 0 {
+		return "it was sent, and nothing came"
+	}
+	return fmt.Sprintf("it was sent, and the answer stopped behind message %d", r.parts)
 }
 
 // finish ends the request at once; the session is locked.
@@ -53,6 +62,7 @@ func (s *Session) ask(ctx context.Context, key int, name string, msg wire.Messag
 }
 
 func (s *Session) askLeaving(ctx context.Context, key int, name string, msg wire.Message, take func(wire.Message) (bool, error), left func()) error {
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
 	frame, err := wire.AppendMessage(nil, msg, s.v)
@@ -91,7 +101,7 @@ func (s *Session) askLeaving(ctx context.Context, key int, name string, msg wire
 		return r.err
 	}
 	return &broker.Error{
-		Op: name, Kind: broker.ErrNoAnswer, Err: fmt.Errorf("within %v: %w", s.cfg.RequestTimeout, ctx.Err()),
+		Op: name, Kind: broker.ErrNoAnswer, Err: fmt.Errorf("%s within %v: %w", r.stage(), time.Since(began).Round(time.Millisecond), ctx.Err()),
 		Advice: "ask again; when it stays silent, look for a dialog that the gateway shows, or for read-only mode",
 	}
 }
@@ -182,6 +192,7 @@ func (s *Session) answer(key int, m wire.Message) bool {
 		}
 		return false
 	}
+	r.parts++
 	last, err := r.take(m)
 	if err != nil {
 		if r.left != nil {

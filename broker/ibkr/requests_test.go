@@ -202,6 +202,9 @@ func TestAnswersWithoutAnEnd(t *testing.T) {
 					}
 					return
 				}
+				if !strings.Contains(err.Error(), "the answer stopped behind message 1 within 10s") {
+					t.Errorf("the stage is not named: %v", err)
+				}
 				if none != true || !errors.Is(err, broker.ErrNoAnswer) || !strings.HasPrefix(err.Error(), tt.op) || time.Since(began) != s.cfg.RequestTimeout {
 					t.Errorf("after %v: nothing %v, %v", time.Since(began), none, err)
 				}
