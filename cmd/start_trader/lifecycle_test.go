@@ -17,6 +17,7 @@ import (
 	gws "github.com/gorilla/websocket"
 
 	"robotrader/broker/ibkr/recorder"
+	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/services/diag"
 )
@@ -273,7 +274,7 @@ func TestGatewayComesAndGoes(t *testing.T) {
 	if err != nil || broken != 0 || len(records) < 2 || len(records) > 6 {
 		t.Fatalf("records %+v, %d broken, %v", records, broken, err)
 	}
-	if p := records[0]; p.FailedAt != "tcp" || p.Gateway != addr || p.Source != diag.FromTrader {
+	if p := records[0]; p.FailedAt != "tcp" || p.Gateway != addr || p.Source != diag.FromTrader || p.Failure != broker.NobodyListens {
 		t.Errorf("the first record is %+v", p)
 	}
 	if p := records[1]; p.Result != diag.Ready || p.ServerVersion != 200 || p.ClientID != 1 || len(p.Rungs) != 5 || p.NextValidID == 0 {

@@ -114,7 +114,7 @@ func known[T fmt.Stringer](p *T) string {
 
 func statusCommand() *cobra.Command {
 	pick := func(s feed.Snapshot) any {
-		return map[string]any{"link": s.Link, "mode": s.Mode, "account": s.Account, "strategies": s.Strategies, "sim": s.Sim, "data": s.Data}
+		return map[string]any{"link": s.Link, "health": s.Health, "mode": s.Mode, "account": s.Account, "strategies": s.Strategies, "sim": s.Sim, "data": s.Data}
 	}
 	return asking("status", "Show the connection ladder, mode, account and strategies of a running trader", pick, printStatus)
 }

@@ -12,6 +12,13 @@
 // handshake unless it is asked for more. It touches no process and mends
 // nothing: it says what a person should do, and what not.
 //
+// A [Matrix] tells which gateway builds worked here, from the records of all
+// handshakes, and a [Bundle] packs what a support ticket needs. Both promise to
+// work with the trader dead. A bundle promises that no text that was named as a
+// secret, and no account that any of its parts names, is in it, wherever it
+// stood; what else smells of a secret is taken out by its form, which is a guess
+// and may miss one: a person should look before sending it.
+//
 // # Design
 //
 // The doctor's one handshake uses the trader's client id, because that is what

@@ -24,7 +24,7 @@
 // told, and the answer fills in the rest. Only what the answer changes becomes
 // deltas, because clients that are up to date need not be flooded.
 //
-// The types of deltas are those of the snapshot's parts: link, mode, read_only,
+// The types of deltas are those of the snapshot's parts: link, health, mode, read_only,
 // quote, bar, bars (all of some symbols), order, fill, position, positions
 // (all), account, risk, strategy, data, sim, event; and beat, once a second,
 // whose only news is that the line is alive. A type that a client does not

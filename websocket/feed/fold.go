@@ -88,6 +88,24 @@ func (f *Feed) onData(m event.Message[event.DataState]) {
 	}
 }
 
+func (f *Feed) onHealth(m event.Message[event.HealthState]) {
+	f.owners[deskOwner].note("health", "")
+	m.Data.Data = m.Data.Data[:min(len(m.Data.Data), maxSymbols)]
+	f.snap.Health = &m.Data
+	f.tell("health", m.Data)
+}
+
+// setHealth takes over the desk's word. One that has none yet says nothing.
+func (f *Feed) setHealth(own *owner, h event.HealthState) {
+	h.Data = h.Data[:min(len(h.Data), maxSymbols)]
+	silent := h.Session == nil && h.Data == nil && h.Account == broker.Part{}
+	if silent || own.newer("health", "") || f.snap.Health != nil && reflect.DeepEqual(*f.snap.Health, h) {
+		return
+	}
+	f.snap.Health = &h
+	f.tell("health", h)
+}
+
 func (f *Feed) onBar(m event.Message[event.BarUpdate]) {
 	f.owners[runOwner].note("bar", barID(m.Data.Symbol, &m.Data.Bar))
 	if room(f.snap.Bars, m.Data.Symbol) {
@@ -162,6 +180,7 @@ func (f *Feed) setDesk(d event.Desk) {
 		}
 	}
 	f.setValues(own, d)
+	f.setHealth(own, d.Health)
 }
 
 // setPositions takes over the desk's positions, which are all that there are

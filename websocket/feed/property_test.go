@@ -68,6 +68,13 @@ var (
 	states = rapid.Custom(func(t *rapid.T) event.DataState {
 		return event.DataState{Symbol: symbols.Draw(t, "symbol"), State: words.Draw(t, "state"), Since: times.Draw(t, "since")}
 	})
+	healths = rapid.Custom(func(t *rapid.T) event.HealthState {
+		h := event.HealthState{Account: broker.Part{State: words.Draw(t, "stream")}}
+		if rapid.Bool().Draw(t, "session") {
+			h.Session = &broker.Health{Missed: rapid.IntRange(0, 2).Draw(t, "missed"), Farms: []broker.Part{{State: words.Draw(t, "farm")}}}
+		}
+		return h
+	})
 	bars = rapid.Custom(func(t *rapid.T) market.Bar {
 		p := prices.Draw(t, "price")
 		return market.Bar{Start: times.Draw(t, "start").Truncate(time.Minute), Open: p, High: p, Low: p, Close: p, Trades: rapid.IntRange(0, 2).Draw(t, "trades")}
@@ -93,6 +100,7 @@ var (
 			Mode: modes.Draw(t, "mode"), ReadOnly: rapid.Bool().Draw(t, "read only"), Account: refs.Draw(t, "account"),
 			Orders: rapid.SliceOfN(orders, 0, 4).Draw(t, "orders"), Fills: rapid.SliceOfN(fills, 0, 4).Draw(t, "fills"),
 			Values: rapid.SliceOfN(values, 0, 3).Draw(t, "values"), Data: rapid.SliceOfN(states, 0, 3).Draw(t, "data"),
+			Health: healths.Draw(t, "health"),
 		}
 		if rapid.Bool().Draw(t, "positions known") {
 			d.Positions = rapid.SliceOfN(positions, 0, 4).Draw(t, "positions")
@@ -117,6 +125,7 @@ func steps(t *rapid.T, f *Feed, r *recorder) map[string]func() {
 		"join":     func() { r.join(fresh(t, f)) },
 		"quotes":   func() { f.tellQuotes() },
 		"beat":     func() { f.tell("beat", nil) },
+		"health":   func() { f.onHealth(msg(healths.Draw(t, "health"))) },
 		"link":     func() { f.onLink(msg(links.Draw(t, "link"))) },
 		"order":    func() { f.onOrder(msg(orders.Draw(t, "order"))) },
 		"fill":     func() { f.onFill(msg(fills.Draw(t, "fill"))) },

@@ -74,6 +74,7 @@ func (f *Feed) Connect(conn *bus.Conn) (*Source, error) {
 		listen(s, deskOwner, event.Mode, bus.Keep, f.onMode),
 		listen(s, noOwner, event.Decision, bus.Keep, f.onDecision),
 		listen(s, deskOwner, event.Data, bus.Keep, f.onData),
+		listen(s, deskOwner, event.Health, bus.Keep, f.onHealth), // told once a second at most
 		listen(s, runOwner, event.Bar, bus.Bounded(1<<14), f.onBar),
 		listen(s, runOwner, event.Strategy, bus.Bounded(1<<14), s.onStrategy),
 		listen(s, runOwner, event.Portfolio, bus.Bounded(1<<14), f.onPortfolio),

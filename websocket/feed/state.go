@@ -72,6 +72,7 @@ type Snapshot struct {
 	Started    time.Time                         `json:"started"` // wall time of this process
 	Version    string                            `json:"version"`
 	Link       *broker.Link                      `json:"link"`
+	Health     *event.HealthState                `json:"health"` // of session, farms, symbols and account stream
 	Mode       *event.ModeChange                 `json:"mode"`
 	ReadOnly   bool                              `json:"read_only"`
 	Quotes     map[market.Symbol]Quote           `json:"quotes"`

@@ -80,6 +80,7 @@ func TestListsAreBounded(t *testing.T) {
 	r := &recorder{}
 	f := New(DefaultConfig(), r, silent)
 	r.join(fresh(t, f))
+	var freshness []broker.Freshness
 	for i := range 1100 {
 		at := noon.Add(time.Duration(i) * time.Minute)
 		f.onPortfolio(msg(event.PortfolioState{Equity: market.MustMoney("1").Ptr(), Market: at}))
@@ -94,6 +95,8 @@ func TestListsAreBounded(t *testing.T) {
 			f.onPosition(msg(order.Position{Symbol: sym}))
 			f.onStrategy(msg(event.StrategyState{Symbol: sym}))
 			f.onData(msg(event.DataState{Symbol: sym}))
+			freshness = append(freshness, broker.Freshness{Symbol: sym})
+			f.onHealth(msg(event.HealthState{Data: freshness}))
 			f.onTicks(msg(event.Ticks{Symbol: sym, Ticks: []event.TickData{bidTick("1")}}))
 			f.onBar(msg(event.BarUpdate{Symbol: sym, Bar: market.Bar{Start: at}}))
 		}
@@ -106,6 +109,7 @@ func TestListsAreBounded(t *testing.T) {
 		"bars": {len(s.Bars["AAPL"]), maxBars}, "equity": {len(s.Equity), maxEquity}, "positions": {len(s.Positions), maxPositions},
 		"strategies": {len(s.Strategies), maxStrategies}, "data": {len(s.Data), maxSymbols}, "quotes": {len(s.Quotes), maxSymbols},
 		"bars' symbols": {len(s.Bars), maxSymbols}, "values": {len(s.Account.Values), maxValues},
+		"freshness": {len(s.Health.Data), maxSymbols},
 	} {
 		if n[0] != n[1] {
 			t.Errorf("%d %s, want %d", n[0], what, n[1])
@@ -265,6 +269,15 @@ func scene(f *Feed) {
 			Positions: []event.PositionView{{Symbol: "AAPL", Qty: market.Shares(99)}},
 		},
 	})
+	f.onHealth(msg(event.HealthState{
+		Session: &broker.Health{
+			LastFrame: &noon, RoundTripMS: new(float64), Missed: 1, Venue: broker.Part{Name: "venue", Kind: "venue", State: broker.PartOK, Code: 1102, Text: "restored", Since: noon},
+			Farms:  []broker.Part{{Name: "usfarm", Kind: "market", State: broker.PartBroken, Code: 2103, Text: "broken:usfarm", Since: noon}},
+			Pacing: broker.Pacing{Limit: 22, Reserved: 5, Sent: 3, Waiting: 1, HalvedUntil: &retry}, Lines: broker.Use{Used: 1, Limit: 100}, History: broker.Use{Limit: 60},
+		},
+		Account: broker.Part{Name: "account", Kind: "account", State: broker.PartOK, Since: noon},
+		Data:    []broker.Freshness{{Symbol: "AAPL", State: "stale", Cause: "no tick for 30s", Since: noon, Last: &noon, Asked: 2}},
+	}))
 	f.onSim(msg(event.SimState{Simulated: true, Source: "synthetic AAPL, seed 1", Speed: 1, Market: noon}))
 	f.onNotice(msg(event.NoticeText{Level: "warning", Source: "gateway", Name: "farm_broken", Code: 2103, Text: "a <farm> is broken", Symbol: "AAPL"}))
 	f.tellQuotes()
@@ -294,7 +307,7 @@ func TestGoldenSnapshotAndStream(t *testing.T) {
 func TestUnknownIsNull(t *testing.T) {
 	f := New(DefaultConfig(), &recorder{}, silent)
 	data := decode(fresh(t, f)).Data.(obj)
-	for _, name := range []string{"link", "mode", "positions", "orders", "fills", "sim"} {
+	for _, name := range []string{"link", "health", "mode", "positions", "orders", "fills", "sim"} {
 		if v, ok := data[name]; !ok || v != nil {
 			t.Errorf("%s is %v, want null", name, v)
 		}
