@@ -106,11 +106,15 @@ func doctorQuestion(c *cobra.Command) (diag.Question, error) {
 	if errors.Is(loadErr, configs.ErrUsage) {
 		loadErr = nil // no symbol: the command line of a trader names it
 	}
+	usual := ibkr.DefaultConfig() // for what the configuration has wrong, which is told
 	q := diag.Question{
-		ClientID: cfg.Broker.IBKR.ClientID, Timeout: cfg.Broker.IBKR.HandshakeTimeout, Folder: cfg.Data.Dir,
+		ClientID: usual.ClientID, Timeout: usual.HandshakeTimeout, Folder: cfg.Data.Dir,
 		Force: flagOn(c, "force"), TryIDs: flagOn(c, "try-ids"), TryTimeouts: flagOn(c, "try-timeouts"), TryTWS: flagOn(c, "try-tws"),
 		Build: build, Version: revision(),
 		Config: func() ([]string, error) { return configFound(file, cfg), loadErr },
+	}
+	if cfg.Broker.IBKR.Validate() == nil {
+		q.ClientID, q.Timeout = cfg.Broker.IBKR.ClientID, cfg.Broker.IBKR.HandshakeTimeout
 	}
 	f := c.Flags()
 	var errs error
@@ -125,6 +129,9 @@ func doctorQuestion(c *cobra.Command) (diag.Question, error) {
 	q.SpareID, err = f.GetInt("spare-id")
 	if err := errors.Join(errs, err); err != nil {
 		return q, err
+	}
+	if q.SpareID == q.ClientID && !f.Changed("spare-id") {
+		q.SpareID--
 	}
 	switch {
 	case q.Timeout < 100*time.Millisecond || q.Timeout > 10*time.Minute:

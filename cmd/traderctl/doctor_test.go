@@ -20,7 +20,7 @@ func TestDoctorUsage(t *testing.T) {
 		"--spare-id 2147483647":              "--spare-id",
 		"--client-id x":                      "x",
 		"AAPL":                               "AAPL",
-		"--client-id 9999 --timeout 300ms":   "--spare-id 9999",
+		"--client-id 5 --spare-id 5":         "--spare-id 5",
 		"--try-everything":                   "try-everything",
 		"--gateway 127.0.0.1:0 --try-ids":    "127.0.0.1:0",
 		"--gateway 127.0.0.1:4002 --spare-i": "spare-i",
@@ -95,6 +95,10 @@ func TestDoctorReadsTheConfiguration(t *testing.T) {
 	c = checkOf(t, r, "configuration")
 	if found := strings.Join(c.Found, "\n"); code != 1 || c.Verdict != diag.VerdictFailed || !strings.Contains(found, "nmae") || !strings.Contains(found, "soon") {
 		t.Errorf("exit %d, %+v", code, c)
+	}
+	worse := write("worse.yaml", "broker: {name: ibkr, ibkr: {gateway: \""+nobody+"\", client_id: -1, handshake_timeout: 0s}}\n")
+	if r, code = examinedBy(t, "--config", worse, "--data", none); code != 10 || r.ClientID != 1 || checkOf(t, r, "configuration").Verdict != diag.VerdictFailed {
+		t.Errorf("exit %d, %+v", code, r)
 	}
 	if out, _, code := told(t, "doctor", "--config", good); code != 10 || !strings.Contains(out, "What not to do") || !strings.Contains(out, "failed   handshake") {
 		t.Errorf("in words: exit %d, %s", code, out)
