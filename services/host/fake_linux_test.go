@@ -171,8 +171,11 @@ func TestListener(t *testing.T) {
 			f.row(loop4, peer, 8, 0, 0, 602)
 		}, readable: true},
 		{name: "tables that cannot be parsed", address: "127.0.0.1:4002", given: func(f *fake) {
-			f.write("net/tcp", "head\nnonsense\n")
-		}, why: "table of TCP sockets"},
+			f.write("net/tcp", "nonsense\n")
+		}, why: "does not begin as it should"},
+		{name: "a row that cannot be parsed", address: "127.0.0.1:4002", given: func(f *fake) {
+			f.write("net/tcp", "  sl  local_address\n   0: 0100007F:0FA2 x\n")
+		}, why: "columns, want at least 10"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFake(t)
@@ -348,4 +351,25 @@ func TestGatewaysOfAFakeMachine(t *testing.T) {
 	if text := fmt.Sprintf("%+v", got); strings.Contains(text, "secret") {
 		t.Errorf("a password is told: %s", text)
 	}
+}
+
+// Whatever a table holds, its rows are read or named, and a row that is written
+// reads the same.
+func FuzzParseRow(f *testing.F) {
+	for _, row := range []string{
+		"   0: 0100007F:0FA2 00000000:0000 0A 00000000:00000025 00:00000000 00000000  1000        0 501 1 0 100 0 0 10 0",
+		"   1: " + loop46 + " " + peer46 + " 08 00000001:00000001 00:00000000 00000000     0        0 0 2 0",
+		"   2: 0100007F:0FA2 x", "", "0: : : : : : : : : :", "0: 01:0 02:0 FF a:b c d e f g",
+	} {
+		f.Add(row)
+	}
+	f.Fuzz(func(t *testing.T, row string) {
+		s, err := parseRow(row)
+		if err != nil {
+			return
+		}
+		if !s.local.Addr().IsValid() || !s.remote.Addr().IsValid() || s.local.Addr().Is4In6() {
+			t.Errorf("%q is read as %+v", row, s)
+		}
+	})
 }
