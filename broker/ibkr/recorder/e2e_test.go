@@ -247,3 +247,61 @@ func read(t *testing.T, dir string) (all []recorder.Record) {
 	}
 	return all
 }
+
+// Others look while it is written and the ring moves on under them: they see
+// whole records in order, and at most an end that is still being written.
+func TestReadBesideAWriter(t *testing.T) {
+	dir := t.TempDir()
+	cfg := recorder.Config{Segment: 64 << 10, MaxBytes: 256 << 10}
+	rec := recorder.Start(dir, cfg, quiet)
+	done := make(chan struct{})
+	go func() { // ends with its frames
+		defer close(done)
+		payload := make([]byte, 100, 1000)
+		for i := range 30_000 {
+			rec.Frame(1, i%3 == 0, 200, time.Unix(0, int64(i)), payload[:100+i%900])
+			if i%200 == 0 {
+				if err := rec.Flush(context.Background()); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}()
+	looks, seen := 0, 0
+	for over := false; !over; looks++ {
+		select {
+		case <-done:
+			over = true
+		default:
+		}
+		r, err := recorder.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := time.Time{}
+		err = recorder.Select(r, recorder.Filter{}, 0, func(r recorder.Record) error {
+			if r.At.Before(next) {
+				t.Errorf("a frame of %v after one of %v", r.At, next)
+			}
+			next = r.At.Add(1)
+			seen++
+			return nil
+		})
+		list, _ := r.Damage()
+		for _, d := range list {
+			if !strings.Contains(d.Why, "still being written") {
+				t.Errorf("%v", d)
+			}
+		}
+		if err != nil || len(list) > 1 {
+			t.Errorf("%v, damage %v", err, list)
+		}
+	}
+	if err := rec.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if s := rec.Stats(); seen == 0 || s.Dropped > 0 || s.OnDisk > cfg.MaxBytes || s.Bytes < 10*uint64(cfg.MaxBytes) {
+		t.Errorf("%d looks saw %d records; %+v", looks, seen, s)
+	}
+	t.Logf("%d looks saw %d records", looks, seen)
+}
