@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -342,6 +343,52 @@ func TestHowASessionCloses(t *testing.T) {
 			b, err := s.Events(t.Context())
 			if crossed := slices.ContainsFunc(b.Events, func(e broker.Event) bool { _, ok := e.(broker.ExecutionReport); return ok }); crossed == force {
 				t.Errorf("a report that crossed the closing: %+v, %v", b.Events, err)
+			}
+		})
+	}
+}
+
+// Every end of a session has its word.
+func TestEveryEndOfASessionIsNamed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		end     func(*peer)
+		failure broker.Failure
+		says    string
+	}{
+		"closed":       {func(*peer) {}, broker.SessionLost, "closed the connection"},
+		"reset":        {func(p *peer) { p.conn.(lenient).reset() }, broker.SessionLost, "reset the connection"},
+		"garbage":      {func(p *peer) { p.raw([]byte("HTTP/1.1 400")) }, broker.SessionBroken, "not the gateway's protocol"},
+		"half a frame": {func(p *peer) { p.raw([]byte{0, 0, 0, 9, '4'}) }, broker.SessionLost, "closed the connection"},
+		"moved":        {func(p *peer) { p.send(said(1300, "the new port - 4009")) }, broker.SessionLost, "4009"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := loopback(t, func(c net.Conn) {
+				_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+				p := &peer{t: t, conn: lenient{c.(*net.TCPConn)}, in: bufio.NewReader(c), v: 200}
+				p.welcome()
+				p.send(execution(-1, "before"))
+				tt.end(p)
+			})
+			cfg := DefaultConfig()
+			cfg.Gateway, cfg.ClientID, cfg.Log = address, 7, quiet()
+			s, err := New(cfg).Open(t.Context(), broker.OpenConfig{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var e *broker.Error
+			for {
+				if _, err = s.Events(t.Context()); err != nil {
+					break
+				}
+			}
+			if !errors.As(err, &e) || !errors.Is(err, broker.ErrGatewayDown) || e.Failure != tt.failure || !strings.Contains(err.Error(), tt.says) || e.Advice == "" {
+				t.Errorf("%v, failure %q, advice %q", err, e.Failure, e.Advice)
+			}
+			if (e.Frames != nil) != (tt.failure == broker.SessionBroken) {
+				t.Errorf("%d frames", len(e.Frames))
+			}
+			if err := s.Close(t.Context()); err != nil {
+				t.Error(err)
 			}
 		})
 	}

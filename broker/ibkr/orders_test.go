@@ -120,6 +120,11 @@ func TestAGatewayThatStopsReading(t *testing.T) {
 		if !errors.Is(err, broker.ErrNotWritten) || !errors.Is(err, errWriteStuck) || time.Since(began) != writeTimeout {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
+		_, err = opened.Events(t.Context())
+		var e *broker.Error
+		if !errors.As(err, &e) || e.Failure != broker.GatewaySilent {
+			t.Errorf("the session ended with %v", err)
+		}
 		close(release)
 		if err := opened.Close(context.Background()); err != nil {
 			t.Error(err)

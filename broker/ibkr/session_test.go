@@ -573,5 +573,8 @@ func TestReadOnlyModeFailsTheQuestionForOrders(t *testing.T) {
 		if !errors.As(err, &e) || e.Code != 321 || !errors.Is(err, broker.ErrRequest) {
 			t.Errorf("open orders: %v", err)
 		}
+		if s.Health().ReadOnlyAPI == nil {
+			t.Error("the health does not tell")
+		}
 	})
 }
