@@ -222,6 +222,32 @@ func hang(t *testing.T, dead int) string {
 	return ln.Addr().String()
 }
 
+// TestTheCountIsTrue holds the rig itself: a bare connection is seen, one that
+// speaks is not.
+func TestTheCountIsTrue(t *testing.T) {
+	ln := listen(t)
+	defer ln.Close()
+	for i, say := range []string{"", "API\x00"} {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write([]byte(say)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(c.Close(), s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if ln.all != i+1 || ln.silent != 1 {
+			t.Errorf("after %d connections: %d counted, %d of them silent", i+1, ln.all, ln.silent)
+		}
+	}
+}
+
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -20,13 +20,12 @@
 // process and no inode.
 //
 // [Machine.Listener] is asked once a second while a link waits for a gateway to
-// change. It costs the kernel a walk over its hash table, which
-// is measured as 10 ms even where few sockets are in it (BenchmarkListener).
-// Whose socket an inode is costs a walk over every process, so it is
-// remembered: a socket keeps its inode for life. The start of a process is
-// remembered too, because the kernel counts it from the boot and the boot's
-// time of day moves with the clock: the same process must never look like
-// another one.
+// change. It costs the kernel a walk over its hash table, measured as 10 ms even
+// where few sockets are in it (BenchmarkListener). Whose socket an inode is
+// costs a walk over every process, so it is remembered: a socket keeps its inode
+// for life. The start of a process is remembered too, because the kernel counts
+// it from the boot and the boot's time of day moves with the clock: the same
+// process must never look like another one.
 //
 // A listener that only passes bytes on (socat, docker-proxy, ssh) says nothing
 // of the gateway behind it: it listens on when the gateway is gone. Then
