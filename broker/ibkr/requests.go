@@ -22,8 +22,8 @@ type request struct {
 	left  func()
 	parts int           // of the answer, that came
 	done  chan struct{} // closed when the answer is complete, or err is set
-	over bool
-	err  error
+	over  bool
+	err   error
 }
 
 // stage says how far a request came that was sent and is not answered.
