@@ -1,5 +1,5 @@
 // Package telemetry makes the logger and holds the metrics that every part
-// shares: the runtime's, the process's and the link's.
+// shares: the runtime's, the process's, the link's and the recorder's.
 //
 // It promises names that do not change, with units and help, below the prefix
 // trader_, and that a log holds no secret that came as an attribute with a
