@@ -82,7 +82,10 @@ func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
 	p := &process{name: name, said: &transcript{}, temp: t.TempDir(), done: make(chan struct{})}
 	p.cmd = exec.Command(binary(t, name), args...)
-	p.cmd.Env = []string{"TMPDIR=" + p.temp, "HOME=" + p.temp, "PATH=" + os.Getenv("PATH")}
+	p.cmd.Env = []string{
+		"TMPDIR=" + p.temp, "HOME=" + p.temp, "PATH=" + os.Getenv("PATH"),
+		"TRADER_BROKER__IBKR__RESTART_AT=off", "TRADER_BROKER__IBKR__LOGIN_AT=off", // tests run near midnight, too
+	}
 	p.cmd.Dir = p.temp
 	p.cmd.Stdout, p.cmd.Stderr = p.said, p.said
 	if err := p.cmd.Start(); err != nil {

@@ -78,7 +78,9 @@ func (s *scene) start() error {
 	if s.script.Program == "start_trader" {
 		args = append([]string{"--broker", "ibkr", "--gateway", s.peer.address, "--http", "127.0.0.1:0", "--data", s.vars["data"]}, args...)
 	}
-	var env []string
+	// The peer lives by its script and not by the clock: without this, what runs
+	// near midnight would meet the restart that a trader expects then.
+	env := []string{"TRADER_BROKER__IBKR__RESTART_AT=off", "TRADER_BROKER__IBKR__LOGIN_AT=off"}
 	for _, set := range settings {
 		key, value, _ := strings.Cut(set, "=")
 		env = append(env, "TRADER_"+strings.ToUpper(strings.ReplaceAll(key, ".", "__"))+"="+value)

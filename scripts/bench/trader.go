@@ -50,6 +50,7 @@ func startTrader(p plan, args ...string) (*trader, error) {
 	}
 	defer log.Close() // the child has its own
 	t.cmd = exec.Command(filepath.Join(p.bin, "start_trader"), append(args, "--data", data, "--http", addr)...)
+	t.cmd.Env = append(os.Environ(), "TRADER_BROKER__IBKR__RESTART_AT=off") // a gateway of a bench does not restart at night
 	t.cmd.Stdout, t.cmd.Stderr = log, log
 	t.began = time.Now()
 	if err := t.cmd.Start(); err != nil {
