@@ -100,6 +100,7 @@ func TestFailureOf(t *testing.T) {
 		"a port that refuses":      {fault(broker.Error{Rung: broker.RungTCP, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}), false, broker.NobodyListens},
 		"another failure of tcp":   {fault(broker.Error{Rung: broker.RungTCP, Err: errors.New("no route")}), false, broker.Unreachable},
 		"a step":                   {fault(broker.Error{Rung: broker.RungAccount}), false, broker.StepFailed},
+		"a step of a session":      {fault(broker.Error{Rung: broker.RungAccount}), true, broker.StepFailed},
 		"no doubt is not claimed":  {fault(broker.Error{Rung: broker.RungVersion}), false, broker.NoFailure},
 		"refused":                  {&broker.Error{Kind: broker.ErrRefused}, false, broker.Forbidden},
 		"lost without a word":      {broker.ErrClosed, true, broker.SessionLost},

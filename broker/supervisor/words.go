@@ -3,6 +3,7 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -15,7 +16,7 @@ var (
 )
 
 // failureOf returns the one word for how an attempt, or a session that was
-// open, ended. The adapter tells it; what it leaves out follows from the rung
+// open (past both ids), ended. The adapter tells it; what it leaves out follows from the rung
 // where that leaves no doubt.
 func failureOf(err error, open bool) broker.Failure {
 	var e *broker.Error
@@ -27,21 +28,20 @@ func failureOf(err error, open bool) broker.Failure {
 		return e.Failure
 	case errors.Is(err, broker.ErrRefused):
 		return broker.Forbidden
+	case told && slices.Contains(broker.Rungs()[5:], e.Rung): // the desk's
+		return broker.StepFailed
 	case open:
 		return broker.SessionLost
 	case !told:
 		return broker.NoFailure
 	}
-	switch e.Rung {
-	case broker.RungTCP:
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			return broker.NobodyListens
-		}
-		return broker.Unreachable
-	case broker.RungClock, broker.RungAccount, broker.RungRecovered, broker.RungData:
-		return broker.StepFailed
+	switch {
+	case e.Rung != broker.RungTCP:
+		return broker.NoFailure
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return broker.NobodyListens
 	}
-	return broker.NoFailure
+	return broker.Unreachable
 }
 
 // words returns what a person reads about err.
