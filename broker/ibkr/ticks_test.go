@@ -30,6 +30,7 @@ func TestResubscribeDropsWhatComesUnderTheOldID(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-begun
+		synctest.Wait() // the first tick is taken
 		if err := s.Resubscribe(t.Context(), aapl); err != nil {
 			t.Fatal(err)
 		}
