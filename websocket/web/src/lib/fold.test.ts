@@ -5,7 +5,7 @@ import { markers } from "./markers";
 import type { Bar, Fill, Message, Order, Snapshot } from "./types";
 
 const empty: Snapshot = {
-  started: "2026-01-05T14:00:00Z", version: "test", link: null, mode: null, read_only: false, quotes: {}, bars: {}, bar_width: 6e10,
+  started: "2026-01-05T14:00:00Z", version: "test", link: null, health: null, mode: null, read_only: false, quotes: {}, bars: {}, bar_width: 6e10,
   positions: null, orders: [], fills: [], account: { id: "", values: [], portfolio: null }, risk: { allowed: 0, refused: 0, last: null },
   strategies: [], data: {}, equity: [], sim: null, events: [],
 };
@@ -25,6 +25,11 @@ describe("fold", () => {
     v = fold(v, msg(10, "order", order("a", "filled")))!;
     expect(v.seq).toBe(10);
     expect(v.snap.orders!.map((o) => [o.ref, o.state])).toEqual([["a", "filled"], ["b", "sent"]]);
+  });
+  it("takes health as a whole", () => {
+    const health = { session: null, account: { name: "account", kind: "account", state: "ok", code: 0, text: "", since: at }, data: [] };
+    expect(fold(start(), msg(8, "health", health))!.snap.health).toEqual(health);
+    expect(start().snap.health).toBeNull();
   });
   it("refuses a gap, a repetition, another epoch and a delta without a snapshot", () => {
     for (const m of [msg(9, "mode", null), msg(7, "mode", null), msg(8, "mode", null, "other")]) {

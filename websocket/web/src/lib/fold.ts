@@ -1,7 +1,7 @@
 // fold is the page's whole memory: a snapshot, then numbered deltas. It is pure
 // so that it can be tested without a browser.
 import type {
-  Account, Bar, DataState, FeedEvent, Fill, Link, Message, Order, Position, Quote, Snapshot, Strategy,
+  Account, Bar, DataState, FeedEvent, Fill, Health, Link, Message, Order, Position, Quote, Snapshot, Strategy,
 } from "./types";
 
 /** The same bounds as the feed's own lists: the newest stay. */
@@ -34,6 +34,8 @@ function apply(s: Snapshot, m: Message): Snapshot {
   switch (m.type) {
     case "link":
       return { ...s, link: m.data as Link };
+    case "health":
+      return { ...s, health: m.data as Health };
     case "mode":
       return { ...s, mode: m.data as Snapshot["mode"] };
     case "read_only":

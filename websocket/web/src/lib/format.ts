@@ -66,3 +66,8 @@ export function millis(ms: number): string {
 export function words(s: string): string {
   return s.replaceAll("_", " ");
 }
+
+/** A count, with its thousands apart. */
+export function count(n: number): string {
+  return n.toLocaleString("en-US", { maximumFractionDigits: 0 });
+}

@@ -19,6 +19,84 @@ export interface Link {
   next_retry: string | null;
   adapter: string;
   facts: { gateway: string; server_version: number; account: string; client_id: number; simulated: boolean; speed: number };
+  /** How the newest attempt or session ended, in one word; "" = it did not. */
+  failure: string;
+  /** What the gateway goes through by its calendar; "" = nothing special. */
+  phase: string;
+  until: string | null;
+  breaker: Breaker;
+  sessions: number;
+  warnings: string[] | null;
+}
+
+export interface Breaker {
+  state: string;
+  wedged: number;
+  limit: number;
+  tries: number;
+  max_tries: number;
+  evidence: Evidence | null;
+}
+
+/** What the kernel tells of who listens at the gateway's address. */
+export interface Evidence {
+  readable: boolean;
+  why?: string;
+  listening: boolean;
+  close_wait: number;
+  pid?: number;
+  process?: string;
+}
+
+/** One of the things whose health is separate. */
+export interface Part {
+  name: string;
+  kind: string;
+  state: string;
+  code: number;
+  text: string;
+  since: string;
+}
+
+export interface Use {
+  used: number;
+  limit: number;
+}
+
+export interface SessionHealth {
+  last_frame: string | null;
+  last_answer: string | null;
+  round_trip_ms: number | null;
+  missed: number;
+  venue: Part;
+  farms: Part[] | null;
+  read_only_api: string | null;
+  competing: string | null;
+  pacing: {
+    limit: number; reserved: number; sent: number; waiting: number; waited: number; waited_ms: number; longest_ms: number;
+    refused: number; halved_until: string | null;
+  };
+  lines: Use;
+  history: Use;
+  frames_in: number;
+  frames_out: number;
+  undecoded: number;
+}
+
+export interface Freshness {
+  symbol: string;
+  state: string;
+  cause: string;
+  since: string;
+  last: string | null;
+  asked: number;
+}
+
+/** How the session and what comes over it stand; unknown is null. */
+export interface Health {
+  session: SessionHealth | null;
+  account: Part;
+  data: Freshness[] | null;
 }
 
 export interface Quote {
@@ -158,6 +236,7 @@ export interface Snapshot {
   started: string;
   version: string;
   link: Link | null;
+  health: Health | null;
   mode: { mode: string; reason: string; since: string } | null;
   read_only: boolean;
   quotes: Record<string, Quote>;
