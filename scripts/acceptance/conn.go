@@ -30,12 +30,11 @@ type conn struct {
 	accounts, nextID, empty bool // ids that were sent; an empty list was
 	lines                   map[int]string
 
-	over    ending
-	overAt  time.Time
-	hold    bool // do not close when the program does
-	ours    bool // we ended it
-	abrupt  bool // we ended it with a reset
-	closing sync.Once
+	over   ending
+	overAt time.Time
+	hold   bool // do not close when the program does
+	ours   bool // we ended it
+	abrupt bool // we ended it with a reset
 
 	frozen chan struct{} // not nil while the peer does not read; closed to go on
 
