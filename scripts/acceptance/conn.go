@@ -27,8 +27,9 @@ type conn struct {
 	next    int // the first of heard that no step has looked at
 	bytes   int // received
 
-	accounts, nextID, empty bool // ids that were sent; an empty list was
-	lines                   map[int]string
+	accounts, nextID, empty bool           // ids that were sent; an empty list was
+	lines                   map[int]string // market data that is told, by request
+	askedTime               time.Time      // when the program asked for the time last
 
 	over   ending
 	overAt time.Time
@@ -235,7 +236,10 @@ func (k *conn) finish(how string) error {
 		}
 		return k.tcp.Close()
 	}
-	return k.tcp.CloseWrite()
+	if err := k.tcp.CloseWrite(); err != nil && !errors.Is(err, net.ErrClosed) { // the program may have closed first
+		return err
+	}
+	return nil
 }
 
 // writeLimit bounds a write to a program that does not read.

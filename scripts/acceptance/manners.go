@@ -65,6 +65,9 @@ func (p *peer) judgeFrame(k *conn, h heard) {
 		p.blameLocked("conn %d sent %s before it knew the version", k.number, h.name)
 		return
 	}
+	if h.name == "reqCurrentTime" || h.name == "reqCurrentTimeInMillis" {
+		p.judgeTime(k)
+	}
 	switch m := h.message.(type) {
 	case wire.StartAPI:
 		if id, ok := p.rules.clientID(m.ClientID); !ok && !p.rules.many {
@@ -79,6 +82,16 @@ func (p *peer) judgeFrame(k *conn, h heard) {
 			p.blameLocked("conn %d sent %s before both ids", k.number, h.name)
 		}
 	}
+}
+
+// judgeTime looks at a question for the time: of two within a second a gateway
+// answers only the first. Protocol sheet, section 4.1.
+func (p *peer) judgeTime(k *conn) {
+	now := time.Now()
+	if gap := now.Sub(k.askedTime); !k.askedTime.IsZero() && gap < time.Second-slack {
+		p.blameLocked("conn %d asked for the time twice within %v", k.number, gap.Round(time.Millisecond))
+	}
+	k.askedTime = now
 }
 
 // judgeEnds looks at all connections once the program has gone.

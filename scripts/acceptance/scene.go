@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -20,6 +22,7 @@ type scene struct {
 	program  *program
 	vars     map[string]string
 	ctl      string // what traderctl said last
+	linkSaid string // the link as a step saw it last
 	exited   bool   // a step has seen the end of the program
 }
 
@@ -64,6 +67,10 @@ func (s *scene) play() error {
 	return nil
 }
 
+// calm are settings that every scenario begins with: what a gateway does by the
+// clock of the wall must not depend on when the tests run.
+var calm = []string{"broker.ibkr.restart_at=off", "broker.ibkr.login_at=off"}
+
 // start starts the program with the script's flags, and with those that make it
 // meet the peer.
 func (s *scene) start() error {
@@ -78,9 +85,10 @@ func (s *scene) start() error {
 	if s.script.Program == "start_trader" {
 		args = append([]string{"--broker", "ibkr", "--gateway", s.peer.address, "--http", "127.0.0.1:0", "--data", s.vars["data"]}, args...)
 	}
-	// The peer lives by its script and not by the clock: without this, what runs
-	// near midnight would meet the restart that a trader expects then.
-	env := []string{"TRADER_BROKER__IBKR__RESTART_AT=off", "TRADER_BROKER__IBKR__LOGIN_AT=off"}
+	var env []string
+	if s.script.Program == "start_trader" {
+		settings = append(slices.Clone(calm), settings...)
+	}
 	for _, set := range settings {
 		key, value, _ := strings.Cut(set, "=")
 		env = append(env, "TRADER_"+strings.ToUpper(strings.ReplaceAll(key, ".", "__"))+"="+value)
@@ -160,7 +168,7 @@ func (s *scene) fillAll(list []string) ([]string, error) {
 	return out, nil
 }
 
-// link asks how the trader's link stands; ready tells what /readyz answers.
+// link asks how the trader's link stands.
 func (s *scene) link() (link any, err error) {
 	doc, err := s.snapshot()
 	if err != nil {
@@ -170,7 +178,23 @@ func (s *scene) link() (link any, err error) {
 	if !ok || m["link"] == nil {
 		return nil, errors.New("the snapshot has no link")
 	}
+	s.noteLink(m["link"])
 	return m["link"], nil
+}
+
+// noteLink writes what a step saw of the link into the transcript, when it is
+// another thing than before.
+func (s *scene) noteLink(link any) {
+	var parts []string
+	for _, name := range []string{"state", "rung", "failure", "phase", "breaker.state", "cause", "advice"} {
+		if v := inJSON(link, name); v != "" && v != absent {
+			parts = append(parts, name+"="+strconv.Quote(v))
+		}
+	}
+	if text := strings.Join(parts, " "); text != s.linkSaid {
+		s.linkSaid = text
+		s.peer.note("the link: %s", text)
+	}
 }
 
 // snapshot asks for the trader's whole state.
