@@ -136,19 +136,30 @@ func address(data string) string {
 	return a.HTTP
 }
 
+// read asks a trader for a text.
+func read(addr, path string) (text string, err error) {
+	_, b, err := ask(addr, path)
+	return string(b), err
+}
+
 // get asks a trader for a document.
 func get(addr, path string) (status int, doc any, err error) {
+	status, b, err := ask(addr, path)
+	if err != nil {
+		return 0, nil, err
+	}
+	doc, err = decodeJSON(b)
+	return status, doc, err
+}
+
+func ask(addr, path string) (status int, body []byte, err error) {
 	res, err := client.Get("http://" + addr + path)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		return 0, nil, err
-	}
-	doc, err = decodeJSON(b)
-	return res.StatusCode, doc, err
+	body, err = io.ReadAll(res.Body)
+	return res.StatusCode, body, err
 }
 
 // tail returns the end of a text.

@@ -124,8 +124,8 @@ func (s *scene) end() error {
 }
 
 // fill replaces each {name} in a text: what a step has learnt, or gateway,
-// port, data, now (market time as Unix seconds) and clock+90s (the machine's
-// local time then, as 15:04).
+// port, data, now (market time as Unix seconds) and the machine's
+// local time: clock+90s (as 15:04) and day+90s (as Mon).
 func (s *scene) fill(text string) (string, error) {
 	var b strings.Builder
 	for {
@@ -137,18 +137,19 @@ func (s *scene) fill(text string) (string, error) {
 		name, after, closed := strings.Cut(rest, "}")
 		value, known := s.vars[name]
 		late, clock := strings.CutPrefix(name, "clock")
+		late, day := strings.CutPrefix(late, "day")
 		switch {
 		case !closed:
 			return "", fmt.Errorf("%q: a { without its }", text)
 		case known:
 		case name == "now" && s.peer != nil:
 			value = fmt.Sprint(s.peer.now().Unix())
-		case clock:
+		case clock || day:
 			d, err := time.ParseDuration(late)
 			if err != nil {
 				return "", fmt.Errorf("{%s}: %w", name, err)
 			}
-			value = time.Now().Add(d).Format("15:04")
+			value = time.Now().Add(d).Format(map[bool]string{true: "15:04", false: "Mon"}[clock])
 		default:
 			return "", fmt.Errorf("{%s} is not known: learn it in an earlier step, as in: < reqMktData ReqID={%s}", name, name)
 		}

@@ -111,6 +111,36 @@ func parseSees(l *line) (action, error) {
 	}, nil
 }
 
+// parseMetric compares a metric that has no labels.
+func parseMetric(l *line) (action, error) {
+	within, err := l.within()
+	if err != nil {
+		return nil, err
+	}
+	list, err := parseConditions(l.words)
+	if err != nil || len(list) != 1 {
+		return nil, errors.Join(err, errors.New("it wants one metric and its bound"))
+	}
+	c := list[0]
+	return func(s *scene) error {
+		return s.poll(within, func() error {
+			text, err := read(address(s.vars["data"]), "/metrics")
+			if err != nil {
+				return err
+			}
+			for line := range strings.Lines(text) {
+				if value, ok := strings.CutPrefix(line, c.path+" "); ok {
+					if value = strings.TrimSpace(value); !c.holds(s, value) {
+						return fmt.Errorf("expected %v, it is %s", c, value)
+					}
+					return nil
+				}
+			}
+			return fmt.Errorf("there is no metric %s", c.path)
+		})
+	}, nil
+}
+
 func parseSays(want bool) func(*line) (action, error) {
 	return func(l *line) (action, error) {
 		within, err := l.within()

@@ -46,6 +46,7 @@ var verbs = map[string]verb{
 	"state":       {"state NAME [FIELD=value …] [within D]", parseState},
 	"stays":       {"stays NAME [FIELD=value …] for D", parseStays},
 	"sees":        {"sees PATH=value … [within D]", parseSees},
+	"metric":      {"metric NAME>=number [within D]", parseMetric},
 	"says":        {`says "text" [within D]`, parseSays(true)},
 	"mute":        {`mute "text"`, parseSays(false)},
 	"json":        {"json PATH=value …", parseJSON},
