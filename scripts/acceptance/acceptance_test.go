@@ -14,7 +14,7 @@ import (
 )
 
 // atOnce is how many scenarios run at once: they wait far more than they work.
-const atOnce = "12"
+const atOnce = "8"
 
 // released names binaries that are built already, to judge a release as it is.
 var released = flag.String("programs", "", "folder with start_trader and traderctl; empty: they are built")

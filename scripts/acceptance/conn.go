@@ -37,6 +37,7 @@ type conn struct {
 	ours   bool // we ended it
 	abrupt bool // we ended it with a reset
 
+	thawed bool          // was frozen once
 	frozen chan struct{} // not nil while the peer does not read; closed to go on
 
 	out  sync.Mutex // held over one write
@@ -126,7 +127,7 @@ func (k *conn) thaw() {
 	}
 	_ = k.tcp.SetReadDeadline(time.Time{}) // likewise
 	close(k.frozen)
-	k.frozen = nil
+	k.frozen, k.thawed = nil, true
 }
 
 func (k *conn) readHello(in *bufio.Reader) error {

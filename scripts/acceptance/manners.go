@@ -87,6 +87,9 @@ func (p *peer) judgeFrame(k *conn, h heard) {
 // judgeTime looks at a question for the time: of two within a second a gateway
 // answers only the first. Protocol sheet, section 4.1.
 func (p *peer) judgeTime(k *conn) {
+	if k.thawed {
+		return // what waited in the socket is read at once
+	}
 	now := time.Now()
 	if gap := now.Sub(k.askedTime); !k.askedTime.IsZero() && gap < time.Second-slack {
 		p.blameLocked("conn %d asked for the time twice within %v", k.number, gap.Round(time.Millisecond))
@@ -121,12 +124,15 @@ func (p *peer) quiet(within time.Duration) {
 	for _, k := range conns {
 		k.thaw()
 	}
-	p.await(within, func() bool {
-		for _, k := range p.conns {
-			if k.over == open_ && !k.abrupt {
-				return false
-			}
+	p.await(within, p.allOver)
+}
+
+// allOver reports whether every connection has ended; the peer is locked.
+func (p *peer) allOver() bool {
+	for _, k := range p.conns {
+		if k.over == open_ && !k.abrupt {
+			return false
 		}
-		return true
-	})
+	}
+	return true
 }

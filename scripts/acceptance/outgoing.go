@@ -63,6 +63,20 @@ func parseOutgoing(words []string) (*outgoing, error) {
 	return &outgoing{words[0], of, fields}, nil
 }
 
+// known returns o with what the steps have learnt so far filled in; fields of
+// the request it answers are left.
+func (o *outgoing) known(vars map[string]string) *outgoing {
+	filled := *o
+	filled.fields = slices.Clone(o.fields)
+	for i, f := range filled.fields {
+		for name, value := range vars {
+			f.value = strings.ReplaceAll(f.value, "{"+name+"}", value)
+		}
+		filled.fields[i] = f
+	}
+	return &filled
+}
+
 // message fills the fields in.
 func (o *outgoing) message(fill func(string) (string, error)) (wire.Message, error) {
 	p := reflect.New(o.of)

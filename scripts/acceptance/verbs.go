@@ -151,10 +151,14 @@ func parseAnswer(l *line) (action, error) {
 		r.with, part = append(r.with, o), nil
 	}
 	return func(s *scene) error {
+		now := rule{when: r.when, once: r.once}
+		for _, o := range r.with {
+			now.with = append(now.with, o.known(s.vars))
+		}
 		s.peer.mu.Lock()
 		defer s.peer.mu.Unlock()
 		// The newest rule goes first.
-		s.peer.rules.answers[name] = append([]rule{r}, s.peer.rules.answers[name]...)
+		s.peer.rules.answers[name] = append([]rule{now}, s.peer.rules.answers[name]...)
 		return nil
 	}, nil
 }
@@ -189,8 +193,10 @@ func startAgain(s *scene) error {
 	if !s.program.gone() {
 		return fmt.Errorf("%s still runs: stop or kill it first", s.program.name)
 	}
-	s.peer.mu.Lock()
-	s.peer.restarted = time.Now()
-	s.peer.mu.Unlock()
+	p := s.peer
+	p.await(patience, p.allOver)
+	p.mu.Lock()
+	p.restarted = time.Now()
+	p.mu.Unlock()
 	return s.start()
 }
