@@ -21,6 +21,9 @@ var released = flag.String("programs", "", "folder with start_trader and traderc
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(m.Run()) // which has workers of its own
+	}
 	if err := flag.Set("test.parallel", atOnce); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)

@@ -118,10 +118,7 @@ func (p *peer) judgeEnds(allowReset bool) []string {
 
 // quiet waits until the ends of all connections have been read.
 func (p *peer) quiet(within time.Duration) {
-	p.mu.Lock()
-	conns := p.conns
-	p.mu.Unlock()
-	for _, k := range conns {
+	for _, k := range p.all() {
 		k.thaw()
 	}
 	p.await(within, p.allOver)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ type peer struct {
 	mu      sync.Mutex    // guards what follows
 	changed chan struct{} // closed and replaced whenever something happens
 	ln      *net.TCPListener
+	closed  bool // the scenario is over
 	conns   []*conn
 	rules   rules
 	notes   []string
@@ -88,7 +90,7 @@ func (p *peer) accept(ln *net.TCPListener) {
 		}
 		p.mu.Lock()
 		k := newConn(p, len(p.conns)+1, c)
-		full := len(p.conns) >= maxConns
+		full := p.closed || len(p.conns) >= maxConns
 		if !full {
 			p.conns = append(p.conns, k)
 			p.judgeArrival(k)
@@ -98,23 +100,30 @@ func (p *peer) accept(ln *net.TCPListener) {
 		}
 		p.mu.Unlock()
 		if full {
-			_ = c.Close() // a storm: the scenario has failed by now
+			_ = c.Close() // a storm, which has failed by now, or nobody to serve it any more
 		}
 	}
 }
 
 // close ends the peer and all that it started.
 func (p *peer) close() {
+	p.mu.Lock()
+	p.closed = true // who comes from now on is sent away
+	p.mu.Unlock()
 	p.shut()
 	close(p.quit)
-	p.mu.Lock()
-	conns := p.conns
-	p.mu.Unlock()
-	for _, k := range conns {
+	for _, k := range p.all() {
 		k.thaw()
 		_ = k.tcp.Close() // the program has gone
 	}
 	p.wg.Wait()
+}
+
+// all returns the connections so far.
+func (p *peer) all() []*conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.conns)
 }
 
 // wakeLocked tells all who wait that something happened.

@@ -70,7 +70,10 @@ func TestTheJudgeSeesBadManners(t *testing.T) {
 		name, want string
 		do         func(t *testing.T, p *peer)
 	}{
-		{"a bare connection", "bare connection", func(t *testing.T, p *peer) { dial(t, p).conn.Close() }},
+		{"a bare connection", "bare connection", func(t *testing.T, p *peer) {
+			dial(t, p).conn.Close()
+			waitFor(t, p, func() bool { return len(p.conns) == 1 })
+		}},
 		{"a reset", "reset (RST)", func(t *testing.T, p *peer) {
 			r := dial(t, p)
 			r.hello()
@@ -147,7 +150,11 @@ func TestTheJudgeSeesBadManners(t *testing.T) {
 			r.answered(2)
 			r.conn.Close()
 		}},
-		{"never ended", "never ended", func(t *testing.T, p *peer) { dial(t, p).hello() }},
+		{"never ended", "never ended", func(t *testing.T, p *peer) {
+			r := dial(t, p)
+			r.hello()
+			r.answered(1)
+		}},
 		{"nothing bad", "", func(t *testing.T, p *peer) {
 			r := dial(t, p)
 			r.hello()

@@ -111,7 +111,7 @@ func (s *scene) end() error {
 		err = fmt.Errorf("%s ended by itself with %d", s.program.name, s.program.cmd.ProcessState.ExitCode())
 	default:
 		s.peer.note("the program is asked to stop")
-		for _, k := range s.peer.conns {
+		for _, k := range s.peer.all() {
 			k.thaw()
 		}
 		err = s.program.stop()

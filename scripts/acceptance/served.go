@@ -46,7 +46,7 @@ func (r *rules) clientID(id int) (first int, ok bool) {
 }
 
 // sets are what serve can switch on: by set, the requests and their answers.
-// "all" is every one but handshake, trading and ticking.
+// "all" is every one but the extra ones.
 // They are built from the protocol sheet, sections 4.1 to 4.7.
 var sets = map[string]map[string]func(*peer, *conn, wire.Message) []wire.Message{
 	"clock": {
@@ -89,8 +89,12 @@ var sets = map[string]map[string]func(*peer, *conn, wire.Message) []wire.Message
 		"cancelOrder": cancelled,
 	},
 	"handshake": {"startApi": ids}, // and the version, which conn sends
+	"untraded":  {},                // quotes come without a last trade
 	"ticking":   {},                // the peer's tick goroutine
 }
+
+// extra are the sets that "all" does not switch on.
+var extra = []string{"handshake", "ticking", "trading", "untraded"}
 
 func setNames() []string { return slices.Sorted(maps.Keys(sets)) }
 
@@ -104,7 +108,7 @@ func (p *peer) serve(names []string, on bool) {
 			continue
 		}
 		for _, s := range setNames() {
-			if !on || s != "trading" && s != "ticking" && s != "handshake" {
+			if !on || !slices.Contains(extra, s) {
 				p.rules.sets[s] = on
 			}
 		}

@@ -29,7 +29,7 @@ var verbs = map[string]verb{
 	"never":      {"never NAME FIELD=value … for D", parseNever},
 	"silence":    {"silence for D", parseSilence},
 	"write":      {"write whole | drip | together", parseWrite},
-	"serve":      {"serve SET … of " + "account all clock contract handshake history market orders ticking trading", parseServe(true)},
+	"serve":      {"serve SET … of " + "account all clock contract handshake history market orders ticking trading untraded", parseServe(true)},
 	"unserve":    {"unserve SET …", parseServe(false)},
 	"answer":     {"answer [once] NAME [FIELD=value …] with nothing | MESSAGE FIELD=value … [; MESSAGE …]", parseAnswer},
 	"close":      {"close", onConn(func(k *conn) error { return k.finish("close") })},
