@@ -262,12 +262,12 @@ func quote(p *peer, id int) []wire.Message {
 	price := func(kind wire.TickType, text string) wire.Message {
 		return wire.TickPrice{ReqID: id, Type: kind, Price: market.MustPrice(text), Size: market.Shares(100)}
 	}
-	stamp := fmt.Sprint(p.now().Unix())
-	return []wire.Message{
-		price(wire.TickBid, "187.24"), price(wire.TickAsk, "187.26"),
-		wire.TickString{ReqID: id, Type: wire.TickLastTime, Text: []byte(stamp)},
-		price(wire.TickLast, "187.25"),
+	list := []wire.Message{price(wire.TickBid, "187.24"), price(wire.TickAsk, "187.26")}
+	if p.rules.sets["untraded"] {
+		return list
 	}
+	stamp := fmt.Sprint(p.now().Unix())
+	return append(list, wire.TickString{ReqID: id, Type: wire.TickLastTime, Text: []byte(stamp)}, price(wire.TickLast, "187.25"))
 }
 
 func unquote(_ *peer, k *conn, m wire.Message) []wire.Message {
