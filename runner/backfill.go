@@ -159,6 +159,7 @@ func (r *Runner) join(h *host, q question, a fetched) (again time.Duration) {
 		h.state.Detail = "asking for the bar that ended meanwhile"
 		return rest / 4
 	case !h.cut.through.Before(reach) || !trades(h.hours, reach):
+		h.tear(reach)
 		return 0
 	case h.short < shortTries:
 		h.short++
@@ -166,6 +167,7 @@ func (r *Runner) join(h *host, q question, a fetched) (again time.Duration) {
 			h.cut.through.UTC().Format(time.TimeOnly), reach.Format(time.TimeOnly), shortAgain)
 		return shortAgain
 	}
+	h.tear(reach)
 	r.notice(event.NoticeText{
 		Level: "warning", Name: "bars_missing", Symbol: h.symbol,
 		Text: fmt.Sprintf("the venue has no bars from %s to %s, asked %d times: nothing was traded, or they are late; going on without them",
@@ -261,16 +263,10 @@ func (r *Runner) feed(h *host, bars []market.Bar, q question) {
 	if !h.warm { // a gap is given whole
 		bars = bars[max(0, len(bars)-max(q.need, keepBars)):]
 	}
-	partial, joined := h.cut.open, !h.warm && r.parts.Pace == nil
+	joined := !h.warm && r.parts.Pace == nil
 	fresh := h.cut.past(bars, q.asked)
 	for _, b := range fresh {
 		h.bar(b, true)
-	}
-	if partial && h.warm && h.cut.open {
-		r.notice(event.NoticeText{
-			Level: "info", Name: "bar_incomplete", Symbol: h.symbol,
-			Text: "the bar of " + since(h.cut.forming.Start) + " lacks the trades of the outage",
-		})
 	}
 	if joined && len(bars) > 0 {
 		r.notice(event.NoticeText{

@@ -174,7 +174,8 @@ type venue struct {
 	fillLive  bool
 	intents   []order.Intent
 	fills     []order.Fill
-	answer    func(in order.Intent) (event.OrderReply, error) // nil: written
+	answer    func(in order.Intent) (event.OrderReply, error)                       // nil: written
+	past      func(context.Context, event.HistoryQuery) (event.HistoryReply, error) // nil: bars
 	histories int
 	execs     int
 }
@@ -202,7 +203,10 @@ func (v *venue) Desk(context.Context) (event.Desk, error) {
 	return d, nil
 }
 
-func (v *venue) History(_ context.Context, q event.HistoryQuery) (event.HistoryReply, error) {
+func (v *venue) History(ctx context.Context, q event.HistoryQuery) (event.HistoryReply, error) {
+	if v.past != nil {
+		return v.past(ctx, q)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.histories++

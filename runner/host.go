@@ -38,6 +38,10 @@ type host struct {
 	short    int  // answers of this session that ended before the question was asked
 	unfilled int  // questions of this session that failed
 
+	torn    time.Time    // the start of the bar that lacks the trades of an outage, zero = none
+	pending []market.Bar // closed since, and not given yet
+	mending bool         // the torn one is being asked for
+
 	state     event.StrategyState
 	refusedBy string // the rule of the newest refusal, so that each is logged once
 	calling   bool   // a call is on: the context may be used
@@ -107,7 +111,7 @@ func (h *host) advance(now time.Time) {
 		return // the forming bar is from before the outage
 	}
 	if b, ok := h.cut.advance(now); ok {
-		h.bar(b, h.r.pausedNow())
+		h.closed(b)
 	}
 }
 
@@ -133,9 +137,8 @@ func (h *host) tick(t market.Tick, at time.Time) {
 }
 
 func (h *host) cutAt(t market.Tick, at time.Time, trade bool) {
-	closed, ok := h.cut.advance(at)
-	if ok {
-		h.bar(closed, false)
+	if b, ok := h.cut.advance(at); ok {
+		h.closed(b)
 	}
 	if trade {
 		h.cut.trade(at, t.Price, t.Size)

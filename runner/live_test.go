@@ -292,7 +292,8 @@ func TestEmptyHistoryWarmsUpLive(t *testing.T) {
 }
 
 // Over an outage each bar comes once: those that closed meanwhile from
-// history, the one that was forming too, and the present one from ticks.
+// history, the ones that were forming at its begin and its end too, and those
+// after it from ticks.
 func TestBarsOverAnOutage(t *testing.T) {
 	var seen []string
 	s := &script{need: 1, onBar: func(c strategy.Context, b market.Bar) {
@@ -312,8 +313,10 @@ func TestBarsOverAnOutage(t *testing.T) {
 		synctest.Wait()
 		x.trade(5*time.Minute+30*time.Second, "301")
 		x.trade(6*time.Minute, "302")
+		x.trade(7*time.Minute+time.Second, "303")
+		x.sleep(3 * time.Second) // the bar that was forming is asked for, and held until it comes
 		x.want("bars", seen, []string{
-			"13:30 200 false", "13:31 102 true", "13:32 103 true", "13:33 104 true", "13:34 105 true", "13:35 301 false",
+			"13:30 200 false", "13:31 102 true", "13:32 103 true", "13:33 104 true", "13:34 105 true", "13:35 106 false", "13:36 302 false",
 		})
 	})
 }

@@ -257,7 +257,9 @@ func (r *Runner) beat(ctx context.Context) {
 	now := r.now()
 	for _, h := range r.hosts {
 		if !now.IsZero() {
-			h.advance(now.Add(-time.Duration(float64(grace) * r.speed)))
+			ended := now.Add(-time.Duration(float64(grace) * r.speed))
+			h.advance(ended)
+			r.mend(ctx, h, ended)
 		}
 		if h.cut.open && h.cut.forming != h.shown {
 			h.shown = h.cut.forming

@@ -50,6 +50,7 @@ func (r *Runner) open(ctx context.Context, lost <-chan struct{}) error {
 	r.fold0(desk)
 	for _, h := range r.hosts {
 		h.behind, h.short, h.unfilled = false, 0, 0
+		h.unclosed()
 		if h.state.State != failed && r.kind.PaperOnly && !strings.HasPrefix(desk.Account, "D") {
 			h.fail(fmt.Sprintf("%s is for paper accounts, and %q is none; use another strategy or account", r.kind.Name, desk.Account))
 		}

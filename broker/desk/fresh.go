@@ -134,6 +134,7 @@ func (l *line) next(is event.DataState, open bool, wall time.Time, p patience) (
 			return is.State, causeHalted
 		case overdue:
 			why := l.expect.cause
+			l.tries = 0 // not a stock that nobody trades: something broke
 			l.starve(wall, p)
 			return dataStale, why
 		case old:

@@ -111,7 +111,7 @@ func TestAFarmBlipIsVerified(t *testing.T) {
 	})
 	t.Run("streams are dead", func(t *testing.T) {
 		in(t, func(t *testing.T, r *rig) {
-			r.calm(20 * time.Second)
+			r.calm(2 * time.Second) // also soon after the first subscription
 			r.take()
 			blip(r)
 			time.Sleep(9 * time.Second)

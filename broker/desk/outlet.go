@@ -47,7 +47,6 @@ func (b busOutlet) ticks(v event.Ticks)           { tell(b, event.Tick, v, strin
 func (b busOutlet) position(v order.Position)     { tell(b, event.Position, v) }
 func (b busOutlet) account(v event.AccountValues) { tell(b, event.Account, v) }
 func (b busOutlet) decision(v event.Decided)      { tell(b, event.Decision, v) }
-func (b busOutlet) data(v event.DataState)        { tell(b, event.Data, v) }
 func (b busOutlet) mode(v event.ModeChange)       { tell(b, event.Mode, v) }
 func (b busOutlet) notice(v event.NoticeText)     { tell(b, event.Notice, v) }
 func (b busOutlet) progress(v event.Counts)       { tell(b, event.Progress, v) }
@@ -59,6 +58,12 @@ func (b busOutlet) order(v order.Order) {
 	tell(b, event.Order, v)
 	b.log.Info("order", "ref", v.Ref, "order_id", v.OrderID, "symbol", string(v.Symbol), "side", string(v.Side),
 		"qty", v.Qty.String(), "type", string(v.Type), "state", v.State.String(), "filled", v.Filled.String(), "note", v.Note)
+}
+
+// data publishes and logs, so that the log tells when prices stopped and why.
+func (b busOutlet) data(v event.DataState) {
+	tell(b, event.Data, v)
+	b.log.Info("data_state", "symbol", string(v.Symbol), "state", v.State, "cause", v.Cause)
 }
 
 // fill publishes, and logs an execution when it is complete with its cost.

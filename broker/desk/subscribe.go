@@ -45,7 +45,7 @@ func (d *Desk) subscribe(ctx context.Context, s broker.Session, sym market.Symbo
 // order writes the subscription.
 func (d *Desk) order(ctx context.Context, data broker.MarketData, sym market.Symbol, c market.Contract, again bool) error {
 	d.floor.edit(sym, func(l *line) { l.renewed(time.Now(), d.cfg.DataDeadline) })
-	err := errors.ErrUnsupported
+	var err error
 	switch r, ok := data.(broker.Resubscriber); {
 	case again && ok:
 		err = r.Resubscribe(ctx, c)
