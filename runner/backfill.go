@@ -83,6 +83,13 @@ func (r *Runner) catchUp(ctx context.Context) error {
 			<-together
 		})
 	}
+	if r.parts.Pace == nil && r.warm() {
+		// What is told meanwhile is heard: a venue that answers late must not
+		// hold up the desk. The trades go into no bar, as in the outage.
+		r.mu.Unlock()
+		all.Wait()
+		r.mu.Lock()
+	}
 	all.Wait()
 	for i, h := range r.hosts {
 		if questions[i].need == 0 {
@@ -97,6 +104,11 @@ func (r *Runner) catchUp(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// warm reports whether every symbol's warm-up is done. It needs mu.
+func (r *Runner) warm() bool {
+	return !slices.ContainsFunc(r.hosts, func(h *host) bool { return !h.warm && h.state.State != failed })
 }
 
 // fetched is what came of a question.
@@ -158,20 +170,20 @@ func (r *Runner) join(h *host, q question, a fetched) (again time.Duration) {
 		// Another bar ended while we asked; its trades went by.
 		h.state.Detail = "asking for the bar that ended meanwhile"
 		return rest / 4
-	case !h.cut.through.Before(reach) || !trades(h.hours, reach):
+	case !h.cut.through.Before(traded(h.hours, reach)):
 		h.tear(reach)
 		return 0
 	case h.short < shortTries:
 		h.short++
 		h.state.Detail = fmt.Sprintf("the past bars end at %s and not at %s; asking again in %v",
-			h.cut.through.UTC().Format(time.TimeOnly), reach.Format(time.TimeOnly), shortAgain)
+			h.cut.through.UTC().Format(time.TimeOnly), traded(h.hours, reach).UTC().Format(time.TimeOnly), shortAgain)
 		return shortAgain
 	}
 	h.tear(reach)
 	r.notice(event.NoticeText{
 		Level: "warning", Name: "bars_missing", Symbol: h.symbol,
 		Text: fmt.Sprintf("the venue has no bars from %s to %s, asked %d times: nothing was traded, or they are late; going on without them",
-			since(h.cut.through), since(reach), shortTries+1),
+			since(h.cut.through), since(traded(h.hours, reach)), shortTries+1),
 	})
 	return 0
 }
@@ -251,11 +263,20 @@ func tidy(bars []market.Bar) []market.Bar {
 	return list
 }
 
-// trades reports whether the regular session was on just before at, as far as
-// the hours tell.
-func trades(hours market.Hours, at time.Time) bool {
-	in, known := hours.Contains(at.Add(-time.Nanosecond))
-	return in || !known
+// traded returns the newest instant up to at in a regular session, as far as
+// the hours tell, or at itself where they tell nothing. At a moment when the
+// market is closed the newest bar is the last one before its close.
+func traded(hours market.Hours, at time.Time) time.Time {
+	if in, known := hours.Contains(at.Add(-time.Nanosecond)); in || !known {
+		return at
+	}
+	var newest time.Time
+	for _, s := range hours {
+		if !s.Close.After(at) && s.Close.After(newest) {
+			newest = s.Close
+		}
+	}
+	return newest
 }
 
 // feed hands past bars to the strategy; no order comes of them.

@@ -70,6 +70,7 @@ const (
 // gappy is a venue for bars with a mind of its own.
 type gappy struct {
 	tape
+	hours market.Hours
 	began time.Time // wall time of day
 	mu    sync.Mutex
 	plan  []int // the ways of the answers to come; well, when it is used up
@@ -136,16 +137,20 @@ func TestEachBarOnceOverOutages(t *testing.T) {
 		plan := rapid.SliceOfN(rapid.IntRange(0, numAnswers-1), 0, 25).Draw(rt, "answers")
 		g := &gappy{
 			tape: tape{func(m int) bool { return m >= shut && m < shut+night }},
-			plan: plan, rnd: rand.New(rand.NewPCG(1, 2)),
+			hours: market.Hours{
+				{Open: day.Add(-time.Hour), Close: day.Add(time.Duration(shut) * time.Minute)},
+				{Open: day.Add(time.Duration(shut+night) * time.Minute), Close: day.Add(8 * time.Hour)},
+			},
+			rnd: rand.New(rand.NewPCG(1, 2)),
 		}
-		if err := trial(t, g, minutes, outages); err != nil {
+		if err := trial(t, g, minutes, outages, plan); err != nil {
 			rt.Fatal(err)
 		}
 	})
 }
 
 // trial plays a market with outages and then twenty minutes without.
-func trial(t *testing.T, g *gappy, minutes int, flips []int) (err error) {
+func trial(t *testing.T, g *gappy, minutes int, flips, plan []int) (err error) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen []market.Bar
 		s := &script{need: 1, onBar: func(c strategy.Context, b market.Bar) {
@@ -157,13 +162,15 @@ func trial(t *testing.T, g *gappy, minutes int, flips []int) (err error) {
 		v, gate := newVenue(), newGate()
 		g.began = time.Now()
 		v.speed, v.past = 1, g.answer
-		open := market.Span{Open: day.Add(-time.Hour), Close: day.Add(time.Hour * 8)}
-		v.desk.Details["AAPL"] = market.Details{Liquid: market.Hours{open}}
+		v.desk.Details["AAPL"] = market.Details{Liquid: g.hours}
 		r, out := begin(t, v, gate, nil, s.kind())
 		defer end(t, r)
 		x := &rig{t: t, v: v, g: gate, r: r, out: out}
 		gate.open()
 		synctest.Wait()
+		g.mu.Lock()
+		g.plan = plan // after the warm-up
+		g.mu.Unlock()
 		up := true
 		flip := func() {
 			v.mu.Lock()

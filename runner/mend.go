@@ -48,35 +48,46 @@ func (r *Runner) mend(ctx context.Context, h *host, now time.Time) {
 	h.mending = true
 	start, span := h.torn, r.now().Sub(h.torn).Truncate(time.Minute)+time.Minute+r.cfg.BarWidth
 	r.wg.Go(func() { // ends with the session, or within mendWithin
-		b, found := r.whole(ctx, h.symbol, start, span)
-		r.mended(ctx, h, b, found)
+		b, found, err := r.whole(ctx, h.symbol, start, span)
+		r.mended(ctx, h, b, found, err)
 	})
 }
 
-// whole returns the venue's bar that begins at start.
-func (r *Runner) whole(ctx context.Context, s market.Symbol, start time.Time, span time.Duration) (b market.Bar, found bool) {
+// whole returns the venue's bar that begins at start. Without an error the venue
+// answered, and has none when it was not found.
+func (r *Runner) whole(ctx context.Context, s market.Symbol, start time.Time, span time.Duration) (b market.Bar, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, mendWithin)
 	defer cancel()
 	for try := range mendTries {
-		bars, err := r.history(ctx, s, span)
+		var bars []market.Bar
+		bars, err = r.history(ctx, s, span)
 		for _, b = range tidy(bars) {
 			if err == nil && b.Start.Equal(start) {
-				return b, true
+				return b, true, nil
 			}
 		}
 		if pause(ctx, fillAgain[try]); ctx.Err() != nil {
 			break
 		}
 	}
-	return market.Bar{}, false
+	return market.Bar{}, false, err
 }
 
 // mended gives the bar that was torn, whole if it came, and those behind it.
-func (r *Runner) mended(ctx context.Context, h *host, b market.Bar, found bool) {
+// When the venue did not answer, the symbol is behind from there on.
+func (r *Runner) mended(ctx context.Context, h *host, b market.Bar, found bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || h.state.State == failed {
 		return // the next session takes it back
+	}
+	if err != nil {
+		h.unclosed()
+		h.behind = true
+		again := r.unanswered(h, err, true)
+		h.turn(paused)
+		r.wg.Go(func() { r.backfill(ctx, h, again) })
+		return
 	}
 	start, line := h.torn, h.pending
 	h.tear(time.Time{})

@@ -34,6 +34,17 @@
 // closes. A strategy that takes nothing for ten seconds then counts as one that
 // hangs: ticks go to its queue up to the bus's bound, and a loss is told.
 //
+// Whether data comes is judged by the ticks of each wanted symbol, once a second
+// on the desk's own loop: a code is a hint. One that stops in its session is
+// stale, and is asked for under a new request id at once and then after 30 s, 1,
+// 2 and 5 minutes, until a tick comes; after a farm's blip or a link that came
+// back every symbol must tick again within the deadline for data. The link is
+// degraded only when no wanted symbol has data and asking again was in vain, so
+// that a stock that nobody trades degrades nothing. What the session holds is
+// brought to what is wanted by one goroutine, which also asks for the account's
+// stream and, each day in New York, for the hours. A contract that became
+// another one blocks its symbol until a person starts the trader again.
+//
 // A venue's hours of a stock are held against New York's calendar where the
 // contract comes in, and nowhere else: what one of the two calls closed is
 // closed for the data rung, the gate and the strategies. A day about which they
