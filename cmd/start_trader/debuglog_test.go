@@ -14,6 +14,7 @@ import (
 
 	"robotrader/broker"
 	"robotrader/broker/supervisor"
+	"robotrader/configs"
 )
 
 func anAttempt() supervisor.Record {
@@ -150,5 +151,23 @@ func TestNoticesOfTheLink(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("step %d, %v %q: %q, want %q", i, tt.link.State, tt.link.Phase, got, tt.want)
 		}
+	}
+}
+
+// TestOnlyARealGatewayHasACalendar: the simulated one restarts when its script
+// says so, and the kernel knows nothing of it.
+func TestOnlyARealGatewayHasACalendar(t *testing.T) {
+	cfg := configs.DefaultConfig()
+	c, err := linkConfig(cfg)
+	if err != nil || c.Calendar != (supervisor.Calendar{}) {
+		t.Errorf("simulated: %+v, %v", c.Calendar, err)
+	}
+	cfg.Broker.Name = "ibkr"
+	if c, err = linkConfig(cfg); err != nil || c.Calendar.Restart.Off() || c.Calendar.Login.Off() || c.Calendar.LoginWithin != 10*time.Minute {
+		t.Errorf("real: %+v, %v", c.Calendar, err)
+	}
+	cfg.Broker.IBKR.RestartAt, cfg.Broker.IBKR.LoginAt = "off", "off"
+	if c, err = linkConfig(cfg); err != nil || !c.Calendar.Restart.Off() || !c.Calendar.Login.Off() {
+		t.Errorf("switched off: %+v, %v", c.Calendar, err)
 	}
 }
