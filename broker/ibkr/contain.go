@@ -93,7 +93,7 @@ type frameRing struct {
 	next int // counts on; its place is the remainder
 	at   [keptFrames]time.Time
 	size [keptFrames]int
-	kept [keptFrames][keptBytes]byte
+	kept [keptFrames][]byte // made when first used, then used again: most handshakes see four frames
 }
 
 // add copies the beginning of a frame.
@@ -101,7 +101,7 @@ func (r *frameRing) add(at time.Time, payload []byte) {
 	i := r.next % keptFrames
 	r.next++
 	r.at[i], r.size[i] = at, len(payload)
-	copy(r.kept[i][:], payload)
+	r.kept[i] = append(r.kept[i][:0], payload[:min(len(payload), keptBytes)]...)
 }
 
 // list returns copies of what is kept, oldest first.
@@ -111,7 +111,7 @@ func (r *frameRing) list(out bool) []broker.Frame {
 		i := n % keptFrames
 		list = append(list, broker.Frame{
 			Out: out, At: r.at[i], Size: r.size[i],
-			Bytes: append([]byte(nil), r.kept[i][:min(r.size[i], keptBytes)]...),
+			Bytes: append([]byte(nil), r.kept[i]...),
 		})
 	}
 	return list

@@ -236,6 +236,7 @@ func (s *Session) read() {
 }
 
 func (s *Session) readAll() error {
+	s.in.widen()
 	for {
 		for {
 			payload, err := s.in.next()

@@ -11,7 +11,8 @@ import (
 
 const (
 	frameHeader = 4        // bytes of a frame's length prefix
-	firstBuffer = 64 << 10 // grows as bytes come, never by a length alone
+	smallBuffer = 4 << 10  // of a handshake; grows as bytes come, never by a length alone
+	firstBuffer = 64 << 10 // of a session: a read takes what came while the last was handled
 )
 
 // errGarbage means that what came is not a stream of frames. The framing is
@@ -26,7 +27,17 @@ type stream struct {
 	start, end int // what is read and not taken yet
 }
 
-func newStream(conn net.Conn) *stream { return &stream{conn: conn, buf: make([]byte, firstBuffer)} }
+func newStream(conn net.Conn) *stream { return &stream{conn: conn, buf: make([]byte, smallBuffer)} }
+
+// widen makes room for a session's reads. What is read already is kept.
+func (s *stream) widen() {
+	if len(s.buf) >= firstBuffer {
+		return
+	}
+	buf := make([]byte, firstBuffer)
+	s.start, s.end = 0, copy(buf, s.buf[s.start:s.end])
+	s.buf = buf
+}
 
 // next returns the payload of the next whole frame, nil when there is none
 // before another read. It is good until the next fill.
