@@ -16,8 +16,8 @@ import (
 
 	gws "github.com/gorilla/websocket"
 
-	"robotrader/broker/ibkr/recorder"
 	"robotrader/broker"
+	"robotrader/broker/ibkr/recorder"
 	"robotrader/broker/market"
 	"robotrader/services/diag"
 )
