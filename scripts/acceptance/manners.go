@@ -39,7 +39,7 @@ func (p *peer) judgeArrival(k *conn) {
 		return
 	}
 	before := p.conns[len(p.conns)-2]
-	if before.overAt.IsZero() || before.overAt.Before(p.restarted) {
+	if before.overAt.IsZero() || before.thawed || before.overAt.Before(p.restarted) {
 		return // judged when its first words come
 	}
 	if gap := k.came.Sub(before.overAt); gap < reuse-slack {
