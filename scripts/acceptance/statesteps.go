@@ -3,6 +3,7 @@ package acceptance
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -239,14 +240,44 @@ func parseCtl(l *line) (action, error) {
 	}, nil
 }
 
-func parseCtlSays(l *line) (action, error) {
-	if len(l.words) != 1 {
-		return nil, errors.New("it wants one text in quotes")
+func parseCtlSays(want bool) func(*line) (action, error) {
+	return func(l *line) (action, error) {
+		if len(l.words) != 1 {
+			return nil, errors.New("it wants one text in quotes")
+		}
+		return func(s *scene) error {
+			text, err := s.fill(l.words[0])
+			if err != nil {
+				return err
+			}
+			if strings.Contains(s.ctl, text) != want {
+				return fmt.Errorf("it said %s", tail(s.ctl, 1000))
+			}
+			return nil
+		}, nil
+	}
+}
+
+// parseFile looks for a text in a file of the data folder.
+func parseFile(l *line) (action, error) {
+	within, err := l.within()
+	if err != nil || len(l.words) != 2 {
+		return nil, errors.Join(err, errors.New("it wants a file of the data folder, and a text"))
+	}
+	name, text := l.words[0], l.words[1]
+	if !filepath.IsLocal(name) {
+		return nil, fmt.Errorf("%q is not inside the data folder", name)
 	}
 	return func(s *scene) error {
-		if !strings.Contains(s.ctl, l.words[0]) {
-			return fmt.Errorf("it said %s", tail(s.ctl, 1000))
-		}
-		return nil
+		return s.poll(within, func() error {
+			b, err := os.ReadFile(filepath.Join(s.vars["data"], name))
+			if err != nil {
+				return err
+			}
+			if !strings.Contains(string(b), text) {
+				return fmt.Errorf("it holds %s", tail(string(b), 1000))
+			}
+			return nil
+		})
 	}, nil
 }
