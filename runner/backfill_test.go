@@ -125,7 +125,7 @@ func (g *gappy) answer(ctx context.Context, q event.HistoryQuery) (event.History
 	return event.HistoryReply{Bars: bars}, nil
 }
 
-// TestEachBarOnceOverOutages: whatever outages there are, also across a close of
+// TestEachBarOnceOverOutages is field-lessons §2.9: whatever outages there are, also across a close of
 // the market, and however the venue answers, the strategy is given every bar of
 // the market once, in order, whole, and none that was still forming.
 func TestEachBarOnceOverOutages(t *testing.T) {

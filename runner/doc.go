@@ -29,8 +29,11 @@
 //
 // Bars are cut by market time. A bar without a trade does not exist. A trade
 // that comes after its bar was closed is counted and left out, never put into
-// another bar. After an outage the bars between are asked for from the desk;
-// what stays open is told.
+// another bar. After an outage the bars between are asked for from the desk,
+// and given once, in order, none that was still forming; the one that was is
+// asked for when it has ended, and those behind it wait in line. As long as the
+// desk cannot tell, the strategy stays paused for that symbol and is asked for
+// again; only bars that the venue says it does not have are gone without.
 //
 // The portfolio is a fold of the executions over the account's state at the
 // start: its figures are those that the product shows.

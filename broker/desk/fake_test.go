@@ -203,6 +203,20 @@ func newSession(t *trace) *fakeSession {
 	}
 }
 
+// subscribing sets what a subscription brings, from now on.
+func (s *fakeSession) subscribing(fn func(market.Symbol)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onSub = fn
+}
+
+// asking has fn called inside each question, from now on.
+func (s *fakeSession) asking(fn func(what string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.between = fn
+}
+
 func (s *fakeSession) Facts() broker.Facts { return s.facts }
 
 func (s *fakeSession) Events(ctx context.Context) (broker.Batch, error) {
@@ -239,8 +253,11 @@ func (s *fakeSession) fails(what string, err error) {
 }
 
 func (s *fakeSession) failing(what string) error {
-	if s.between != nil {
-		s.between(what)
+	s.mu.Lock()
+	between := s.between
+	s.mu.Unlock()
+	if between != nil {
+		between(what)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -297,8 +314,11 @@ func (s *fakeSession) Subscribe(_ context.Context, c market.Contract) error {
 		return err
 	}
 	s.note("subscribe " + string(c.Symbol))
-	if s.onSub != nil {
-		s.onSub(c.Symbol)
+	s.mu.Lock()
+	onSub := s.onSub
+	s.mu.Unlock()
+	if onSub != nil {
+		onSub(c.Symbol)
 	}
 	return nil
 }
@@ -322,6 +342,7 @@ type rig struct {
 	link    *fakeLink
 	views   []broker.View
 	verdict order.Decision // of the gate
+	uncal   bool           // there is no calendar: the venue's hours stand alone
 }
 
 type fakeLink struct{ *trace }
@@ -346,6 +367,7 @@ func newRig(t testing.TB, change ...func(*rig, *Config)) *rig {
 		r.views = append(r.views, v)
 		return r.verdict
 	}), r.journal, r.out, quiet)
+	r.desk.opinion.off = r.desk.opinion.off || r.uncal
 	r.desk.SetLink(r.link)
 	r.desk.Steps([]market.Symbol{"AAPL"})
 	r.session.onSub = func(s market.Symbol) { go r.tick(s, "187.25") } // ends when the batch is read

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,7 +54,7 @@ func (r *rig) calm(d time.Duration) {
 }
 
 // mute has subscriptions bring no tick.
-func (r *rig) mute() { r.session.onSub = nil }
+func (r *rig) mute() { r.session.subscribing(nil) }
 
 // TestAStaleSymbolIsAskedForAgain is field-lessons §2.7: what stops in its
 // session is stale, whatever the codes say, and asked for at once, then after
@@ -132,15 +134,22 @@ func TestBackIsNotBelieved(t *testing.T) {
 		r.calm(40 * time.Second)
 		r.mute()
 		r.take()
+		var mu sync.Mutex
 		var asked []string
-		r.session.between = func(what string) { asked = append(asked, what) }
+		r.session.asking(func(what string) {
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, what)
+		})
 		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Code: 1100, Text: "lost"})
 		time.Sleep(5 * time.Second)
 		r.send(broker.Notice{Kind: broker.NoticeLinkUp, Code: 1102, Text: "restored"})
 		for _, what := range []string{"time", "open orders", "executions", "positions"} {
+			mu.Lock()
 			if !slices.Contains(asked, what) {
 				t.Errorf("%s was not asked: %q", what, asked)
 			}
+			mu.Unlock()
 		}
 		if s := r.stands(); s.State != "wanted" || !strings.Contains(s.Cause, "1102") {
 			t.Errorf("believed: %+v", s)
@@ -199,7 +208,7 @@ func TestOneSymbolThatLivesIsEnough(t *testing.T) {
 		r.desk.Steps([]market.Symbol{"AAPL", "MSFT"})
 		r.serve()
 		r.climb(t)
-		r.session.onSub = nil
+		r.mute()
 		r.calm(40 * time.Second) // AAPL
 		synctest.Wait()
 		list := r.desk.State(context.Background()).Data
@@ -227,7 +236,6 @@ func TestOutsideTheSessionNothingIsStale(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
 		r.calm(9 * time.Minute)
 		r.mute()
-		r.desk.opinion.off = true // the venue's hours stand alone here
 		r.take()
 		time.Sleep(20 * time.Minute)
 		r.wants(t, "after the close", "closed", 0) // between the last tick and the close it was stale once
@@ -241,7 +249,7 @@ func TestOutsideTheSessionNothingIsStale(t *testing.T) {
 		r.wants(t, "a minute without a tick", "stale", 1)
 		r.tick("AAPL", "3")
 		r.wants(t, "with a tick", "live", 0)
-	}, hours, func(_ *rig, c *Config) { c.StaleAfter = 5 * time.Minute })
+	}, hours, func(r *rig, c *Config) { c.StaleAfter, r.uncal = 5*time.Minute, true })
 }
 
 // TestAHaltedSymbolIsNotStale: no ticks are what a halt is.
@@ -268,9 +276,9 @@ func TestAHaltedSymbolIsNotStale(t *testing.T) {
 func TestCompetingSession(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
 		compete := broker.Notice{Kind: broker.NoticeCompeting, Code: 10197, Text: "No market data during competing live session", Symbol: "AAPL"}
-		r.session.onSub = func(market.Symbol) {
+		r.session.subscribing(func(market.Symbol) {
 			go func() { r.session.batches <- broker.Batch{Events: []broker.Event{compete}} }() // ends when it is read
-		}
+		})
 		r.take()
 		r.send(compete)
 		if s := r.stands(); s.State != "blocked" || !strings.Contains(s.Cause, "user name of its own") {
@@ -283,7 +291,7 @@ func TestCompetingSession(t *testing.T) {
 			time.Sleep(time.Minute + time.Second)
 			r.wants(t, "a minute later", "blocked", 1)
 		}
-		r.session.onSub = func(s market.Symbol) { go r.tick(s, "5") }
+		r.session.subscribing(func(s market.Symbol) { go r.tick(s, "5") })
 		time.Sleep(time.Minute + time.Second)
 		r.wants(t, "when it is over", "live", 1)
 	})
@@ -420,36 +428,35 @@ func TestAContractThatChanged(t *testing.T) {
 // TestHoursAreAskedEachDay: sessions roll over midnight in New York.
 func TestHoursAreAskedEachDay(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
-		asked := 0
-		r.session.between = func(what string) {
+		var asked atomic.Int32
+		r.session.asking(func(what string) {
 			if what == "details AAPL" {
-				asked++
+				asked.Add(1)
 			}
-		}
+		})
 		next := day.Add(22*time.Hour + 30*time.Minute) // 9:30 of the day after; Good Friday, so the venue's word is held against none
-		r.desk.opinion.off = true
 		r.session.details["AAPL"][0].Liquid = append(r.session.details["AAPL"][0].Liquid, market.Span{Open: next, Close: next.Add(time.Hour)})
 		time.Sleep(12 * time.Hour) // 23:00 in New York
-		if asked != 0 {
-			t.Errorf("asked %d times on the same day", asked)
+		if asked.Load() != 0 {
+			t.Errorf("asked %d times on the same day", asked.Load())
 		}
 		r.session.fails("details AAPL", broker.ErrNoAnswer)
 		time.Sleep(time.Hour + 2*time.Second)
 		r.session.fails("details AAPL", nil)
-		if asked != 1 || r.out.named("hours_not_read") != 1 {
-			t.Errorf("after midnight asked %d times, told %d times that it failed", asked, r.out.named("hours_not_read"))
+		if asked.Load() != 1 || r.out.named("hours_not_read") != 1 {
+			t.Errorf("after midnight asked %d times, told %d times that it failed", asked.Load(), r.out.named("hours_not_read"))
 		}
 		time.Sleep(hoursAgain + 2*time.Second)
 		synctest.Wait()
-		if got := r.desk.State(context.Background()).Details["AAPL"].Liquid; asked != 2 || len(got) != 2 {
-			t.Errorf("asked %d times, hours %v", asked, got)
+		if got := r.desk.State(context.Background()).Details["AAPL"].Liquid; asked.Load() != 2 || len(got) != 2 {
+			t.Errorf("asked %d times, hours %v", asked.Load(), got)
 		}
 		r.mute()
 		time.Sleep(9*time.Hour + 15*time.Minute)
 		r.take()
 		time.Sleep(11*time.Minute + 15*time.Second)
 		r.wants(t, "at the opening of the next day", "stale", 1)
-	})
+	}, func(r *rig, _ *Config) { r.uncal = true })
 }
 
 // TestEveryQuestionHasADeadline is field-lessons §2.19 and §10.6 of the protocol

@@ -327,6 +327,8 @@ func TestDataThatComesLater(t *testing.T) {
 	})
 }
 
+// TestANewSessionSubscribesAgain is field-lessons §2.9: what is wanted is ours,
+// and asked for in every session.
 func TestANewSessionSubscribesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := ready(t)

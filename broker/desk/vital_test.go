@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,13 +84,13 @@ func TestHealthSeparatesThings(t *testing.T) {
 	})
 }
 
-func (r *rig) watched() *int {
-	n := 0
-	r.session.between = func(what string) {
+func (r *rig) watched() *atomic.Int32 {
+	var n atomic.Int32
+	r.session.asking(func(what string) {
 		if what == "watch" {
-			n++
+			n.Add(1)
 		}
-	}
+	})
 	return &n
 }
 
@@ -109,26 +110,26 @@ func TestAccountStream(t *testing.T) {
 				time.Sleep(3 * time.Minute)
 				r.send(value)
 			}
-			if *asked != 0 {
-				t.Errorf("asked %d times for what comes", *asked)
+			if asked.Load() != 0 {
+				t.Errorf("asked %d times for what comes", asked.Load())
 			}
 			time.Sleep(quietAfter + 2*time.Second)
-			if p := account(r); *asked != 1 || p.State != broker.PartOK {
-				t.Errorf("after ten quiet minutes asked %d times, %+v", *asked, p)
+			if p := account(r); asked.Load() != 1 || p.State != broker.PartOK {
+				t.Errorf("after ten quiet minutes asked %d times, %+v", asked.Load(), p)
 			}
 			r.send(value) // it answers: nothing had changed
 			time.Sleep(time.Minute)
-			if p := account(r); p.State != broker.PartOK || *asked != 1 {
-				t.Errorf("asked %d times, %+v", *asked, p)
+			if p := account(r); p.State != broker.PartOK || asked.Load() != 1 {
+				t.Errorf("asked %d times, %+v", asked.Load(), p)
 			}
 			time.Sleep(quietAfter)
 			time.Sleep(DefaultConfig().DataDeadline + 2*time.Second)
-			if p := account(r); p.State != broker.PartBroken || *asked != 2 {
-				t.Errorf("asked in vain %d times, %+v", *asked-1, p)
+			if p := account(r); p.State != broker.PartBroken || asked.Load() != 2 {
+				t.Errorf("asked in vain %d times, %+v", asked.Load()-1, p)
 			}
 			time.Sleep(time.Hour)
-			if *asked < 8 || *asked > 16 {
-				t.Errorf("asked %d times within an hour", *asked)
+			if asked.Load() < 8 || asked.Load() > 16 {
+				t.Errorf("asked %d times within an hour", asked.Load())
 			}
 			r.send(value)
 			if p := account(r); p.State != broker.PartOK {
@@ -145,8 +146,8 @@ func TestAccountStream(t *testing.T) {
 				t.Errorf("%+v", p)
 			}
 			time.Sleep(streamSoon + 2*time.Second)
-			if *asked != 1 {
-				t.Errorf("asked %d times", *asked)
+			if asked.Load() != 1 {
+				t.Errorf("asked %d times", asked.Load())
 			}
 			r.send(value)
 			if p := account(r); p.State != broker.PartOK || p.Code != 0 {

@@ -105,6 +105,34 @@ func TestRestartOfTheGateway(t *testing.T) {
 	sameBooks(t, tr.data)
 }
 
+// A data farm that comes back with dead streams costs no session: the symbol is
+// stale, is asked for under a new id, and ticks again.
+func TestDeadStreamsAreAskedForAgain(t *testing.T) {
+	t.Parallel()
+	script := faultScript(t, "after 2s of ready: farm usfarm down\nafter 3s of ready: farm usfarm up without streams")
+	tr := startTrader(t, "--faults", script, "AAPL")
+	awaitsReady(t, tr.addr, 10*time.Second)
+	awaits(t, "a second subscription", 25*time.Second, func() (string, bool) {
+		_, body := get(tr.addr, "/metrics")
+		return tail(tr.said.String(), 300), strings.Contains(body, `trader_health_subscriptions_total{symbol="AAPL"} 2`) &&
+			strings.Contains(body, `trader_health_symbols{state="live"} 1`)
+	})
+	said := tr.said.String()
+	for _, want := range []string{"2103", "state=stale", "2104"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the log lacks %s", want)
+		}
+	}
+	if n := strings.Count(said, "msg=link_ready"); n != 1 {
+		t.Errorf("the link became ready %d times", n)
+	}
+	if status, r := ready(tr.addr); status != http.StatusOK {
+		t.Errorf("/readyz answers %d: %+v", status, r)
+	}
+	tr.signal(t, syscall.SIGTERM)
+	tr.stoppedWell(t)
+}
+
 var orderSent = regexp.MustCompile(`msg=order ref=\S+ .*state=sent`)
 
 // orders counts the orders that the log says were sent.
