@@ -146,7 +146,7 @@ func (t *executionsTake) take(m wire.Message) (bool, error) {
 // Naming the client id is what makes some gateways answer at all (ib_async
 // #137). Commissions also come as events, some of them after this answer.
 func (s *Session) Executions(ctx context.Context) ([]broker.ExecutionReport, []broker.CommissionReport, error) {
-	id := s.newID()
+	id := s.ids.Next()
 	t := &executionsTake{ids: map[string]bool{}}
 	msg := wire.ReqExecutions{ReqID: id, ClientID: s.facts.ClientID, Account: s.facts.Account}
 	if err := s.ask(ctx, id, "reqExecutions", msg, t.take); err != nil {
@@ -197,7 +197,7 @@ func (s *Session) Account(ctx context.Context) ([]broker.AccountValue, error) {
 		return nil, err
 	}
 	defer done()
-	id := s.newID()
+	id := s.ids.Next()
 	list := []broker.AccountValue{}
 	msg := wire.ReqAccountSummary{ReqID: id, Group: "All", Tags: strings.Join(accountTags, ",")}
 	err = s.ask(ctx, id, reqSummary, msg, func(m wire.Message) (bool, error) {

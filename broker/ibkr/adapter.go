@@ -11,18 +11,21 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/ibkr/pace"
 )
 
 // Adapter opens sessions with one gateway.
 type Adapter struct {
 	cfg    Config
-	budget *budget // of all its sessions
+	budget *pace.Budget // of all its sessions
 }
 
 var _ broker.Adapter = (*Adapter)(nil)
 
 // New returns the adapter. It connects nothing; cfg must be valid.
-func New(cfg Config) *Adapter { return &Adapter{cfg, newBudget(cfg)} }
+func New(cfg Config) *Adapter {
+	return &Adapter{cfg, pace.NewBudget(cfg.SendsPerSecond, cfg.ReserveSends)}
+}
 
 // Name returns "ibkr".
 func (a *Adapter) Name() string { return "ibkr" }

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"robotrader/broker"
+	"robotrader/broker/ibkr/pace"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -161,7 +162,7 @@ func FuzzReader(f *testing.F) {
 func BenchmarkTick(b *testing.B) {
 	p := &peer{v: 200}
 	frame := p.frames(price("187.25", 3, wire.TickBid))[4:]
-	s := newSession(DefaultConfig(), quiet(), nil, newBudget(DefaultConfig()))
+	s := newSession(DefaultConfig(), quiet(), nil, pace.NewBudget(45, 5))
 	s.v = 200
 	s.editSubs(func(m map[int]*subscription) { m[1<<30] = &subscription{symbol: "AAPL"} })
 	s.readAt = time.Now()

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"robotrader/broker/ibkr/pace"
 )
 
 // Config locates the gateway and bounds the waits.
@@ -143,8 +145,8 @@ func (c Config) Validate() error {
 	if _, err := codes.with(c.Codes); err != nil {
 		errs = append(errs, err)
 	}
-	if c.SendsPerSecond < 10 || c.SendsPerSecond > maxSends {
-		bad("sends_per_second %d is not between 10 and %d: the venue allows %d", c.SendsPerSecond, maxSends, maxSends)
+	if c.SendsPerSecond < 10 || c.SendsPerSecond > pace.MaxSends {
+		bad("sends_per_second %d is not between 10 and %d: the venue allows %d", c.SendsPerSecond, pace.MaxSends, pace.MaxSends)
 	}
 	if c.ReserveSends < 0 || c.ReserveSends > c.SendsPerSecond/2 {
 		bad("reserve_sends %d is not between 0 and half of sends_per_second, %d", c.ReserveSends, c.SendsPerSecond/2)

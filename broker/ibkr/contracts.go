@@ -14,7 +14,7 @@ import (
 // Details asks what the venue knows about a contract. A contract that fits
 // nothing is an error of the venue (200); several that fit are all in the list.
 func (s *Session) Details(ctx context.Context, c market.Contract) ([]market.Details, error) {
-	id := s.newID()
+	id := s.ids.Next()
 	list := []market.Details{}
 	msg := wire.ReqContractDetails{ReqID: id, Contract: wire.ContractOf(c)}
 	err := s.ask(ctx, id, "reqContractDetails", msg, func(m wire.Message) (bool, error) {

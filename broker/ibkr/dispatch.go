@@ -206,7 +206,7 @@ func (s *Session) notice(m wire.ErrMsg) {
 		if n.Kind == broker.NoticeRequest || n.Kind == broker.NoticeReject {
 			n.Kind = broker.NoticeWarning
 		}
-	case s.ours(id):
+	case s.ids.Ours(id):
 		if sub := s.sub(int(id)); sub != nil {
 			n.Symbol = sub.symbol
 			if row.ends {

@@ -27,7 +27,8 @@
 // of them cancels; when it is full, cancels go before orders before everything
 // else. It counts when a message is let go, not when the gateway reads it. Code
 // 100 halves it for a minute. Only the built-in gateway in lock-step, where wall
-// time means nothing, is not paced.
+// time means nothing, is not paced. Package pace has that window, the limits on
+// questions for bars, and the request ids.
 //
 // What the gateway counts over its sessions with us, so do we: the window, the
 // questions for bars, and the request ids belong to the adapter and outlive a

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/ibkr/pace"
 	"robotrader/broker/ibkr/wire"
 )
 
@@ -24,7 +25,7 @@ const (
 // caller's.
 type handshake struct {
 	cfg      Config
-	budget   *budget
+	budget   *pace.Budget
 	address  string
 	began    time.Time
 	deadline time.Time
@@ -126,7 +127,7 @@ func (h *handshake) talk() *broker.Error {
 	}
 	frame, err := wire.AppendMessage(nil, wire.StartAPI{ClientID: h.cfg.ClientID}, h.sess.v)
 	if err == nil {
-		h.sess.budget.pace.stamp()
+		h.sess.budget.Sends.Stamp()
 		err = h.write(frame)
 	}
 	h.sentAt = time.Now()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/ibkr/pace"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -71,7 +72,7 @@ func (s *Session) Bars(ctx context.Context, q broker.BarsQuery) ([]market.Bar, e
 		ctx, cancel = context.WithTimeout(ctx, s.cfg.RequestTimeout)
 		defer cancel()
 	}
-	return s.budget.questions.do(ctx, s.gone, questionOf(q), s.venueNow, func() ([]market.Bar, error) {
+	return s.budget.Bars.Do(ctx, s.gone, q, s.venueNow, func() ([]market.Bar, error) {
 		return s.askBars(ctx, msg, q)
 	})
 }
@@ -85,7 +86,7 @@ func (s *Session) venueNow() time.Time {
 
 // askBars puts the question to the venue.
 func (s *Session) askBars(ctx context.Context, msg wire.ReqHistoricalData, q broker.BarsQuery) ([]market.Bar, error) {
-	msg.ReqID = s.newID()
+	msg.ReqID = s.ids.Next()
 	var got []wire.Bar
 	err := s.ask(ctx, msg.ReqID, reqBars, msg, func(m wire.Message) (bool, error) {
 		h, ok := m.(wire.HistoricalData)
@@ -101,8 +102,8 @@ func (s *Session) askBars(ctx context.Context, msg wire.ReqHistoricalData, q bro
 		return s.closedBars(got, q)
 	case noBars(err):
 		return []market.Bar{}, nil
-	case errors.As(err, &e) && tooOften(e.Code, e.Error()):
-		e.Kind, e.RetryAfter = broker.ErrPacing, sameSpan
+	case errors.As(err, &e) && pace.TooOften(e):
+		e.Kind, e.RetryAfter = broker.ErrPacing, pace.SameSpan
 	case errors.Is(err, broker.ErrNoAnswer) && !errors.Is(err, broker.ErrNotWritten) && s.ended() == nil:
 		// Nobody waits any more: free its place among the venue's 50.
 		s.sendLast(ctx, wire.CancelHistoricalData{ReqID: msg.ReqID})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/ibkr/pace"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -35,6 +36,13 @@ func (s *Session) editSubs(edit func(map[int]*subscription)) {
 	m := maps.Clone(*s.subs.Load())
 	edit(m)
 	s.subs.Store(&m)
+}
+
+// lineUse is how many market-data subscriptions are held, of the limit.
+func (s *Session) lineUse() broker.Use {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return broker.Use{Used: len(s.bySymbol), Limit: s.lines}
 }
 
 const reqMarket = "reqMktData"
@@ -65,7 +73,7 @@ func (s *Session) Resubscribe(ctx context.Context, c market.Contract) error {
 // subscribe makes a subscription in place of the one under id old, which has
 // been cancelled; 0 is none. A symbol that has another one keeps it.
 func (s *Session) subscribe(ctx context.Context, c market.Contract, old int) error {
-	id := s.newID()
+	id := s.ids.Next()
 	frame, err := wire.AppendMessage(nil, wire.ReqMktData{ReqID: id, Contract: wire.ContractOf(c)}, s.v)
 	if err != nil {
 		return &broker.Error{Op: reqMarket, Kind: broker.ErrRequest, Err: err, Advice: "check the contract of " + string(c.Symbol)}
@@ -127,15 +135,15 @@ func (s *Session) cancelMarket(ctx context.Context, id int) error {
 func (s *Session) sendSoon(ctx context.Context, frame []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
-	return s.send(ctx, dataLast, frame)
+	return s.send(ctx, pace.DataLast, frame)
 }
 
 // heed takes what the venue says about our own sending: too many messages, or
 // too many lines. It is called on the reader.
 func (s *Session) heed(m wire.ErrMsg, kind broker.NoticeKind) {
 	if kind == broker.NoticePacing {
-		s.budget.pace.halve()
-		s.log.Warn("sends_halved", "gateway", s.facts.Gateway, "code", m.Code, "text", m.Text, "for", halvedFor)
+		s.budget.Sends.Halve()
+		s.log.Warn("sends_halved", "gateway", s.facts.Gateway, "code", m.Code, "text", m.Text, "for", pace.HalvedFor)
 	}
 	id, about := m.About()
 	if m.Code != 101 || !about || s.sub(int(id)) == nil {

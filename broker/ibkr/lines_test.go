@@ -216,10 +216,10 @@ func TestNoDelayedData(t *testing.T) {
 // stays given up, and the session's end ends the asking.
 func TestUnsubscribeWhileDelayedDataAreAsked(t *testing.T) {
 	narrow(t, 100, 100, true, without, func(t *testing.T, s *Session) {
-		for range s.budget.pace.limit { // the line is busy: the asking waits
-			s.budget.pace.stamp()
+		for range s.cfg.SendsPerSecond { // the line is busy: the asking waits
+			s.budget.Sends.Stamp()
 		}
-		s.budget.pace.halve()
+		s.budget.Sends.Halve()
 		aapl, msft := market.USStock("AAPL"), market.USStock("MSFT")
 		for i, c := range []market.Contract{aapl, msft} {
 			s.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/ibkr/pace"
 	"robotrader/broker/ibkr/wire"
 )
 
@@ -45,12 +46,12 @@ func (a *timeAsk) over() bool { return a.answered || a.err != nil }
 func (s *Session) Time(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
-	return s.askTime(ctx, dataLast, s.cfg.RequestTimeout)
+	return s.askTime(ctx, pace.DataLast, s.cfg.RequestTimeout)
 }
 
 // askTime is Time with a priority, and with a limit for the wait behind the
 // write. Ctx bounds all of it.
-func (s *Session) askTime(ctx context.Context, prio priority, limit time.Duration) (time.Time, error) {
+func (s *Session) askTime(ctx context.Context, prio pace.Priority, limit time.Duration) (time.Time, error) {
 	failed := func(err error, advice string) (time.Time, error) {
 		return time.Time{}, &broker.Error{Op: nameTime, Kind: broker.ErrNoAnswer, Err: err, Advice: advice}
 	}
@@ -149,7 +150,7 @@ func (s *Session) rest(ctx context.Context, d time.Duration) {
 
 // writeTime writes a time request. Of several at once one does, and the others
 // get its request.
-func (s *Session) writeTime(ctx context.Context, prio priority) (*timeAsk, error) {
+func (s *Session) writeTime(ctx context.Context, prio pace.Priority) (*timeAsk, error) {
 	var question wire.Message = wire.ReqCurrentTime{}
 	if s.millis.Load() {
 		question = wire.ReqTimeInMillis{}
@@ -251,7 +252,7 @@ func (s *Session) answers() bool {
 	defer cancel()
 	for range 3 {
 		began := time.Now()
-		_, err := s.askTime(ctx, orderNext, s.cfg.ProbeLimit)
+		_, err := s.askTime(ctx, pace.OrderNext, s.cfg.ProbeLimit)
 		switch late := time.Since(began) - s.cfg.ProbeLimit; {
 		case err == nil, errors.Is(err, broker.ErrPacing):
 			return true
@@ -313,7 +314,7 @@ func (s *Session) proveAlive(ctx context.Context) error {
 	if err == nil {
 		asking, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 		defer cancel()
-		_, err = s.askTime(asking, orderNext, s.cfg.AliveLimit)
+		_, err = s.askTime(asking, pace.OrderNext, s.cfg.AliveLimit)
 	}
 	if err == nil {
 		return nil

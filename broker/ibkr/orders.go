@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/ibkr/pace"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -34,14 +35,14 @@ func (s *Session) Place(ctx context.Context, t broker.Ticket) error {
 	if err := s.proveAlive(ctx); err != nil {
 		return &broker.Error{Op: op, Kind: broker.ErrNotWritten, Err: err, Advice: "nothing was sent: look at the gateway's window; it may be tried again"}
 	}
-	return orderError(op, s.send(ctx, orderNext, frame))
+	return orderError(op, s.send(ctx, pace.OrderNext, frame))
 }
 
 func (s *Session) orderFrame(t broker.Ticket, o wire.PlaceOrder) ([]byte, error) {
 	switch {
 	case t.Intent.Action != order.Place:
 		return nil, fmt.Errorf("ibkr: action %.20q places no order", t.Intent.Action)
-	case t.OrderID <= 0 || s.ours(t.OrderID):
+	case t.OrderID <= 0 || s.ids.Ours(t.OrderID):
 		return nil, fmt.Errorf("ibkr: order id %d is not an order's: the gateway's next is %d", t.OrderID, s.facts.NextOrderID)
 	case t.Account != s.facts.Account:
 		return nil, fmt.Errorf("ibkr: account %.40q is not the session's, %s", t.Account, s.facts.Account)
@@ -62,7 +63,7 @@ func (s *Session) Cancel(ctx context.Context, orderID int64) error {
 	s.mu.Lock()
 	s.cancels.put(orderID) // before the write: its refusal may be faster than we
 	s.mu.Unlock()
-	return orderError(op, s.send(ctx, cancelFirst, frame))
+	return orderError(op, s.send(ctx, pace.CancelFirst, frame))
 }
 
 // orderError words what send tells of an order.

@@ -39,7 +39,7 @@ func TestPlaceAndCancelOnTheWire(t *testing.T) {
 		for name, spoil := range map[string]func(*broker.Ticket){
 			"account":  func(k *broker.Ticket) { k.Account = "DU2" },
 			"order id": func(k *broker.Ticket) { k.OrderID = 0 },
-			"request":  func(k *broker.Ticket) { k.OrderID = int64(s.newID()) },
+			"request":  func(k *broker.Ticket) { k.OrderID = int64(s.ids.Next()) },
 			"quantity": func(k *broker.Ticket) { k.Intent.Qty = market.Qty{} },
 			"text":     func(k *broker.Ticket) { k.Contract.Symbol = "A\x00B" },
 		} {

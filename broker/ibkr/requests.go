@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/ibkr/pace"
 	"robotrader/broker/ibkr/wire"
 )
 
@@ -88,7 +89,7 @@ func (s *Session) askLeaving(ctx context.Context, key int, name string, msg wire
 		}
 		s.mu.Unlock()
 	}()
-	if err := s.send(ctx, dataLast, frame); err != nil {
+	if err := s.send(ctx, pace.DataLast, frame); err != nil {
 		return &broker.Error{Op: name, Kind: broker.ErrNoAnswer, Err: err, Advice: "ask again"}
 	}
 	select {
@@ -263,13 +264,13 @@ const writeTimeout = 5 * time.Second
 // what is known: it satisfies [broker.ErrNotWritten] when no byte went out,
 // [broker.ErrOutcomeUnknown] when some did. A failed write ends the session,
 // because the rest of its frame is missing in the stream.
-func (s *Session) send(ctx context.Context, prio priority, frame []byte) error {
+func (s *Session) send(ctx context.Context, prio pace.Priority, frame []byte) error {
 	if err := s.ended(); err != nil {
 		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 	}
 	// In a lock-step replay wall time means nothing, and nobody counts.
 	if !s.cfg.lockStep() {
-		if err := s.budget.pace.take(ctx, s.gone, prio); err != nil {
+		if err := s.budget.Sends.Take(ctx, s.gone, prio); err != nil {
 			return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/ibkr/pace"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -28,8 +29,8 @@ type Session struct {
 
 	codes codeTable
 
-	budget *budget    // shared with the adapter's other sessions
-	out    sync.Mutex // held over one write: frames never mix
+	budget *pace.Budget // shared with the adapter's other sessions
+	out    sync.Mutex   // held over one write: frames never mix
 
 	wake chan struct{} // capacity 1: something is pending
 	room chan struct{} // capacity 1: what was pending is fetched
@@ -57,7 +58,7 @@ type Session struct {
 	vital     vital                 // what the gateway said of itself
 	clock     market.Clock          // written by the reader, which reads it without the lock
 
-	ids     idRange                 // of our requests, fixed before the reader starts
+	ids     pace.IDs                // of our requests, fixed before the reader starts
 	errands sync.WaitGroup          // the session's goroutines besides the reader, which waits for them
 	strays  atomic.Uint64           // answers and ticks that named nothing of ours
 	millis  atomic.Bool             // ask for the time in milliseconds
@@ -112,7 +113,7 @@ const (
 
 func turnKey(turn int) int { return -100 - turn }
 
-func newSession(cfg Config, log *slog.Logger, conn net.Conn, shared *budget) *Session {
+func newSession(cfg Config, log *slog.Logger, conn net.Conn, shared *pace.Budget) *Session {
 	s := &Session{
 		cfg: cfg, log: log, conn: conn, in: newStream(conn), budget: shared, lines: cfg.Lines,
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
@@ -131,7 +132,7 @@ func newSession(cfg Config, log *slog.Logger, conn net.Conn, shared *budget) *Se
 // begin takes over after the handshake: facts never change from here on.
 func (s *Session) begin(facts broker.Facts) {
 	s.facts = facts
-	s.ids = requestIDs(facts.NextOrderID)
+	s.ids = s.budget.IDs(facts.NextOrderID)
 	s.millis.Store(s.v >= 197) // protocol sheet, section 2
 	s.answerAt = time.Now()
 	s.frameAt.Store(s.answerAt.UnixNano())

@@ -520,7 +520,7 @@ func TestNotices(t *testing.T) {
 				if err := s.Subscribe(t.Context(), market.USStock("AAPL")); err != nil {
 					t.Fatal(err)
 				}
-				s.newID()
+				s.ids.Next()
 				if err := s.Cancel(t.Context(), 55); err != nil {
 					t.Fatal(err)
 				}

@@ -47,10 +47,11 @@ type farm struct {
 	told int // the newest word about it
 }
 
-// Health tells how the session stands; see [broker.Vital].
+// Health tells how the session stands; see [broker.Vital]. The built-in gateway
+// has no limits on history, and the questions put to it are not counted.
 func (s *Session) Health() broker.Health {
 	h := broker.Health{
-		Pacing: s.budget.pace.health(), Lines: s.lineUse(), History: s.historyUse(),
+		Pacing: s.budget.Sends.Health(), Lines: s.lineUse(), History: s.budget.Bars.Use(),
 		Farms: []broker.Part{}, FramesIn: s.framesIn.Load(), FramesOut: s.framesOut.Load(), Undecoded: int(s.skipped.Load()),
 		Strays: s.strays.Load(),
 	}

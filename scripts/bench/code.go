@@ -20,7 +20,7 @@ const (
 // hotPaths are the packages through which a tick, an order or a delta goes;
 // all benchmarks that they have are run.
 var hotPaths = []string{
-	"./broker/ibkr/wire", "./broker/ibkr", "./services/bus", "./services/event", "./broker/desk", "./runner/...",
+	"./broker/ibkr/wire", "./broker/ibkr", "./broker/ibkr/pace", "./services/bus", "./services/event", "./broker/desk", "./runner/...",
 	"./services/journal", "./websocket/...", "./broker/exchange",
 }
 

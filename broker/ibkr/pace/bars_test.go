@@ -1,10 +1,9 @@
-package ibkr
+package pace
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,14 +12,13 @@ import (
 	"pgregory.net/rapid"
 
 	"robotrader/broker"
-	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
 
 // asker plays those who ask for bars: each question that reaches the venue is
 // counted, and answered after a while.
 type asker struct {
-	*questions
+	*Bars
 	takes time.Duration
 	fails error
 
@@ -30,20 +28,25 @@ type asker struct {
 	most  int
 }
 
-func newAsker() *asker { return &asker{questions: newQuestions()} }
+func newAsker() *asker { return &asker{Bars: NewBars()} }
 
-func about(symbol string, n int) question {
-	return question{contract: market.USStock(market.Symbol(symbol)), end: int64(n), span: time.Hour, width: time.Minute}
+// about is one of many questions about a symbol; number 0 asks for bars till now.
+func about(symbol string, n int) broker.BarsQuery {
+	q := broker.BarsQuery{Contract: market.USStock(market.Symbol(symbol)), Span: time.Hour, Width: time.Minute}
+	if n != 0 {
+		q.End = time.Unix(0, int64(n))
+	}
+	return q
 }
 
 // put asks with a deadline, and returns how long it took.
-func (a *asker) put(q question, deadline time.Duration) (time.Duration, error) {
+func (a *asker) put(q broker.BarsQuery, deadline time.Duration) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	began := time.Now()
-	_, err := a.do(ctx, nil, q, time.Now, func() ([]market.Bar, error) {
+	_, err := a.Do(ctx, nil, q, time.Now, func() ([]market.Bar, error) {
 		a.mu.Lock()
-		a.sent = append(a.sent, asked{time.Now(), q})
+		a.sent = append(a.sent, asked{time.Now(), questionOf(q)})
 		a.under++
 		a.most = max(a.most, a.under)
 		a.mu.Unlock()
@@ -136,10 +139,10 @@ func TestTheLimitsOnHistoryHold(t *testing.T) {
 }
 
 func TestTheSameQuestionForBars(t *testing.T) {
-	now := question{contract: market.USStock("AAPL"), span: time.Hour, width: time.Minute}
+	now := about("AAPL", 0)
 	past := about("AAPL", 1)
 	for name, tt := range map[string]struct {
-		q         question
+		q         broker.BarsQuery
 		began     time.Duration // into a minute
 		after     time.Duration
 		fails     error
@@ -193,8 +196,8 @@ func TestTheSameQuestionAtOnceIsAskedOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if len(a.sent) != 1 || a.use() != (broker.Use{Used: 1, Limit: 60}) {
-			t.Errorf("asked %d times, %+v", len(a.sent), a.use())
+		if len(a.sent) != 1 || a.Use() != (broker.Use{Used: 1, Limit: 60}) {
+			t.Errorf("asked %d times, %+v", len(a.sent), a.Use())
 		}
 	})
 }
@@ -202,14 +205,14 @@ func TestTheSameQuestionAtOnceIsAskedOnce(t *testing.T) {
 func TestLimitsOfQuestionsForBars(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before int // questions, all different
-		of     func(i int) question
+		of     func(i int) broker.BarsQuery
 		wait   time.Duration
 	}{
-		"5 of a contract in 2 s":   {5, func(i int) question { return about("AAPL", i) }, contractSpan},
-		"4 of a contract in 2 s":   {4, func(i int) question { return about("AAPL", i) }, 0},
-		"5 of others":              {5, func(i int) question { return about(fmt.Sprintf("A%d", i), 1) }, 0},
-		"60 in ten minutes":        {60, func(i int) question { return about(fmt.Sprintf("A%d", i%20), i) }, questionSpan},
-		"all but 60 in 10 minutes": {59, func(i int) question { return about(fmt.Sprintf("A%d", i%20), i) }, 0},
+		"5 of a contract in 2 s":   {5, func(i int) broker.BarsQuery { return about("AAPL", i) }, contractSpan},
+		"4 of a contract in 2 s":   {4, func(i int) broker.BarsQuery { return about("AAPL", i) }, 0},
+		"5 of others":              {5, func(i int) broker.BarsQuery { return about(fmt.Sprintf("A%d", i), 1) }, 0},
+		"60 in ten minutes":        {60, func(i int) broker.BarsQuery { return about(fmt.Sprintf("A%d", i%20), i) }, questionSpan},
+		"all but 60 in 10 minutes": {59, func(i int) broker.BarsQuery { return about(fmt.Sprintf("A%d", i%20), i) }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -232,78 +235,4 @@ func TestLimitsOfQuestionsForBars(t *testing.T) {
 			})
 		})
 	}
-}
-
-// Through the session: a pacing violation holds back that contract alone for 15
-// seconds and is one that can be tried again, also in the next session; a
-// question that nobody waits for any more is taken back.
-func TestPacingViolationOfHistory(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		var got []string
-		cfg := dialled(t, func(p *peer) {
-			p.welcome()
-			for m := p.next(); m != nil; m = p.next() {
-				mu.Lock()
-				switch m := m.(type) {
-				case wire.ReqHistoricalData:
-					got = append(got, m.Contract.Symbol)
-					switch m.Contract.Symbol {
-					case "AAPL":
-						p.send(wire.ErrMsg{RequestID: int64(m.ReqID), Code: 162, Text: "Historical Market Data Service error message:Historical data request pacing violation"})
-					case "IBM":
-						p.send(wire.HistoricalData{ReqID: m.ReqID})
-					}
-				case wire.CancelHistoricalData:
-					got = append(got, "cancel")
-					p.send(wire.ErrMsg{RequestID: int64(m.ReqID), Code: 162, Text: "API historical data query cancelled: 9"})
-				}
-				mu.Unlock()
-			}
-		})
-		a := New(cfg)
-		open := func() *Session {
-			s, err := a.Open(t.Context(), broker.OpenConfig{}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return s.(*Session)
-		}
-		ask := func(s *Session, symbol market.Symbol, hours int) error {
-			_, err := s.Bars(t.Context(), broker.BarsQuery{Contract: market.USStock(symbol), Span: time.Duration(hours) * time.Hour, Width: time.Minute})
-			return err
-		}
-		s := open()
-		var e *broker.Error
-		err := ask(s, "AAPL", 1)
-		if !errors.Is(err, broker.ErrPacing) || !broker.Retryable(err) || !errors.As(err, &e) || e.Code != 162 || e.RetryAfter < 15*time.Second {
-			t.Errorf("a pacing violation: %v", err)
-		}
-		if err := ask(s, "IBM", 1); err != nil {
-			t.Errorf("another contract: %v", err)
-		}
-		if err := ask(s, "GE", 1); !errors.Is(err, broker.ErrNoAnswer) {
-			t.Errorf("silence: %v", err)
-		}
-		if err := s.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		s = open()
-		soon, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		defer cancel()
-		_, err = s.Bars(soon, broker.BarsQuery{Contract: market.USStock("AAPL"), Span: time.Hour, Width: time.Hour})
-		if !errors.As(err, &e) || e.Code != 0 || !errors.Is(err, broker.ErrPacing) || e.RetryAfter <= 0 || e.RetryAfter > 15*time.Second {
-			t.Errorf("ten seconds later: %v", err)
-		}
-		if use := s.historyUse(); use.Used != 3 {
-			t.Errorf("%+v", use)
-		}
-		if err := s.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		synctest.Wait()
-		if want := []string{"AAPL", "IBM", "GE", "cancel"}; !slices.Equal(got, want) {
-			t.Errorf("the venue saw %q, want %q", got, want)
-		}
-	})
 }

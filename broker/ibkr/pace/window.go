@@ -1,4 +1,4 @@
-package ibkr
+package pace
 
 import (
 	"context"
@@ -11,25 +11,26 @@ import (
 	"robotrader/broker"
 )
 
-// Priority orders the messages that wait for room in the window.
-type priority uint8
+// Priority orders the messages that wait for room in a [Window].
+type Priority uint8
 
+// The priorities, the first of them first.
 const (
-	cancelFirst priority = iota
-	orderNext
-	dataLast
+	CancelFirst Priority = iota
+	OrderNext
+	DataLast
 	numPriorities
 )
 
 const (
-	// maxSends is the venue's own limit of messages in one second; it may cut
+	// MaxSends is the venue's own limit of messages in one second; it may cut
 	// off who sends more (code 100). Protocol sheet, section 9.
-	maxSends = 50
+	MaxSends = 50
+	// HalvedFor is how long [Window.Halve] halves the limit.
+	HalvedFor = time.Minute
 	// windowSpan is a second, and what two messages may lose of their distance
 	// on the way to the gateway.
 	windowSpan = time.Second + 50*time.Millisecond
-	// halvedFor is how long the limit is halved after code 100.
-	halvedFor = time.Minute
 	// maxWaiting bounds how many of each priority wait; who comes when they do
 	// gets ErrPacing. So a flood of questions never keeps out a cancel.
 	maxWaiting = 1024
@@ -38,7 +39,7 @@ const (
 // errSessionOver means that the session of a message that waited is over.
 var errSessionOver = errors.New("the session ended")
 
-// pacer lets at most limit messages out in any windowSpan: a sliding window and
+// Window lets at most limit messages out in any windowSpan: a sliding window and
 // not a bucket, whose burst on top of its rate would pass the venue's limit.
 //
 // The last places of the window, as many as reserve, are for cancels alone: a
@@ -49,12 +50,12 @@ var errSessionOver = errors.New("the session ended")
 // for a second for each 45 orders that work.
 //
 // Nothing runs in it: who waits, waits on his own goroutine, and the first in
-// the queue watches the clock.
-type pacer struct {
+// the queue watches the clock. It is safe for concurrent use.
+type Window struct {
 	limit, reserve int // as configured
 
 	mu          sync.Mutex // guards what follows
-	sent        [maxSends]time.Time
+	sent        [MaxSends]time.Time
 	next        int       // index in sent of the next; zero times are free places
 	halvedUntil time.Time // zero = never halved
 	queue       []*waiter // by priority, then by their coming
@@ -65,20 +66,21 @@ type pacer struct {
 	refused     uint64
 }
 
-// newPacer returns a pacer for limit messages a second, 1 to 50, of which
-// reserve, less than limit, are for cancels.
-func newPacer(limit, reserve int) *pacer { return &pacer{limit: limit, reserve: reserve} }
+// NewWindow returns a window for limit messages a second, 1 to [MaxSends], of
+// which reserve, less than limit, are for cancels.
+func NewWindow(limit, reserve int) *Window { return &Window{limit: limit, reserve: reserve} }
 
 type waiter struct {
-	prio  priority
+	prio  Priority
 	since time.Time
 	wake  chan struct{} // capacity 1: look again
 }
 
-// take returns when the caller may send one message, at once when there is
+// Take returns when the caller may send one message, at once when there is
 // room. It returns an error that satisfies [broker.ErrPacing] when too many
-// wait, or when ctx or the session ends first.
-func (p *pacer) take(ctx context.Context, gone <-chan struct{}, prio priority) error {
+// wait, or when ctx ends or gone is closed first: the end of the session that
+// would write the message. A nil gone never is.
+func (p *Window) Take(ctx context.Context, gone <-chan struct{}, prio Priority) error {
 	p.mu.Lock()
 	now := time.Now()
 	// Only what goes before it holds it up: a cancel has room where others wait.
@@ -103,7 +105,7 @@ func (p *pacer) take(ctx context.Context, gone <-chan struct{}, prio priority) e
 	return p.wait(ctx, gone, w)
 }
 
-func (p *pacer) wait(ctx context.Context, gone <-chan struct{}, w *waiter) error {
+func (p *Window) wait(ctx context.Context, gone <-chan struct{}, w *waiter) error {
 	for {
 		p.mu.Lock()
 		var due <-chan time.Time
@@ -144,7 +146,7 @@ func (p *pacer) wait(ctx context.Context, gone <-chan struct{}, w *waiter) error
 
 // room returns how long until there is room for one more of that priority; 0 or
 // less is now. The lock is held.
-func (p *pacer) room(now time.Time, prio priority) time.Duration {
+func (p *Window) room(now time.Time, prio Priority) time.Duration {
 	whole := p.until(now, prio, p.limit)
 	left := p.halvedUntil.Sub(now)
 	if left <= 0 {
@@ -154,11 +156,11 @@ func (p *pacer) room(now time.Time, prio priority) time.Duration {
 }
 
 // until is room under one limit.
-func (p *pacer) until(now time.Time, prio priority, limit int) time.Duration {
-	if prio != cancelFirst {
+func (p *Window) until(now time.Time, prio Priority, limit int) time.Duration {
+	if prio != CancelFirst {
 		limit -= p.reserve
 	}
-	last := p.sent[(p.next+maxSends-limit)%maxSends]
+	last := p.sent[(p.next+MaxSends-limit)%MaxSends]
 	if last.IsZero() {
 		return 0
 	}
@@ -167,31 +169,31 @@ func (p *pacer) until(now time.Time, prio priority, limit int) time.Duration {
 
 // half is the limit after code 100. The reserve stays whole, and one place is
 // left for everything else.
-func (p *pacer) half() int { return max(p.limit/2, p.reserve+1) }
+func (p *Window) half() int { return max(p.limit/2, p.reserve+1) }
 
 // mark counts one message as sent; the lock is held.
-func (p *pacer) mark(now time.Time) {
+func (p *Window) mark(now time.Time) {
 	p.sent[p.next] = now
-	p.next = (p.next + 1) % maxSends
+	p.next = (p.next + 1) % MaxSends
 }
 
-// stamp counts a message that is sent without asking, as in a handshake.
-func (p *pacer) stamp() {
+// Stamp counts a message that is sent without asking, as in a handshake.
+func (p *Window) Stamp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mark(time.Now())
 }
 
-// halve halves the limit for a minute from now on: the venue said that we send
+// Halve halves the limit for a minute from now on: the venue said that we send
 // too much (100). Said again, the minute begins anew.
-func (p *pacer) halve() {
+func (p *Window) Halve() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.halvedUntil = time.Now().Add(halvedFor)
+	p.halvedUntil = time.Now().Add(HalvedFor)
 }
 
 // leave takes w out of the queue and wakes the new first; the lock is held.
-func (p *pacer) leave(w *waiter, now time.Time) {
+func (p *Window) leave(w *waiter, now time.Time) {
 	i := slices.Index(p.queue, w)
 	p.queue = slices.Delete(p.queue, i, i+1)
 	p.waiting[w.prio]--
@@ -207,8 +209,8 @@ func (p *pacer) leave(w *waiter, now time.Time) {
 	}
 }
 
-// health tells how the messages stand under the limit.
-func (p *pacer) health() broker.Pacing {
+// Health tells how the messages stand under the limit.
+func (p *Window) Health() broker.Pacing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()

@@ -1,4 +1,4 @@
-package ibkr
+package pace
 
 import (
 	"context"
@@ -19,8 +19,10 @@ import (
 // all, each with what two messages may lose of their distance on the way. They
 // count BID_ASK twice; we ask for trades only.
 const (
-	onTheWay      = 50 * time.Millisecond
-	sameSpan      = 15*time.Second + onTheWay // between two that are identical
+	onTheWay = 50 * time.Millisecond
+	// SameSpan is what must lie between two questions that are identical, and
+	// behind a pacing violation before its contract is asked for again.
+	SameSpan      = 15*time.Second + onTheWay
 	contractSpan  = 2*time.Second + onTheWay
 	maxOfContract = 5 // in contractSpan, for one contract
 	questionSpan  = 10*time.Minute + onTheWay
@@ -29,18 +31,19 @@ const (
 )
 
 const (
-	// keptAnswers bounds the answers that are kept for sameSpan.
+	// keptAnswers bounds the answers that are kept for SameSpan.
 	keptAnswers = 16
 	// leastAnswer is what must be left of a deadline behind a wait, for the
 	// answer.
 	leastAnswer = time.Second
 )
 
-// questions holds the questions for bars under the venue's limits. A question
+// Bars holds the questions for bars under the venue's limits. A question
 // that is identical to one under way waits for that one; to one of the last 15
 // seconds, it gets the answer of that one while no bar can have closed since,
-// and is else held until it is no longer identical in the venue's eyes.
-type questions struct {
+// and is else held until it is no longer identical in the venue's eyes. It is
+// safe for concurrent use.
+type Bars struct {
 	slots chan struct{} // capacity maxAtOnce: asked or waiting to be
 
 	mu      sync.Mutex // guards what follows
@@ -77,31 +80,38 @@ type answer struct {
 	bars   []market.Bar
 }
 
-func newQuestions() *questions {
-	return &questions{
+// NewBars returns the limits before anything was asked.
+func NewBars() *Bars {
+	return &Bars{
 		slots: make(chan struct{}, maxAtOnce), flights: map[question]chan struct{}{}, blocked: map[market.Contract]time.Time{},
 	}
 }
 
+// opBars is the request that the limits are about, for their errors.
+const opBars = "reqHistoricalData"
+
 // errBusy means that questions for bars are at the venue's limit.
 func errBusy(wait time.Duration, why string) error {
 	return &broker.Error{
-		Op: reqBars, Kind: broker.ErrPacing, RetryAfter: wait, Err: fmt.Errorf("not asked: %s; there is room in %v", why, wait.Round(time.Millisecond)),
+		Op: opBars, Kind: broker.ErrPacing, RetryAfter: wait, Err: fmt.Errorf("not asked: %s; there is room in %v", why, wait.Round(time.Millisecond)),
 		Advice: "ask again then; fewer symbols, or fewer strategies with a history of their own, ask less",
 	}
 }
 
-// do gets the answer to a question: from another that was identical, or by ask
+// Do gets the answer to a question: from another that was identical, or by ask
 // when the limits leave room by ctx's deadline. Market is the venue's time, zero
-// when it is not known.
-func (a *questions) do(ctx context.Context, gone <-chan struct{}, q question, market func() time.Time, ask func() ([]market.Bar, error)) ([]market.Bar, error) {
+// when it is not known; gone is closed when the session of the question ends. A
+// question that there is no room for fails with [broker.ErrPacing] and tells
+// when there is; one whose caller gave up before, with [broker.ErrNoAnswer].
+func (a *Bars) Do(ctx context.Context, gone <-chan struct{}, query broker.BarsQuery, market func() time.Time, ask func() ([]market.Bar, error)) ([]market.Bar, error) {
+	q := questionOf(query)
 	select {
 	case a.slots <- struct{}{}:
 		defer func() { <-a.slots }()
 	case <-ctx.Done():
 		return nil, errBusy(0, fmt.Sprintf("%d questions are under way (%v)", maxAtOnce, ctx.Err()))
 	case <-gone:
-		return nil, notAsked(reqBars, errSessionOver)
+		return nil, notAsked(errSessionOver)
 	}
 	for {
 		next := a.enter(q, market())
@@ -110,7 +120,7 @@ func (a *questions) do(ctx context.Context, gone <-chan struct{}, q question, ma
 			return next.bars, nil
 		case next.flight != nil:
 			if err := await(ctx, gone, next.flight); err != nil {
-				return nil, notAsked(reqBars, fmt.Errorf("the same question is under way: %w", err))
+				return nil, notAsked(fmt.Errorf("the same question is under way: %w", err))
 			}
 			continue
 		case next.wait == 0:
@@ -125,9 +135,15 @@ func (a *questions) do(ctx context.Context, gone <-chan struct{}, q question, ma
 		err := await(ctx, gone, room.C)
 		room.Stop()
 		if err != nil {
-			return nil, notAsked(reqBars, fmt.Errorf("%s: %w", next.why, err))
+			return nil, notAsked(fmt.Errorf("%s: %w", next.why, err))
 		}
 	}
+}
+
+// notAsked is the error of a question whose caller had given up before it went
+// out.
+func notAsked(err error) error {
+	return &broker.Error{Op: opBars, Kind: broker.ErrNoAnswer, Err: fmt.Errorf("not asked: %w", err), Advice: "ask again"}
 }
 
 // await waits for one of three ends.
@@ -152,7 +168,7 @@ type entry struct {
 	why    string
 }
 
-func (a *questions) enter(q question, at time.Time) entry {
+func (a *Bars) enter(q question, at time.Time) entry {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
@@ -175,7 +191,7 @@ func (a *questions) enter(q question, at time.Time) entry {
 
 // room tells how long a question has to wait, by the limit that has it wait
 // longest.
-func (a *questions) room(q question, now time.Time) (e entry) {
+func (a *Bars) room(q question, now time.Time) (e entry) {
 	hold := func(until time.Time, why string) {
 		if wait := until.Sub(now); wait > e.wait {
 			e.wait, e.why = wait, why
@@ -190,7 +206,7 @@ func (a *questions) room(q question, now time.Time) (e entry) {
 			continue
 		}
 		if was.question == q {
-			hold(was.at.Add(sameSpan), "the same was asked less than 15 seconds ago")
+			hold(was.at.Add(SameSpan), "the same was asked less than 15 seconds ago")
 		}
 		if of++; of == maxOfContract {
 			hold(was.at.Add(contractSpan), fmt.Sprintf("%d questions for %s were asked in 2 seconds", maxOfContract, q.contract.Symbol))
@@ -214,7 +230,7 @@ func (k *answer) holds(at time.Time) bool {
 }
 
 // over ends a question that was asked.
-func (a *questions) over(q question, at time.Time, bars []market.Bar, err error) {
+func (a *Bars) over(q question, at time.Time, bars []market.Bar, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	close(a.flights[q])
@@ -235,17 +251,17 @@ func (a *questions) over(q question, at time.Time, bars []market.Bar, err error)
 		a.asked = slices.Delete(a.asked, i, i+1)
 	}
 	var e *broker.Error
-	if errors.As(err, &e) && tooOften(e.Code, e.Error()) {
-		a.blocked[q.contract] = now.Add(sameSpan)
+	if errors.As(err, &e) && TooOften(e) {
+		a.blocked[q.contract] = now.Add(SameSpan)
 	}
 }
 
 // forget drops what no limit looks at any more.
-func (a *questions) forget(now time.Time) {
+func (a *Bars) forget(now time.Time) {
 	for len(a.asked) > 0 && now.Sub(a.asked[0].at) >= questionSpan {
 		a.asked = slices.Delete(a.asked, 0, 1)
 	}
-	a.answers = slices.DeleteFunc(a.answers, func(k answer) bool { return now.Sub(k.at) >= sameSpan })
+	a.answers = slices.DeleteFunc(a.answers, func(k answer) bool { return now.Sub(k.at) >= SameSpan })
 	for c, until := range a.blocked {
 		if !until.After(now) {
 			delete(a.blocked, c)
@@ -253,14 +269,16 @@ func (a *questions) forget(now time.Time) {
 	}
 }
 
-func (a *questions) use() broker.Use {
+// Use tells how many questions were asked in the last ten minutes, and how many
+// may be.
+func (a *Bars) Use() broker.Use {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.forget(time.Now())
 	return broker.Use{Used: len(a.asked), Limit: maxQuestions}
 }
 
-// tooOften tells a pacing violation from the other meanings of code 162.
-func tooOften(n int, text string) bool {
-	return n == 162 && strings.Contains(strings.ToLower(text), "pacing")
+// TooOften tells a pacing violation from the other meanings of code 162.
+func TooOften(e *broker.Error) bool {
+	return e.Code == 162 && strings.Contains(strings.ToLower(e.Error()), "pacing")
 }

@@ -1,4 +1,4 @@
-package ibkr
+package pace
 
 import (
 	"context"
@@ -13,22 +13,21 @@ import (
 	"pgregory.net/rapid"
 
 	"robotrader/broker"
-	"robotrader/broker/ibkr/wire"
-	"robotrader/broker/market"
 )
 
-func usual() *pacer { return newPacer(DefaultConfig().SendsPerSecond, DefaultConfig().ReserveSends) }
+// usual is the window of the default configuration.
+func usual() *Window { return NewWindow(45, 5) }
 
 // message is what became of one message that asked the pacer for its turn.
 type message struct {
-	prio        priority
+	prio        Priority
 	asked, done time.Time
 	err         error
 }
 
 // traffic is one run of a pacer: who asked when, and what came of it.
 type traffic struct {
-	p      *pacer
+	p      *Window
 	all    sync.WaitGroup
 	mu     sync.Mutex // guards what follows
 	list   []*message // by the time at which they asked
@@ -36,13 +35,13 @@ type traffic struct {
 }
 
 // ask has a message ask, now; it gives up after patience.
-func (r *traffic) ask(prio priority, patience time.Duration) {
+func (r *traffic) ask(prio Priority, patience time.Duration) {
 	m := &message{prio: prio, asked: time.Now()}
 	r.list = append(r.list, m)
 	r.all.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		err := r.p.take(ctx, nil, prio)
+		err := r.p.Take(ctx, nil, prio)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		m.done, m.err = time.Now(), err
@@ -63,7 +62,7 @@ func (r *traffic) sent() (list []*message) {
 
 func (r *traffic) limitAt(at time.Time) int {
 	for _, h := range r.halved {
-		if at.After(h) && at.Before(h.Add(halvedFor)) { // in its own instant, some went before
+		if at.After(h) && at.Before(h.Add(HalvedFor)) { // in its own instant, some went before
 			return r.p.half()
 		}
 	}
@@ -75,13 +74,13 @@ func (r *traffic) check() error {
 	sent := r.sent()
 	for i, m := range sent {
 		most := r.limitAt(m.done)
-		if m.prio != cancelFirst {
+		if m.prio != CancelFirst {
 			most -= r.p.reserve
 		}
 		n := 0
 		for _, o := range sent {
 			// A cancel of the same instant may have gone after this one.
-			after := m.prio != cancelFirst && o.prio == cancelFirst && o.done.Equal(m.done)
+			after := m.prio != CancelFirst && o.prio == CancelFirst && o.done.Equal(m.done)
 			if age := m.done.Sub(o.done); age >= 0 && age < time.Second && !after {
 				n++
 			}
@@ -105,11 +104,11 @@ func (r *traffic) check() error {
 // window, or the limit became whole again.
 func (r *traffic) opened(before []*message, at time.Time) bool {
 	return slices.ContainsFunc(before, func(m *message) bool { return m.done.Add(windowSpan).Equal(at) }) ||
-		slices.ContainsFunc(r.halved, func(h time.Time) bool { return h.Add(halvedFor).Equal(at) })
+		slices.ContainsFunc(r.halved, func(h time.Time) bool { return h.Add(HalvedFor).Equal(at) })
 }
 
 func (r *traffic) checkCounts(sent int) error {
-	h := r.p.health()
+	h := r.p.Health()
 	var waited, atOnce, refused uint64
 	var all, longest time.Duration
 	for _, m := range r.list {
@@ -150,15 +149,15 @@ func TestTheWindowHoldsWhateverIsAsked(t *testing.T) {
 		}), 50, 250).Draw(rt, "steps")
 		var err error
 		synctest.Test(t, func(*testing.T) {
-			r := &traffic{p: newPacer(limit, reserve)}
+			r := &traffic{p: NewWindow(limit, reserve)}
 			for _, s := range steps {
 				time.Sleep(time.Duration(s.gap) * time.Millisecond)
 				if s.prio == int(numPriorities) {
-					r.p.halve()
+					r.p.Halve()
 					r.halved = append(r.halved, time.Now())
 					continue
 				}
-				r.ask(priority(s.prio), time.Duration(s.patience)*time.Millisecond)
+				r.ask(Priority(s.prio), time.Duration(s.patience)*time.Millisecond)
 			}
 			r.all.Wait()
 			err = r.check()
@@ -173,19 +172,19 @@ func TestCancelsGoBeforeOrdersBeforeData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &traffic{p: usual()}
 		for range r.p.limit {
-			r.ask(cancelFirst, time.Minute)
+			r.ask(CancelFirst, time.Minute)
 			time.Sleep(10 * time.Millisecond) // so that room comes one by one
 		}
 		before := len(r.list)
-		for _, prio := range []priority{dataLast, orderNext, dataLast, cancelFirst, orderNext, cancelFirst} {
+		for _, prio := range []Priority{DataLast, OrderNext, DataLast, CancelFirst, OrderNext, CancelFirst} {
 			r.ask(prio, time.Minute)
 		}
 		r.all.Wait()
-		var got []priority
+		var got []Priority
 		for _, m := range r.sent()[before:] {
 			got = append(got, m.prio)
 		}
-		if want := []priority{cancelFirst, cancelFirst, orderNext, orderNext, dataLast, dataLast}; !slices.Equal(got, want) {
+		if want := []Priority{CancelFirst, CancelFirst, OrderNext, OrderNext, DataLast, DataLast}; !slices.Equal(got, want) {
 			t.Errorf("order %v, want %v", got, want)
 		}
 		if err := r.check(); err != nil {
@@ -214,17 +213,17 @@ func TestAHaltOfAHundredOrders(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := &traffic{p: usual()}
 				for range tt.before {
-					r.ask(orderNext, time.Minute)
+					r.ask(OrderNext, time.Minute)
 					time.Sleep(tt.apart)
 				}
 				halt := time.Now()
 				for range 100 {
-					r.ask(cancelFirst, time.Minute)
+					r.ask(CancelFirst, time.Minute)
 				}
 				r.all.Wait()
 				var waits []time.Duration
 				for _, m := range r.sent() {
-					if m.prio == cancelFirst {
+					if m.prio == CancelFirst {
 						waits = append(waits, m.done.Sub(halt))
 					}
 				}
@@ -240,7 +239,7 @@ func TestAHaltOfAHundredOrders(t *testing.T) {
 						waited++
 					}
 				}
-				if h := r.p.health(); h.Waited != waited {
+				if h := r.p.Health(); h.Waited != waited {
 					t.Errorf("%d waited, told are %d: who has room must not stand in the queue", waited, h.Waited)
 				}
 			})
@@ -254,37 +253,37 @@ func TestCode100HalvesForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &traffic{p: usual()}
 		halve := func() {
-			r.p.halve()
+			r.p.Halve()
 			r.halved = append(r.halved, time.Now())
 		}
 		halve()
 		for range 45 {
-			r.ask(dataLast, 90*time.Second)
+			r.ask(DataLast, 90*time.Second)
 		}
-		if h := r.p.health(); h.Sent != 17 || h.Limit != 22 || h.Reserved != 5 || h.Waiting != 28 || !h.HalvedUntil.Equal(time.Now().Add(time.Minute)) {
+		if h := r.p.Health(); h.Sent != 17 || h.Limit != 22 || h.Reserved != 5 || h.Waiting != 28 || !h.HalvedUntil.Equal(time.Now().Add(time.Minute)) {
 			t.Errorf("halved: %+v", h)
 		}
 		time.Sleep(45 * time.Second)
 		halve()
 		time.Sleep(45 * time.Second) // longer than the first minute
 		for range 45 {
-			r.ask(dataLast, 90*time.Second)
+			r.ask(DataLast, 90*time.Second)
 		}
-		if h := r.p.health(); h.Sent != 17 || h.HalvedUntil == nil {
+		if h := r.p.Health(); h.Sent != 17 || h.HalvedUntil == nil {
 			t.Errorf("the second 100 did not begin the minute anew: %+v", h)
 		}
 		time.Sleep(16 * time.Second)
 		for range 45 {
-			r.ask(dataLast, 90*time.Second)
+			r.ask(DataLast, 90*time.Second)
 		}
-		if h := r.p.health(); h.Sent != 40 || h.Limit != 45 || h.HalvedUntil != nil {
+		if h := r.p.Health(); h.Sent != 40 || h.Limit != 45 || h.HalvedUntil != nil {
 			t.Errorf("after the minute: %+v", h)
 		}
 		r.all.Wait()
 		if err := r.check(); err != nil {
 			t.Error(err)
 		}
-		small := newPacer(10, 5)
+		small := NewWindow(10, 5)
 		if small.half() != 6 {
 			t.Errorf("half of 10 with 5 for cancels is %d: nothing else passes", small.half())
 		}
@@ -295,17 +294,17 @@ func TestWaitingForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := usual()
 		for range p.limit {
-			_ = p.take(t.Context(), nil, cancelFirst)
+			_ = p.Take(t.Context(), nil, CancelFirst)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		began := time.Now()
-		if err := p.take(ctx, nil, orderNext); !errors.Is(err, broker.ErrPacing) || !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 100*time.Millisecond {
+		if err := p.Take(ctx, nil, OrderNext); !errors.Is(err, broker.ErrPacing) || !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 100*time.Millisecond {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 		gone := make(chan struct{})
 		time.AfterFunc(100*time.Millisecond, func() { close(gone) })
-		if err := p.take(t.Context(), gone, orderNext); !errors.Is(err, broker.ErrPacing) || !errors.Is(err, errSessionOver) {
+		if err := p.Take(t.Context(), gone, OrderNext); !errors.Is(err, broker.ErrPacing) || !errors.Is(err, errSessionOver) {
 			t.Errorf("of a session that ended: %v", err)
 		}
 		if len(p.queue) != 0 || p.waiting != [numPriorities]int{} {
@@ -314,104 +313,18 @@ func TestWaitingForRoom(t *testing.T) {
 		long, give := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		for range maxWaiting {
-			all.Go(func() { _ = p.take(long, nil, dataLast) })
+			all.Go(func() { _ = p.Take(long, nil, DataLast) })
 		}
 		synctest.Wait()
-		if err := p.take(t.Context(), nil, dataLast); !errors.Is(err, broker.ErrPacing) {
+		if err := p.Take(t.Context(), nil, DataLast); !errors.Is(err, broker.ErrPacing) {
 			t.Errorf("one more than %d: %v", maxWaiting, err)
 		}
-		if err := p.take(t.Context(), nil, cancelFirst); err != nil {
+		if err := p.Take(t.Context(), nil, CancelFirst); err != nil {
 			t.Errorf("a cancel behind %d questions: %v", maxWaiting, err)
 		}
 		give()
 		all.Wait()
-		if h := p.health(); h.Waiting != 0 || h.Refused != 1 {
-			t.Errorf("%+v", h)
-		}
-	})
-}
-
-// The same through a session that is restoring its subscriptions and asking
-// questions while the halt comes: what the gateway sees, and when.
-func TestAHaltOfAHundredOrdersOnTheWire(t *testing.T) {
-	var mu sync.Mutex
-	var cancels []time.Time
-	var others int
-	note := func(m wire.Message) {
-		mu.Lock()
-		defer mu.Unlock()
-		if _, ok := m.(wire.CancelOrder); ok {
-			cancels = append(cancels, time.Now())
-		} else if len(cancels) == 0 {
-			others++
-		}
-	}
-	live(t, func(p *peer) {
-		for m := p.next(); m != nil; m = p.next() {
-			note(m)
-			if q, ok := m.(wire.ReqContractDetails); ok {
-				p.send(wire.ContractDataEnd{ReqID: q.ReqID})
-			}
-		}
-	}, func(t *testing.T, s *Session) {
-		var all sync.WaitGroup
-		for i := range 90 {
-			all.Go(func() { _, _ = s.Details(t.Context(), market.USStock(market.Symbol(fmt.Sprintf("S%d", i)))) })
-			time.Sleep(30 * time.Millisecond)
-		}
-		halt := time.Now()
-		for id := range 100 {
-			all.Go(func() {
-				if err := s.Cancel(t.Context(), int64(1+id)); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		synctest.Wait()
-		if len(cancels) != 100 || others < 80 {
-			t.Fatalf("%d cancels behind %d other messages", len(cancels), others)
-		}
-		if first, fortieth, last := cancels[0].Sub(halt), cancels[39].Sub(halt), cancels[99].Sub(halt); first != 0 || fortieth > time.Second || last > 3*time.Second {
-			t.Errorf("the first cancel after %v, 40 after %v, all after %v", first, fortieth, last)
-		}
-	})
-}
-
-// A replay in lock-step is not paced: wall time means nothing there.
-func TestLockStepIsNotPaced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cfg := dialled(t, func(p *peer) { p.welcome(); p.drain() })
-		cfg.Simulated, cfg.Speed = true, 0
-		opened, err := New(cfg).Open(t.Context(), broker.OpenConfig{}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		for id := range 500 {
-			if err := opened.(*Session).Cancel(t.Context(), int64(1+id)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if d := time.Since(began); d != 0 {
-			t.Errorf("500 messages took %v", d)
-		}
-		if err := opened.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		synctest.Wait()
-	})
-}
-
-// Code 100 reaches the pacer, whatever it is about.
-func TestCode100ReachesThePacer(t *testing.T) {
-	live(t, func(p *peer) {
-		p.send(wire.ErrMsg{RequestID: -1, Code: 100, Text: "Max rate of messages per second has been exceeded"})
-	}, func(t *testing.T, s *Session) {
-		if n, ok := events(t, s, 1)[0].(broker.Notice); !ok || n.Kind != broker.NoticePacing {
-			t.Errorf("told as %+v", n)
-		}
-		if h := s.budget.pace.health(); h.Limit != 22 || h.HalvedUntil == nil {
+		if h := p.Health(); h.Waiting != 0 || h.Refused != 1 {
 			t.Errorf("%+v", h)
 		}
 	})
@@ -422,8 +335,8 @@ func BenchmarkTake(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		p.next = 0
-		p.sent = [maxSends]time.Time{} // always free
-		if err := p.take(context.Background(), nil, orderNext); err != nil {
+		p.sent = [MaxSends]time.Time{} // always free
+		if err := p.Take(context.Background(), nil, OrderNext); err != nil {
 			b.Fatal(err)
 		}
 	}
