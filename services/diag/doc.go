@@ -24,7 +24,8 @@
 // The doctor's one handshake uses the trader's client id, because that is what
 // fails. Two sessions with one id must never exist, so a running trader is found
 // first, by the lock of its folder, and asked how its link stands; then a spare
-// id is used, or none when that trader has found the gateway hanging. What the
+// id is used, or none when that trader has found the gateway hanging. A spare id
+// is used, too, where a trader of another folder is connected. What the
 // kernel tells comes before the handshake, so that it shows the state of
 // affairs which the handshake has not changed yet.
 //

@@ -155,6 +155,7 @@ func (d Doctor) Examine(ctx context.Context, q Question) Report {
 	}
 	step("gateway_process", func(ctx context.Context, c *Check) { d.checkProcess(ctx, c, q.Gateway) })
 	step("sockets", func(ctx context.Context, c *Check) { d.checkSockets(ctx, c, q.Gateway) })
+	t.seen = connected(r.Checks[len(r.Checks)-1].Sockets)
 	step("ports", func(ctx context.Context, c *Check) { d.checkPorts(ctx, c, q.Gateway) })
 	ports := r.Checks[len(r.Checks)-1].Ports
 	last := d.handshakes(ctx, q, t, ports, add)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -24,6 +25,10 @@ type plan struct {
 // never exist at once, and a gateway that hangs is not asked again.
 func planned(q Question, t trader) plan {
 	own, spare := plan{id: q.ClientID}, plan{id: q.SpareID}
+	if !t.runs && t.seen != 0 {
+		spare.why = fmt.Sprintf("process %d, a trader with another data folder, is connected to this gateway, and its client id cannot be seen: the spare id %d is used", t.seen, q.SpareID)
+		return spare
+	}
 	if !t.runs {
 		return own
 	}
@@ -32,14 +37,14 @@ func planned(q Question, t trader) plan {
 		return spare
 	}
 	l := t.link
-	if l.Facts.Gateway != "" && l.Facts.Gateway != q.Gateway {
+	if l.Facts.Gateway != "" && surelyAnother(l.Facts.Gateway, q.Gateway) {
 		own.why = "the running trader is connected elsewhere, to " + l.Facts.Gateway
 		return own
 	}
 	if l.State == broker.NeedsRestart && !q.Force {
 		return plan{skip: true, why: "the running trader has stopped asking this gateway because it hangs, and one more attempt may make it worse; --force makes one all the same"}
 	}
-	if l.Facts.Gateway == q.Gateway && l.Facts.ClientID != q.ClientID {
+	if l.Facts.Gateway != "" && l.Facts.ClientID != q.ClientID {
 		own.why = fmt.Sprintf("the running trader uses another client id, %d", l.Facts.ClientID)
 		return own
 	}
@@ -49,6 +54,28 @@ func planned(q Question, t trader) plan {
 	}
 	spare.why = fmt.Sprintf("%s: no handshake with the same id, the spare id %d is used", what, q.SpareID)
 	return spare
+}
+
+// surelyAnother reports whether two addresses cannot be the same gateway. Names
+// differ where the gateway does not: localhost, 127.0.0.1 and the machine's own
+// address are one, and two sessions with one client id would come of a wrong
+// yes, of a wrong no only a handshake with the spare id.
+func surelyAnother(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil {
+		return false
+	}
+	if portA != portB {
+		return true
+	}
+	ipA, errA := netip.ParseAddr(hostA)
+	ipB, errB := netip.ParseAddr(hostB)
+	if errA != nil || errB != nil {
+		return false // a name
+	}
+	far := func(ip netip.Addr) bool { return !ip.Unmap().IsLoopback() && !ip.IsUnspecified() }
+	return far(ipA) && far(ipB) && ipA.Unmap() != ipB.Unmap()
 }
 
 // handshakes makes the one handshake, what follows from it and what was asked
@@ -63,14 +90,19 @@ func (d Doctor) handshakes(ctx context.Context, q Question, t trader, ports []ho
 	first := d.shake(ctx, "handshake", q, q.Gateway, p.id, q.Timeout, p.why)
 	add(first)
 	newest := first.Probe
+	if newest == nil { // it did not end, and its result is not known
+		return nil
+	}
 	if newest.Failure == broker.ClientIDInUse && p.id != q.SpareID && d.pause(ctx) {
 		c := d.shake(ctx, "handshake_spare", q, q.Gateway, q.SpareID, q.Timeout,
 			fmt.Sprintf("client id %d is in use by another program: the spare id %d is used", p.id, q.SpareID))
-		if c.Probe.Result == Ready {
+		if c.Probe != nil && c.Probe.Result == Ready {
 			c.Advice = append(c.Advice, fmt.Sprintf("the gateway is well; end the other program that uses client id %d, or wait until the gateway has freed it", p.id))
 		}
 		add(c)
-		newest = c.Probe
+		if newest = c.Probe; newest == nil {
+			return first.Probe
+		}
 	}
 	add(run(ctx, "gateway_clock", localWithin, func(_ context.Context, c *Check) { checkOffset(c, newest) }))
 	if newest.Result == Failed {
@@ -79,7 +111,8 @@ func (d Doctor) handshakes(ctx context.Context, q Question, t trader, ports []ho
 	return first.Probe
 }
 
-// shake makes one handshake and keeps its record in the data folder.
+// shake makes one handshake and keeps its record in the data folder. Its Probe is
+// nil when it did not end in time, as on a disk that hangs.
 func (d Doctor) shake(ctx context.Context, name string, q Question, gateway string, id int, timeout time.Duration, why string) Check {
 	return run(ctx, name, localWithin+timeout+closeWithin, func(ctx context.Context, c *Check) {
 		if why != "" {
@@ -144,7 +177,7 @@ func (d Doctor) alternatives(ctx context.Context, q Question, id int, failed Pro
 		}
 		c := d.shake(ctx, name, q, gateway, id, timeout, "")
 		add(c)
-		return c.Probe.Result == Ready
+		return c.Probe == nil || c.Probe.Result == Ready
 	}
 	if q.TryIDs && noTCP {
 		skip("try_ids", "another client id does not help where no connection comes about")

@@ -11,7 +11,10 @@ import (
 	"path/filepath"
 	"time"
 
+	gops "github.com/shirou/gopsutil/v4/process"
+
 	"robotrader/broker"
+	"robotrader/services/host"
 )
 
 // trader is the one that runs with the data folder, as far as it can be known.
@@ -19,6 +22,9 @@ type trader struct {
 	runs bool
 	pid  int
 	link *broker.Link // nil when it could not be asked
+	// seen is a trader's process that is connected to the gateway by the
+	// kernel's word, 0 when none is.
+	seen int
 }
 
 // maxState bounds what is read of a trader's answer.
@@ -49,6 +55,7 @@ func (d Doctor) trader(ctx context.Context, q Question) (Check, trader) {
 
 func (d Doctor) lookForTrader(ctx context.Context, c *Check, dir string) trader {
 	pid, err := d.Host.LockHolder(ctx, filepath.Join(dir, "lock"))
+	held := pid != 0
 	told, toldErr := announced(dir)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
@@ -57,6 +64,8 @@ func (d Doctor) lookForTrader(ctx context.Context, c *Check, dir string) trader 
 		c.found("the folder's lock: %v", err)
 		c.judge(VerdictWarning)
 		pid = told.PID
+	case !held && toldErr == nil && alive(ctx, told.PID):
+		pid = told.PID // some file systems have another number in the table of locks
 	}
 	if pid == 0 {
 		c.found("no trader runs with this folder")
@@ -68,15 +77,42 @@ func (d Doctor) lookForTrader(ctx context.Context, c *Check, dir string) trader 
 		c.judge(VerdictWarning)
 		return t
 	}
-	if t.link, err = ask(ctx, told.HTTP); err != nil {
-		if errors.Is(err, errNobody) {
-			c.found("no trader runs with this folder: trader.json is left over")
-			return trader{}
-		}
+	t.link, err = ask(ctx, told.HTTP)
+	switch {
+	case errors.Is(err, errNobody) && !held:
+		c.found("no trader runs with this folder: trader.json is left over")
+		return trader{}
+	case errors.Is(err, errNobody):
+		c.found("a trader runs (process %d), and %v: it is starting or stopping", pid, err)
+		c.judge(VerdictWarning, "ask again in a few seconds")
+	case err != nil:
 		c.found("a trader runs (process %d), and cannot be asked: %v", pid, err)
 		c.judge(VerdictWarning)
 	}
 	return t
+}
+
+// alive reports whether there is a process by this number.
+func alive(ctx context.Context, pid int) bool {
+	ok, err := gops.PidExistsWithContext(ctx, int32(pid))
+	return err == nil && ok
+}
+
+// traderName is what the kernel calls a trader's process.
+const traderName = "start_trader"
+
+// connected returns a trader's process that has a connection to the gateway, 0
+// when none is seen.
+func connected(s *host.Sockets) int {
+	if s == nil {
+		return 0
+	}
+	for _, side := range s.Clients {
+		if side.Process == traderName && side.States[host.Established] > 0 {
+			return side.PID
+		}
+	}
+	return 0
 }
 
 // judgeTrader says how the running trader's link stands.
