@@ -20,10 +20,12 @@ type Setting struct {
 }
 
 // secretWords are in the names of keys whose values are not to be shown.
-var secretWords = []string{"token", "password", "passwd", "secret", "credential"}
+var secretWords = []string{"token", "passw", "passphrase", "secret", "credential", "api_key", "apikey", "private_key"}
 
-// Settings returns every key in order, with what it is set to. It can be shown
-// to anybody: what smells of a secret, and the user of an URL, are hidden.
+// Settings returns every key in order, with what it is set to, for the person
+// whose trader it is: what smells of a secret, and the user of an URL, are
+// hidden, accounts and names are not. What may leave the machine is
+// [Config.Harmless].
 func (c Config) Settings() []Setting {
 	known := map[string]field{}
 	fields(reflect.TypeFor[Config](), "", nil, known)
@@ -83,20 +85,22 @@ func shown(key, value string) string {
 	if value == "" {
 		return ""
 	}
-	last := key[strings.LastIndexByte(key, '.')+1:]
+	last := strings.ReplaceAll(strings.ToLower(key[strings.LastIndexByte(key, '.')+1:]), "-", "_")
 	if slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(last, w) }) {
 		return hidden
 	}
-	if !strings.Contains(value, "@") || !strings.Contains(value, "://") {
+	if !strings.Contains(value, "@") {
 		return value
 	}
 	parts := strings.Split(value, ",")
 	for i, p := range parts {
 		u, err := url.Parse(strings.TrimSpace(p))
 		switch {
-		case err != nil && strings.Contains(p, "@"):
-			parts[i] = hidden
-		case err == nil && u.User != nil:
+		case err == nil && u.Scheme == "" && (strings.HasPrefix(p, "/") || strings.HasPrefix(p, ".")):
+			// a path
+		case err != nil || u.Host == "":
+			return hidden // such as a password with a comma, of which a part may hold no @
+		case u.User != nil:
 			u.User = url.User("hidden")
 			parts[i] = u.String()
 		}

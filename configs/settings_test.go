@@ -61,7 +61,14 @@ func TestSettingsHideSecrets(t *testing.T) {
 	for _, tt := range []struct{ key, value, want string }{
 		{"bus.url", "nats://me:pass@h:4222,nats://other@i:4222,nats://j:1", "nats://hidden@h:4222,nats://hidden@i:4222,nats://j:1"},
 		{"bus.url", "nats://me:p%zz@h:4222", hidden},
+		{"bus.url", "nats://me:pa,ss@h:4222,nats://j:1", hidden},
+		{"bus.url", "me:pass@h:4222", hidden},
+		{"bus.url", "pass@h", hidden},
+		{"data.dir", "/home/me@work/data", "/home/me@work/data"},
 		{"alerts.token", "abc", hidden},
+		{"runner.params.Api-Key", "abc", hidden},
+		{"runner.params.PASSWORD", "abc", hidden},
+		{"runner.params.monkey", "abc", "abc"},
 		{"alerts.token", "", ""},
 		{"bus.url", "embedded", "embedded"},
 	} {
@@ -74,6 +81,18 @@ func TestSettingsHideSecrets(t *testing.T) {
 	for _, s := range cfg.Settings() {
 		if strings.Contains(s.Value, "pass") {
 			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// Nor does the text of a fault tell one.
+func TestFaultsHideSecrets(t *testing.T) {
+	for _, env := range []string{
+		"TRADER_BUS__URL=nats://me:hunter2@h:4222", "TRADER_BUS__URL=me:hunter2@h", "TRADER_BUS__LISTEN=me:hunter2@h",
+	} {
+		_, err := Load([]string{"AAPL"}, []string{env})
+		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "bus.") {
+			t.Errorf("%s: %v", env, err)
 		}
 	}
 }

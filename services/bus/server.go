@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,15 +40,24 @@ func DefaultConfig() Config { return Config{URL: Embedded, Instance: "main"} }
 func (c Config) Validate() error {
 	var errs []error
 	if c.URL != Embedded {
-		errs = append(errs, fmt.Errorf("bus.url %.80q: a bus outside of the process is not built yet; use %q", c.URL, Embedded))
+		errs = append(errs, fmt.Errorf("bus.url %.80q: a bus outside of the process is not built yet; use %q", addressOnly(c.URL), Embedded))
 	}
 	if c.Listen != "" {
-		errs = append(errs, fmt.Errorf("bus.listen %.80q: a listening bus is not built yet; leave it empty", c.Listen))
+		errs = append(errs, fmt.Errorf("bus.listen %.80q: a listening bus is not built yet; leave it empty", addressOnly(c.Listen)))
 	}
 	if !instanceOK(c.Instance) {
 		errs = append(errs, fmt.Errorf("bus.instance %.80q: use 1 to 32 letters, digits, dashes or underscores", c.Instance))
 	}
 	return errors.Join(errs...)
+}
+
+// addressOnly leaves out what stands before an @: a user and a password, which
+// the text of a fault would carry into logs and tickets.
+func addressOnly(s string) string {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		return "(hidden)" + s[i:]
+	}
+	return s
 }
 
 func instanceOK(s string) bool {
