@@ -6,7 +6,6 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -106,16 +105,19 @@ func (b Bundle) Write(ctx context.Context, w io.Writer) (Manifest, error) {
 	if err != nil {
 		return m, fmt.Errorf("diag: manifest: %w", err)
 	}
-	err = errors.Join(
-		entry(out, readmeName, []byte(readme(m)), m.At),
-		entry(out, manifestName, append(list, '\n'), m.At),
-	)
+	err = entry(out, readmeName, []byte(readme(m)), m.At)
+	all = append([]collected{{part: Part{Name: manifestName}, text: append(list, '\n')}}, all...)
 	for _, c := range all {
 		if err == nil && len(c.text) > 0 {
 			err = entry(out, c.part.Name, c.text, m.At)
 		}
 	}
-	if err = errors.Join(err, out.Close(), zip.Close()); err != nil {
+	for _, end := range []func() error{out.Close, zip.Close} {
+		if err == nil { // or a full disk were told four times
+			err = end()
+		}
+	}
+	if err != nil {
 		return m, fmt.Errorf("diag: bundle: %w", err)
 	}
 	return m, nil

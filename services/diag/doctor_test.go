@@ -615,6 +615,7 @@ func TestHandshakeThatHangs(t *testing.T) {
 		d := Doctor{Host: told{}, Prober: hanging(release)}
 		r := d.Examine(t.Context(), Question{Gateway: "127.0.0.1:4002", ClientID: 1, SpareID: 9999, Timeout: time.Second, Folder: t.TempDir(), TryIDs: true})
 		close(release)
+		synctest.Wait() // what was left to itself ends, too
 		i := slices.IndexFunc(r.Checks, func(c Check) bool { return c.Name == "handshake" })
 		if i < 0 || r.Checks[i].Verdict != VerdictFailed || r.Exit != 1 {
 			t.Errorf("%+v", r)

@@ -56,10 +56,9 @@ func LogItems(folder string) []Item {
 		if room <= 0 {
 			break
 		}
-		items = append(items, Item{
-			Name: "logs/" + f.Name(), What: "the log " + f.Name(), Limit: room,
-			Collect: func(_ context.Context, w io.Writer) error { return copyFile(w, filepath.Join(dir, f.Name())) },
-		})
+		it := FileItem("logs/"+f.Name(), "the log "+f.Name(), filepath.Join(dir, f.Name()))
+		it.Limit = room
+		items = append(items, it)
 		room -= f.Size()
 	}
 	return items
@@ -83,19 +82,49 @@ func newest(dir string) []fs.FileInfo {
 	return list
 }
 
+// FileItem is a file of the data folder. A link is not followed: it would take
+// out of the folder what nobody asked for.
+func FileItem(name, what, path string) Item {
+	return Item{Name: name, What: what, Collect: func(_ context.Context, w io.Writer) error { return copyFile(w, path) }}
+}
+
+// copyFile copies a file, of which links are not followed. One that grows while
+// it is read ends where it was.
 func copyFile(w io.Writer, path string) error {
-	f, err := os.Open(path)
+	f, info, err := openRegular(path, os.Lstat)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	// One that grows while it is read ends where it was.
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
 	if _, err := io.Copy(w, io.LimitReader(f, info.Size())); err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	return nil
+}
+
+// openRegular opens a file that is one, by the word of look: to open a pipe
+// waits for somebody at its other end.
+func openRegular(path string, look func(string) (fs.FileInfo, error)) (*os.File, fs.FileInfo, error) {
+	info, err := look(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s is no regular file (%s): remove it", path, info.Mode().Type())
+	}
+	f, err := os.Open(path)
+	return f, info, err
+}
+
+// readRegular reads a file that is one, and that is not longer than most.
+func readRegular(path string, most int64) ([]byte, error) {
+	f, info, err := openRegular(path, os.Stat)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info.Size() > most {
+		return nil, fmt.Errorf("%s has %d bytes, more than the %d that we write: remove it", path, info.Size(), most)
+	}
+	return io.ReadAll(io.LimitReader(f, most))
 }

@@ -33,10 +33,21 @@ func CheckBuild(build string) error {
 	return nil
 }
 
+// CheckNote refuses what cannot be a note.
+func CheckNote(note string) error {
+	if len(note) > maxNote || strings.ContainsFunc(note, unicode.IsControl) {
+		return fmt.Errorf("note %.40q is not one line of at most %d characters", note, maxNote)
+	}
+	return nil
+}
+
+// maxMark bounds the file.
+const maxMark = 64 << 10
+
 // ReadMark returns the mark of a data folder, nil without one.
 func ReadMark(folder string) (*Mark, error) {
 	path := filepath.Join(folder, markName)
-	b, err := os.ReadFile(path)
+	b, err := readRegular(path, maxMark)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -46,7 +57,11 @@ func ReadMark(folder string) (*Mark, error) {
 	var m struct {
 		Marked *Mark `json:"marked"`
 	}
-	if err := json.Unmarshal(b, &m); err != nil {
+	err = json.Unmarshal(b, &m)
+	if err == nil && m.Marked != nil {
+		err = errors.Join(CheckBuild(m.Marked.Build), CheckNote(m.Marked.Note))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("diag: mark: %s: %w; mark again, or remove the file", path, err)
 	}
 	return m.Marked, nil
@@ -59,8 +74,8 @@ func WriteMark(folder string, m *Mark) (err error) {
 		if err := CheckBuild(m.Build); err != nil {
 			return err
 		}
-		if len(m.Note) > maxNote || strings.ContainsFunc(m.Note, unicode.IsControl) {
-			return fmt.Errorf("note %.40q… is not one line of at most %d characters", m.Note, maxNote)
+		if err := CheckNote(m.Note); err != nil {
+			return err
 		}
 	}
 	text, err := json.MarshalIndent(map[string]*Mark{"marked": m}, "", "  ")

@@ -21,7 +21,7 @@ import (
 // half a line. A folder without records is no error.
 func Records(folder string) (list []Probe, broken int, err error) {
 	for _, name := range []string{logName + ".1", logName} {
-		f, err := os.Open(filepath.Join(folder, name))
+		f, _, err := openRegular(filepath.Join(folder, name), os.Stat)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -39,21 +39,55 @@ func Records(folder string) (list []Probe, broken int, err error) {
 }
 
 func readRecords(r io.Reader) (list []Probe, broken int, err error) {
-	sc := bufio.NewScanner(r)
-	sc.Buffer(nil, 2*logLimit)
-	for sc.Scan() {
-		line := bytes.TrimSpace(sc.Bytes())
-		if len(line) == 0 {
-			continue
-		}
-		var p Probe
-		if err := json.Unmarshal(line, &p); err != nil || p.Result != Ready && p.Result != Failed && p.Result != Usage {
+	in := bufio.NewReaderSize(r, maxRecord)
+	for {
+		line, err := in.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
 			broken++
-			continue
+			err = skipLine(in)
+		} else if line = bytes.TrimSpace(line); len(line) > 0 {
+			if p, ok := parseRecord(line); ok {
+				list = append(list, p)
+			} else {
+				broken++
+			}
 		}
-		list = append(list, p)
+		if errors.Is(err, io.EOF) {
+			return list, broken, nil
+		}
+		if err != nil {
+			return list, broken, err
+		}
 	}
-	return list, broken, sc.Err()
+}
+
+// maxRecord bounds a line of the records: one with some thousand accounts.
+const maxRecord = 64 << 10
+
+func skipLine(in *bufio.Reader) error {
+	for {
+		if _, err := in.ReadSlice('\n'); !errors.Is(err, bufio.ErrBufferFull) {
+			return err
+		}
+	}
+}
+
+// parseRecord reads one line. What it shows is printed on terminals, so nothing
+// is taken that none of our programs writes.
+func parseRecord(line []byte) (p Probe, ok bool) {
+	if err := json.Unmarshal(line, &p); err != nil {
+		return Probe{}, false
+	}
+	if p.GatewayBuild != "" && CheckBuild(p.GatewayBuild) != nil {
+		return Probe{}, false
+	}
+	switch p.Result {
+	case Ready, Usage:
+		return p, true
+	case Failed:
+		return p, slices.Contains(handshake(), p.FailedAt)
+	}
+	return Probe{}, false
 }
 
 // Cell is what is known of one gateway build with one server version.

@@ -150,13 +150,29 @@ func (p Probe) Append(folder string) error {
 			return fmt.Errorf("diag: rotate %s: %w", logName, err)
 		}
 	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("diag: append to %s: %w", logName, err)
 	}
-	_, err = f.Write(append(line, '\n')) // one write, so that lines of two programs do not mix
+	line = append(line, '\n')
+	if endsAmidLine(f) {
+		line = append([]byte{'\n'}, line...) // or this record were lost with that one
+	}
+	_, err = f.Write(line) // one write, so that lines of two programs do not mix
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("diag: append to %s: %w", logName, err)
 	}
 	return nil
+}
+
+// endsAmidLine reports whether the file's last line has no end: a full disk, or
+// a kill, took a part of it.
+func endsAmidLine(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return false
+	}
+	var last [1]byte
+	_, err = f.ReadAt(last[:], info.Size()-1)
+	return err == nil && last[0] != '\n'
 }

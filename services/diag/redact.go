@@ -158,7 +158,7 @@ var quotedText = regexp.MustCompile(`"([^"\\]+)"`)
 func accountsIn(b []byte) (list []string) {
 	for _, m := range accountFields.FindAllSubmatch(b, -1) {
 		for _, q := range quotedText.FindAllSubmatch(m[1], -1) {
-			if id := string(q[1]); !slices.Contains(list, id) && strings.ContainsAny(id, "0123456789") {
+			if id := string(q[1]); !slices.Contains(list, id) && strings.ContainsAny(id, "0123456789") && !strings.Contains(id, "*") { // a masked one is none
 				list = append(list, id)
 			}
 		}

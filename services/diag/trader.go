@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -140,9 +139,12 @@ type place struct {
 	HTTP string `json:"http"`
 }
 
+// maxPlace bounds the file.
+const maxPlace = 4 << 10
+
 func announced(dir string) (place, error) {
 	var p place
-	b, err := os.ReadFile(filepath.Join(dir, "trader.json"))
+	b, err := readRegular(filepath.Join(dir, "trader.json"), maxPlace)
 	if err != nil {
 		return p, err
 	}
