@@ -246,6 +246,10 @@ type Breaker struct {
 	// only where no evidence can be read.
 	Tries    int `json:"tries"`
 	MaxTries int `json:"max_tries"`
+	// Since is when it opened, and Hung when the newest attempt hung that Wedged
+	// counts: wall time, nil for never. They outlive a run of the program.
+	Since *time.Time `json:"since"`
+	Hung  *time.Time `json:"hung"`
 	// Evidence is what is known of the listener since it opened, nil while it is
 	// closed.
 	Evidence *Evidence `json:"evidence"`

@@ -15,8 +15,10 @@ func (s *Supervisor) run(ctx context.Context) {
 	defer close(s.done)
 	s.down.since = time.Now()
 	s.breaker = breaker{limit: s.cfg.WedgedLimit}
-	for {
-		s.once(ctx)
+	for held := s.recall(ctx); ctx.Err() == nil; held = false {
+		if !held {
+			s.once(ctx)
+		}
 		if !s.pause(ctx) {
 			break
 		}
@@ -47,6 +49,9 @@ func (s *Supervisor) once(ctx context.Context) {
 	}
 	rec := Record{Began: began, Elapsed: time.Since(began), Total: s.total, Err: err}
 	s.adopt(err)
+	if ctx.Err() != nil && rec.Elapsed >= slowHandshake && s.Link().State == broker.Handshaking {
+		s.breaker.fail(broker.NoReply, time.Now()) // for the next run: our end cut short what hung
+	}
 	s.end(ctx, err)
 	s.conclude(ctx, rec)
 }
@@ -213,7 +218,10 @@ func (s *Supervisor) end(ctx context.Context, err error) {
 	now := time.Now()
 	s.due = time.Time{}
 	if ctx.Err() != nil {
-		s.signal(broker.Stop, stopped)
+		s.signal(broker.Stop, func(l *broker.Link) {
+			stopped(l)
+			l.Breaker = s.breaker.link()
+		})
 		return
 	}
 	state := s.Link().State

@@ -39,6 +39,8 @@ type breaker struct {
 	again  bool
 	open   bool
 	tries  int
+	since  time.Time // when it opened
+	hung   time.Time // the newest attempt that did
 
 	before broker.Evidence  // what a change is judged against
 	newest *broker.Evidence // since it opened
@@ -67,8 +69,9 @@ func (b *breaker) fail(f broker.Failure, now time.Time) {
 		return
 	}
 	b.wedged++
-	if b.wedged >= b.opensAt() {
-		b.open = true
+	b.hung = now
+	if !b.open && b.wedged >= b.opensAt() {
+		b.open, b.since = true, now
 	}
 	b.newest, b.gone = nil, false
 	if !b.blind.IsZero() {
@@ -123,9 +126,9 @@ func (b *breaker) next() time.Time {
 
 // link returns what is published.
 func (b *breaker) link() broker.Breaker {
-	l := broker.Breaker{State: broker.BreakerClosed, Wedged: b.wedged, Limit: b.opensAt(), Tries: b.tries, MaxTries: maxTries}
+	l := broker.Breaker{State: broker.BreakerClosed, Wedged: b.wedged, Limit: b.opensAt(), Tries: b.tries, MaxTries: maxTries, Hung: instant(b.hung)}
 	if b.open {
-		l.State, l.Evidence = broker.BreakerOpen, b.newest
+		l.State, l.Since, l.Evidence = broker.BreakerOpen, instant(b.since), b.newest
 	}
 	return l
 }

@@ -46,6 +46,12 @@
 // the evidence cannot be read, tries follow after 5, 15 and 60 minutes, then
 // hourly, twelve in all. A person's attempt is none of these twelve.
 //
+// All of that outlives our own process: the newest word of the run before,
+// where it is younger than a day, says how many attempts hung, and whether the
+// link begins in needs_restart. An attempt that the end of a run cut short
+// counts as one that hung. A count that went with the process would make every
+// start after a crash five more attempts.
+//
 // # Calendar
 //
 // A gateway restarts every night and wants a log-in every week. From 90 s

@@ -15,6 +15,12 @@ import (
 type Parts struct {
 	Adapter broker.Adapter
 	Open    broker.OpenConfig
+	// Facts is what is known before a first attempt: the gateway's address and
+	// our client id there. The zero value knows nothing.
+	Facts broker.Facts
+	// Past is the newest word about the link that an earlier run left, nil for
+	// none. It counts when it is about the same gateway and client id.
+	Past *broker.Link
 	// Steps are the rungs after the handshake, in order. A step must end when
 	// its context does.
 	Steps []broker.Step
@@ -101,7 +107,7 @@ func New(cfg Config, parts Parts) *Supervisor {
 		changed: make(chan struct{}),
 		link: broker.Link{
 			State: broker.Connecting, Since: time.Now(), Adapter: parts.Adapter.Name(),
-			Cause: "not started yet", Advice: "wait", Breaker: closed.link(), Warnings: []string{},
+			Cause: "not started yet", Advice: "wait", Breaker: closed.link(), Warnings: warnings("", parts.Facts), Facts: parts.Facts,
 		},
 	}
 }

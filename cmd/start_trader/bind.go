@@ -9,6 +9,7 @@ import (
 
 	"robotrader/broker"
 	"robotrader/broker/desk"
+	"robotrader/broker/ibkr"
 	"robotrader/broker/sim"
 	"robotrader/broker/supervisor"
 	"robotrader/configs"
@@ -89,9 +90,35 @@ func linkParts(in linkIn) supervisor.Parts {
 	}
 	if in.Config.Broker.Name == "ibkr" {
 		p.Evidence = in.Machine.Listener
+		p.Facts = known(in.Config.Broker.IBKR)
+		p.Past = past(in.Teller.Journal, in.Log)
 	}
 	return p
 }
+
+// known is what the configuration tells of the gateway.
+func known(c ibkr.Config) broker.Facts {
+	gateway, err := ibkr.Address(c.Gateway)
+	if err != nil {
+		return broker.Facts{} // validated: cannot be, and the first attempt says it
+	}
+	return broker.Facts{Gateway: gateway, ClientID: c.ClientID, Speed: c.Speed, ForceDisconnect: c.ForceDisconnect}
+}
+
+// past returns what the run before said of the link last. A journal that cannot
+// tell holds nothing back.
+func past(j *journal.Journal, log *slog.Logger) *broker.Link {
+	ctx, cancel := context.WithTimeout(context.Background(), pastWithin)
+	defer cancel()
+	l, err := j.LastLink(ctx)
+	if err != nil {
+		log.Warn("link_past_not_read", "error", err, "instead", "the count of attempts that hung starts at 0")
+	}
+	return l
+}
+
+// pastWithin bounds the reading of one row.
+const pastWithin = time.Second
 
 // windDownWithin bounds what the desk does about working orders at the end.
 const windDownWithin = 2 * time.Second

@@ -208,6 +208,20 @@ func notional(in order.Intent, d order.Decision) market.Money {
 	return market.Money{}
 }
 
+// LastLink returns the newest state of the link that is written, nil when there
+// is none: at the start of a process that is where the one before left it.
+func (j *Journal) LastLink(ctx context.Context) (*broker.Link, error) {
+	if err := j.acquire(ctx); err != nil {
+		return nil, j.ended("last link", err)
+	}
+	defer func() { j.lock <- struct{}{} }()
+	links, err := collect(j.ctx, j.write, scanLink, newestLinks, 1)
+	if err != nil || len(links) == 0 {
+		return nil, failed(j.path, "last link", err)
+	}
+	return &links[0], nil
+}
+
 func (j *Journal) loadMode() (*broker.ModeRecord, error) {
 	modes, err := collect(j.ctx, j.write, func(scan func(...any) error) (m broker.ModeRecord, err error) {
 		var since sql.NullInt64

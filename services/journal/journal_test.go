@@ -292,6 +292,40 @@ func TestMeanwhile(t *testing.T) {
 
 // TestPrune keeps the newest account values, and the first ones: from those
 // the executions count.
+// The next process reads how far the one before was held back from trying.
+func TestLastLink(t *testing.T) {
+	path := file(t)
+	j := open(t, path)
+	if l, err := j.LastLink(t.Context()); l != nil || err != nil {
+		t.Fatalf("a new journal tells %+v, %v", l, err)
+	}
+	since, hung := wall0.Add(-time.Minute), wall0
+	want := broker.Link{
+		State: broker.NeedsRestart, Since: wall0, Cause: "it hangs", Advice: "restart it", Adapter: "ibkr",
+		Facts: broker.Facts{Gateway: "127.0.0.1:4002", ClientID: 3}, Failure: broker.NoReply,
+		Breaker: broker.Breaker{
+			State: broker.BreakerOpen, Wedged: 5, Limit: 5, MaxTries: 12, Since: &since, Hung: &hung,
+			Evidence: &broker.Evidence{Readable: true, Listening: true, Inode: 1 << 60, UID: 1000, PID: 7, Started: wall0},
+		},
+	}
+	must(t, j.RecordLink(t.Context(), broker.Link{State: broker.Ready}))
+	must(t, j.RecordLink(t.Context(), want))
+	must(t, j.Sync(t.Context()))
+	for range 2 { // of this process, and of the next
+		got, err := j.LastLink(t.Context())
+		must(t, err)
+		if diff := cmp.Diff(&want, got); diff != "" {
+			t.Error(diff)
+		}
+		shut(t, j)
+		j = open(t, path)
+	}
+	shut(t, j)
+	if l, err := j.LastLink(t.Context()); err == nil {
+		t.Errorf("a closed journal tells %+v", l)
+	}
+}
+
 func TestPrune(t *testing.T) {
 	path := file(t)
 	j := open(t, path)

@@ -117,18 +117,23 @@ func (r *Reader) Account(ctx context.Context) ([]AccountChange, error) {
 	return list, failed(r.path, "account", err)
 }
 
+// newestLinks selects the newest states of the link, as scanLink reads them.
+const newestLinks = "SELECT data FROM links ORDER BY seq DESC LIMIT ?"
+
+func scanLink(scan func(...any) error) (l broker.Link, err error) {
+	var data string
+	if err := scan(&data); err != nil {
+		return l, err
+	}
+	if err := json.Unmarshal([]byte(data), &l); err != nil {
+		return l, fmt.Errorf("%w: link %.200q: %w", ErrCorrupt, data, err)
+	}
+	return l, nil
+}
+
 // Links returns the newest states of the link, at most limit, oldest first.
 func (r *Reader) Links(ctx context.Context, limit int) ([]broker.Link, error) {
-	links, err := collect(ctx, r.db, func(scan func(...any) error) (l broker.Link, err error) {
-		var data string
-		if err := scan(&data); err != nil {
-			return l, err
-		}
-		if err := json.Unmarshal([]byte(data), &l); err != nil {
-			return l, fmt.Errorf("%w: link %.200q: %w", ErrCorrupt, data, err)
-		}
-		return l, nil
-	}, "SELECT data FROM links ORDER BY seq DESC LIMIT ?", limit)
+	links, err := collect(ctx, r.db, scanLink, newestLinks, limit)
 	slices.Reverse(links)
 	return links, failed(r.path, "links", err)
 }

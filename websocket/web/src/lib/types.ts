@@ -35,6 +35,9 @@ export interface Breaker {
   limit: number;
   tries: number;
   max_tries: number;
+  /** When it opened, and when the newest attempt hung. */
+  since?: string | null;
+  hung?: string | null;
   evidence: Evidence | null;
 }
 
