@@ -35,6 +35,7 @@ const (
 // and then closed, as a gateway does that is well.
 type crowd struct {
 	port   uint64
+	before map[pair]uint64 // the sockets at the port when it began to listen
 	script func(*peer)
 	served sync.WaitGroup
 	// resets counts clients that did not close well: a reset, where an end was
@@ -47,7 +48,8 @@ func gathers(t *testing.T, script func(*peer)) *crowd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &crowd{port: uint64(l.Addr().(*net.TCPAddr).Port), script: script}
+	port := uint64(l.Addr().(*net.TCPAddr).Port)
+	c := &crowd{port: port, before: around(t, port), script: script}
 	c.served.Go(func() {
 		for {
 			conn, err := l.Accept()
@@ -94,9 +96,11 @@ func (l lenient) reset() {
 	_ = l.Close()
 }
 
-// sockets counts the sockets between our side and a gateway's port by state, as
-// the kernel tells them; theirs are those whose local port it is.
-func sockets(t *testing.T, port uint64) (ours, theirs map[uint64]int) {
+// pair is the two ports of a socket of this machine, its own first.
+type pair struct{ local, remote uint64 }
+
+// around returns the sockets that the kernel knows of at a port, by their state.
+func around(t *testing.T, port uint64) map[pair]uint64 {
 	t.Helper()
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
@@ -107,13 +111,30 @@ func sockets(t *testing.T, port uint64) (ours, theirs map[uint64]int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, theirs = map[uint64]int{}, map[uint64]int{}
+	list := map[pair]uint64{}
 	for _, s := range table {
+		if (s.RemPort == port || s.LocalPort == port) && s.St != tcpListen {
+			list[pair{s.LocalPort, s.RemPort}] = s.St
+		}
+	}
+	return list
+}
+
+// sockets counts the sockets between our side and a gateway's port by state;
+// theirs are those whose local port it is. Those from before the gateway
+// listened are left out: the port may have been a client's a moment ago, whose
+// socket stays in TIME_WAIT for a minute.
+func sockets(t *testing.T, port uint64, before map[pair]uint64) (ours, theirs map[uint64]int) {
+	t.Helper()
+	ours, theirs = map[uint64]int{}, map[uint64]int{}
+	for p, state := range around(t, port) {
+		_, old := before[p]
 		switch {
-		case s.RemPort == port:
-			ours[s.St]++
-		case s.LocalPort == port && s.St != tcpListen:
-			theirs[s.St]++
+		case old:
+		case p.remote == port:
+			ours[state]++
+		default:
+			theirs[state]++
 		}
 	}
 	return ours, theirs
@@ -159,6 +180,34 @@ var failing = map[string]struct {
 	}},
 }
 
+// failed opens once, with so much time, and returns how that failed.
+func failed(t *testing.T, cfg Config, patience time.Duration) broker.Failure {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err := New(cfg).Open(ctx, broker.OpenConfig{}, nil)
+	var e *broker.Error
+	if !errors.As(err, &e) || e.Failure == broker.NoFailure {
+		t.Errorf("an open that had to fail: %v", err)
+		return broker.NoFailure
+	}
+	return e.Failure
+}
+
+// named proves the word of a failure by an open that has time: hasty ones on a
+// busy machine may all be late. One more, with much more time, tells a machine
+// that stood still from code that is wrong, which is wrong again.
+func named(t *testing.T, cfg Config, want broker.Failure) {
+	t.Helper()
+	var got broker.Failure
+	for _, patience := range []time.Duration{time.Second, 20 * time.Second} {
+		if got = failed(t, cfg, patience); got == want {
+			return
+		}
+	}
+	t.Errorf("failed as %s, want %s", got, want)
+}
+
 // many opens n times with 20 ms each, 64 at once, and counts how they failed.
 func many(t *testing.T, cfg Config, n int) map[broker.Failure]int {
 	t.Helper()
@@ -169,16 +218,9 @@ func many(t *testing.T, cfg Config, n int) map[broker.Failure]int {
 	for range 64 {
 		workers.Go(func() {
 			for left.Add(-1) >= 0 {
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-				_, err := New(cfg).Open(ctx, broker.OpenConfig{}, nil)
-				cancel()
-				var e *broker.Error
-				if !errors.As(err, &e) || e.Failure == broker.NoFailure {
-					t.Errorf("an open that had to fail: %v", err)
-					continue
-				}
+				how := failed(t, cfg, 20*time.Millisecond)
 				mu.Lock()
-				counts[e.Failure]++
+				counts[how]++
 				mu.Unlock()
 			}
 		})
@@ -191,13 +233,21 @@ func many(t *testing.T, cfg Config, n int) map[broker.Failure]int {
 // tells what failed opens left: the wall time is no synchronisation, it only
 // bounds how long a fault takes to be one.
 func leftBehind(look func() error) error {
-	var err error
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); runtime.Gosched() {
-		if err = look(); err == nil {
+	end := time.NewTimer(30 * time.Second)
+	defer end.Stop()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := look()
+		if err == nil {
 			return nil
 		}
+		select {
+		case <-again.C:
+		case <-end.C:
+			return err
+		}
 	}
-	return err
 }
 
 // A thousand failed opens of each kind, with 20 ms each, leave on our side no
@@ -211,18 +261,14 @@ func TestAThousandFailedOpensLeaveNothing(t *testing.T) {
 	}
 	t.Logf("%d opens of each kind, 64 at once", opens)
 	t.Run("nobody listens", func(t *testing.T) {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
+		port := taken(t)
+		before := around(t, port)
 		cfg := DefaultConfig()
-		cfg.Gateway, cfg.Log = l.Addr().String(), quiet()
+		cfg.Gateway, cfg.Log = fmt.Sprintf("127.0.0.1:%d", port), quiet()
 		goroutines, fds := runtime.NumGoroutine(), descriptors(t)
-		if counts := many(t, cfg, opens); counts[broker.NobodyListens] == 0 {
-			t.Errorf("failed as %v", counts)
-		}
-		nothingLeft(t, uint64(l.Addr().(*net.TCPAddr).Port), goroutines, fds)
+		named(t, cfg, broker.NobodyListens)
+		t.Logf("failed as %v", many(t, cfg, opens))
+		nothingLeft(t, port, before, goroutines, fds)
 	})
 	for name, tt := range failing {
 		t.Run(name, func(t *testing.T) {
@@ -230,25 +276,46 @@ func TestAThousandFailedOpensLeaveNothing(t *testing.T) {
 			cfg := DefaultConfig()
 			cfg.Gateway, cfg.Log = fmt.Sprintf("127.0.0.1:%d", gateway.port), quiet()
 			goroutines, fds := runtime.NumGoroutine(), descriptors(t)
+			named(t, cfg, tt.failure)
+			nothingLeft(t, gateway.port, gateway.before, goroutines, fds)
+			resets := gateway.resets.Load()
 			counts := many(t, cfg, opens)
-			if counts[tt.failure] == 0 { // a loaded machine is late for some, never for all
-				t.Errorf("none failed as %s, all as %v", tt.failure, counts)
+			nothingLeft(t, gateway.port, gateway.before, goroutines, fds)
+			// A gateway that a busy machine holds up for longer than the 100 ms of
+			// closing answers into a socket that is gone. How many opens got their
+			// answers in time tells whether it was held up.
+			hasty := gateway.resets.Load() - resets
+			if punctual := counts[tt.failure] >= opens*9/10; resets > 0 || punctual && hasty > int64(opens/20) {
+				t.Errorf("the gateway saw %d resets by who had time, and %d by others", resets, hasty)
 			}
-			nothingLeft(t, gateway.port, goroutines, fds)
-			// A gateway that a loaded machine holds up for longer than the 100 ms
-			// of closing answers into a socket that is gone.
-			if n := gateway.resets.Load(); n > int64(opens/20) {
-				t.Errorf("the gateway saw %d resets", n)
-			}
-			t.Logf("failed as %v, %d resets", counts, gateway.resets.Load())
+			t.Logf("failed as %v, %d resets", counts, hasty)
 		})
 	}
 }
 
-func nothingLeft(t *testing.T, port uint64, goroutines, fds int) {
+// taken returns a port at which nobody listens, nor can while the test runs: it
+// is bound.
+func taken(t *testing.T) uint64 {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint64(at.(*syscall.SockaddrInet4).Port)
+}
+
+func nothingLeft(t *testing.T, port uint64, before map[pair]uint64, goroutines, fds int) {
 	t.Helper()
 	if err := leftBehind(func() error {
-		ours, theirs := sockets(t, port)
+		ours, theirs := sockets(t, port, before)
 		total := 0
 		for state, n := range ours {
 			if total += n; state != tcpTimeWait && state != tcpFinWait2 {
@@ -285,11 +352,10 @@ func TestFailedOpensOfAGatewayThatReadsLater(t *testing.T) {
 	gateway := gathers(t, func(*peer) { <-wakes })
 	cfg := DefaultConfig()
 	cfg.Gateway, cfg.Log = fmt.Sprintf("127.0.0.1:%d", gateway.port), quiet()
-	if counts := many(t, cfg, opens); counts[broker.NoReply] < opens/2 {
-		t.Errorf("failed as %v", counts)
-	}
+	named(t, cfg, broker.NoReply)
+	t.Logf("failed as %v", many(t, cfg, opens))
 	if err := leftBehind(func() error {
-		ours, theirs := sockets(t, gateway.port)
+		ours, theirs := sockets(t, gateway.port, gateway.before)
 		if len(ours) > 1 || ours[tcpFinWait2] == 0 {
 			return fmt.Errorf("while the gateway hangs, our sockets by state are %v, theirs %v", ours, theirs)
 		}
@@ -299,7 +365,7 @@ func TestFailedOpensOfAGatewayThatReadsLater(t *testing.T) {
 	}
 	close(wakes)
 	if err := leftBehind(func() error {
-		if _, theirs := sockets(t, gateway.port); len(theirs) > 0 {
+		if _, theirs := sockets(t, gateway.port, gateway.before); len(theirs) > 0 {
 			return fmt.Errorf("after the gateway has read our end, its sockets by state are %v", theirs)
 		}
 		return nil
