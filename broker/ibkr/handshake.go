@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"time"
 
@@ -298,7 +299,7 @@ func (h *handshake) frame(until time.Time) ([]byte, error) {
 		}
 		select {
 		case <-h.quit: // watch's deadline may have been before ours
-			return nil, context.Canceled
+			return nil, os.ErrDeadlineExceeded // as a read under it says
 		default:
 		}
 		n, err := h.sess.in.fill()

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"robotrader/broker"
+	"robotrader/broker/ibkr/pace"
 	"robotrader/broker/ibkr/wire"
 )
 
@@ -457,5 +458,19 @@ func TestAddress(t *testing.T) {
 		if got != want || (want == "") != errors.Is(err, ErrBadGateway) {
 			t.Errorf("%q is %q, %v; want %q", in, got, err, want)
 		}
+	}
+}
+
+// The end of the caller's time is a timeout, whether it comes in a read or
+// between two: else a gateway that is late passes for one that closed.
+func TestTheEndOfTimeBetweenTwoReadsIsATimeout(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	defer theirs.Close()
+	over := make(chan struct{})
+	close(over)
+	h := &handshake{conn: ours, quit: over, sess: newSession(DefaultConfig(), quiet(), ours, pace.NewBudget(45, 5))}
+	if _, err := h.frame(time.Now().Add(time.Hour)); !isTimeout(err) {
+		t.Errorf("%v is no timeout", err)
 	}
 }
