@@ -91,7 +91,8 @@ func (f *floor) apply(ticks []market.Tick, frames uint64) (changed []event.DataS
 		}
 		f.quotes[t.Symbol] = f.quotes[t.Symbol].Apply(*t)
 		fresh := t.Known && t.Kind <= market.TickTrade
-		if l := f.lines[t.Symbol]; fresh && l != nil {
+		l := f.lines[t.Symbol]
+		if fresh && l != nil {
 			l.ticked(wall)
 		} else if l != nil && t.Kind == market.TickHalted {
 			l.halted = t.Known && !t.Size.IsZero()
@@ -102,6 +103,9 @@ func (f *floor) apply(ticks []market.Tick, frames uint64) (changed []event.DataS
 		state := dataLive
 		if t.Delayed {
 			state = dataDelayed
+		}
+		if l != nil && l.barred != "" {
+			continue // it was on its way when the subscription was ended
 		}
 		if was, ok := f.data[t.Symbol]; ok && was.State != state {
 			changed = append(changed, f.mark(t.Symbol, state, ""))

@@ -47,7 +47,7 @@ type line struct {
 	tries   int       // of them, those in a row without ticks that lasted
 	due     time.Time // when it is asked for again
 	refused bool      // the venue refused it, or gives it to somebody else
-	barred  bool      // its contract is not the one that was traded; only a person may decide
+	barred  string    // why only a person may decide: its contract is not the one that was traded; "" = it is
 	expect  expected
 }
 
@@ -117,7 +117,7 @@ func (l *line) starve(wall time.Time, p patience) {
 // next judges how it stands, once a second. Open tells whether its regular
 // session is on.
 func (l *line) next(is event.DataState, open bool, wall time.Time, p patience) (state, cause string) {
-	if l.barred {
+	if l.barred != "" {
 		return is.State, is.Cause
 	}
 	old := wall.Sub(l.last) > p.stale
@@ -199,7 +199,7 @@ func (f *floor) look(wall time.Time, p patience, open func(*market.Details, time
 			changed = append(changed, f.mark(s, state, cause))
 		}
 		starves := state == dataStale || state == dataBlocked && (in || l.refused)
-		if quiet || !starves || l.barred || l.due.IsZero() || wall.Before(l.due) {
+		if quiet || !starves || l.barred != "" || l.due.IsZero() || wall.Before(l.due) {
 			continue
 		}
 		l.due = wall.Add(askAgain[1])
@@ -214,6 +214,9 @@ func (f *floor) starving() (why error) {
 	list, _ := f.standing()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if len(list) == 0 {
+		return nil
+	}
 	for _, st := range list {
 		if st.State == dataWanted || st.State == dataLost || st.State == dataStale && f.lines[st.Symbol].hopes() {
 			return nil
@@ -221,6 +224,25 @@ func (f *floor) starving() (why error) {
 	}
 	_, why = verdict(list)
 	return why
+}
+
+// starves reports whether a wanted symbol is without data that a subscription
+// may bring.
+func (f *floor) starves(s market.Symbol) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	st, l := f.data[s].State, f.lines[s]
+	return l != nil && l.barred == "" && (st == dataStale || st == dataBlocked)
+}
+
+// barred tells why a symbol is blocked for good, "" when it is not.
+func (f *floor) barred(s market.Symbol) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l := f.lines[s]; l != nil {
+		return l.barred
+	}
+	return ""
 }
 
 // edit changes what is known of one wanted symbol's stream.

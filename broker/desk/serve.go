@@ -105,15 +105,8 @@ func (d *Desk) served(ctx context.Context, s broker.Session) error {
 // over hands the end of the session to the command loop and waits until all
 // before it is folded.
 func (d *Desk) over(h *held) {
-	list, _ := d.floor.standing()
-	for _, s := range list {
-		d.floor.edit(s.Symbol, (*line).end)
-		d.moved(s.Symbol, dataLost, "the session ended")
-	}
-	d.stream.end()
-	d.trouble.mu.Lock()
-	d.trouble.silent, d.trouble.down, d.trouble.dark = "", "", "" // the next session begins without; the link knows that this one is lost
-	d.trouble.mu.Unlock()
+	d.forget()       // at once, for people
+	defer d.forget() // and what was folded since
 	ended := make(chan struct{})
 	select {
 	case d.batches <- batch{from: h, ended: ended}:
@@ -124,6 +117,21 @@ func (d *Desk) over(h *held) {
 	case <-ended:
 	case <-d.done:
 	}
+}
+
+// forget ends what was known of the session's data, of its account's stream and
+// of its troubles: the next one begins without, and the link knows that this
+// one is lost.
+func (d *Desk) forget() {
+	list, _ := d.floor.standing()
+	for _, s := range list {
+		d.floor.edit(s.Symbol, (*line).end)
+		d.moved(s.Symbol, dataLost, "the session ended")
+	}
+	d.stream.end()
+	d.trouble.mu.Lock()
+	defer d.trouble.mu.Unlock()
+	d.trouble.silent, d.trouble.down, d.trouble.dark = "", "", ""
 }
 
 // pump takes the session's events: ticks are told by this goroutine, reports go
@@ -208,7 +216,13 @@ func (d *Desk) catchUp(ctx context.Context, h *held, c chore) error {
 	if c.ends == 0 {
 		return nil
 	}
-	why := d.floor.starving()
+	// None that is still awaited, or asked for again by now, counts as data: the
+	// session is not worth an entry before a tick has come.
+	list, _ := d.floor.standing()
+	_, why := verdict(list)
+	if d.cfg.Progress || len(list) == 0 { // lock-step: the first tick waits for the trader
+		why = nil
+	}
 	d.troubled(func(t *trouble) {
 		if t.lost == c.ends { // it may have been lost again while we asked
 			t.down = ""

@@ -25,6 +25,10 @@ func (d *Desk) subscribe(ctx context.Context, s broker.Session, sym market.Symbo
 	if !ok {
 		return errors.New("this adapter has no market data")
 	}
+	if why := d.floor.barred(sym); why != "" { // whatever this session tells of it
+		d.moved(sym, dataBlocked, why)
+		return nil
+	}
 	contract, err := d.describe(ctx, s, sym)
 	if err != nil || contract == nil {
 		return err
@@ -76,6 +80,12 @@ func (d *Desk) renew(ctx context.Context, h *held, list []market.Symbol) {
 		return
 	}
 	for _, sym := range list {
+		if ctx.Err() != nil {
+			return // what was not asked for does not count as asked for in vain
+		}
+		if !d.floor.starves(sym) {
+			continue // it came back while this waited behind another chore
+		}
 		contract, err := d.floor.details(sym), error(nil)
 		if contract == nil { // it was refused, or the venue did not know it
 			contract, err = d.describe(ctx, h.session, sym)
@@ -124,7 +134,7 @@ func (d *Desk) describe(ctx context.Context, s broker.Session, sym market.Symbol
 // of this process's life: what the books hold of it is of the contract before.
 func (d *Desk) barred(ctx context.Context, s broker.Session, sym market.Symbol, was, is int64) {
 	why := fmt.Sprintf("its contract is %d now and was %d: look at it, and start the trader again to trade the new one", is, was)
-	d.floor.edit(sym, func(l *line) { l.barred = true })
+	d.floor.edit(sym, func(l *line) { l.barred = why })
 	if data, ok := s.(broker.MarketData); ok {
 		if err := data.Unsubscribe(ctx, sym); err != nil {
 			d.log.Warn("unsubscribe_failed", "symbol", string(sym), "error", err)
