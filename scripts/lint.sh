@@ -30,7 +30,7 @@ else
 	say "golangci-lint is not installed: its extra checks are skipped here"
 fi
 
-say "caps (questions, not failures): files over 500 lines, functions over 60"
+say "caps (questions, not failures): files over 500 lines, functions over 60, packages over 2,500"
 go run ./scripts/caps
 
 exit $failed
