@@ -50,7 +50,7 @@ type conn struct {
 type ending int
 
 const (
-	open_  ending = iota // it has not
+	live   ending = iota // it has not
 	fin                  // with a FIN
 	rst                  // with a reset
 	broken               // by us, or by something that is neither

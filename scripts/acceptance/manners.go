@@ -39,7 +39,7 @@ func (p *peer) judgeArrival(k *conn) {
 		return
 	}
 	before := p.conns[len(p.conns)-2]
-	if before.overAt.IsZero() || before.thawed || before.overAt.Before(p.restarted) {
+	if before.overAt.IsZero() || before.thawed {
 		return // judged when its first words come
 	}
 	if gap := k.came.Sub(before.overAt); gap < reuse-slack {
@@ -109,7 +109,7 @@ func (p *peer) judgeEnds(allowReset bool) []string {
 		case k.abrupt:
 		case k.over == rst && !allowReset:
 			p.blameLocked("conn %d was ended with a reset (RST), not a FIN", k.number)
-		case k.over == open_:
+		case k.over == live:
 			p.blameLocked("conn %d was never ended, and the program has gone", k.number)
 		}
 	}
@@ -127,7 +127,7 @@ func (p *peer) quiet(within time.Duration) {
 // allOver reports whether every connection has ended; the peer is locked.
 func (p *peer) allOver() bool {
 	for _, k := range p.conns {
-		if k.over == open_ && !k.abrupt {
+		if k.over == live && !k.abrupt {
 			return false
 		}
 	}

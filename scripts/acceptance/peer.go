@@ -33,9 +33,6 @@ type peer struct {
 	notes   []string
 	dropped int      // notes that found no room
 	faults  []string // bad manners of the program
-	// restarted is when the program was started again: a new process knows
-	// nothing of what the one before closed.
-	restarted time.Time
 }
 
 // open makes a peer that listens on a port of its own.

@@ -292,7 +292,7 @@ func (p *peer) tick() {
 		var due []*conn
 		var lines [][]int
 		for _, k := range p.conns {
-			if p.rules.sets["ticking"] && k.over == open_ && !k.ours && len(k.lines) > 0 {
+			if p.rules.sets["ticking"] && k.over == live && !k.ours && len(k.lines) > 0 {
 				due, lines = append(due, k), append(lines, slices.Sorted(maps.Keys(k.lines)))
 			}
 		}

@@ -195,10 +195,6 @@ func startAgain(s *scene) error {
 	if !s.program.gone() {
 		return fmt.Errorf("%s still runs: stop or kill it first", s.program.name)
 	}
-	p := s.peer
-	p.await(patience, p.allOver)
-	p.mu.Lock()
-	p.restarted = time.Now()
-	p.mu.Unlock()
+	s.peer.await(patience, s.peer.allOver) // so that the end of the run before is known
 	return s.start()
 }

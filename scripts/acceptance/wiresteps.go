@@ -379,7 +379,7 @@ func parseEOF(l *line) (action, error) {
 		return nil, errors.Join(err, none(l.words))
 	}
 	return withConn(func(s *scene, k *conn) error {
-		if !s.peer.await(within, func() bool { return k.over != open_ }) {
+		if !s.peer.await(within, func() bool { return k.over != live }) {
 			return fmt.Errorf("the program did not close within %v", within)
 		}
 		s.peer.mu.Lock()
