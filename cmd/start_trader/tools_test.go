@@ -86,7 +86,7 @@ func TestReconnectAndBundle(t *testing.T) {
 	}
 
 	tr.killed(t)
-	bundle("dead.tar.gz", "no answer from the trader", "a person asked to reconnect", `"broker.ibkr.client_id"`)
+	bundle("dead.tar.gz", "nobody answers at", "a person asked to reconnect", `"broker.ibkr.client_id"`)
 	p = start(t, "traderctl", "matrix", "--json", "--data", tr.data)
 	p.ends(t, 0, 15*time.Second)
 	p.says(t, `"server_version": 200`)

@@ -8,13 +8,13 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"robotrader/services/diag"
 	"robotrader/websocket/feed"
 )
 
@@ -28,23 +28,25 @@ func where(c *cobra.Command) (string, error) {
 		return addr, nil
 	}
 	dir := flagText(c, "data")
-	b, err := os.ReadFile(filepath.Join(dir, "trader.json"))
-	if errors.Is(err, fs.ErrNotExist) {
+	a, err := diag.Announced(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("no trader runs with the data folder %s: start one, or name its folder with --data, or its address with --http", dir)
-	}
-	if err != nil {
-		return "", err
-	}
-	var a struct {
-		HTTP string `json:"http"`
-	}
-	if err := json.Unmarshal(b, &a); err != nil {
-		return "", fmt.Errorf("%s: %w", filepath.Join(dir, "trader.json"), err)
-	}
-	if a.HTTP == "" {
+	case errors.Is(err, diag.ErrNoHTTP):
 		return "", fmt.Errorf("the trader of %s runs with --http off, so it cannot be asked", dir)
+	case err != nil:
+		return "", fmt.Errorf("data folder %s: %w; name the trader's address with --http", dir, err)
 	}
 	return a.HTTP, nil
+}
+
+// unanswered says that a request had no answer, and for the usual reason in
+// words that help.
+func unanswered(addr string, err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("nobody answers at %s: the trader there was killed, or is starting or stopping; if it does not run, start it", addr)
+	}
+	return fmt.Errorf("no answer from the trader at %s: %w", addr, err)
 }
 
 // state asks the running trader for its snapshot, as it came and decoded.
@@ -65,7 +67,7 @@ func state(c *cobra.Command) ([]byte, feed.Snapshot, error) {
 	client := &http.Client{Timeout: 5 * time.Second}
 	res, err := client.Do(req)
 	if err != nil {
-		return nil, msg.Data, fmt.Errorf("no answer from the trader at %s: %w", addr, err)
+		return nil, msg.Data, unanswered(addr, err)
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxState))

@@ -61,7 +61,7 @@ archive cannot be written; 2 usage.`,
 func runBundle(c *cobra.Command, _ []string) error {
 	folder := flagText(c, "data")
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return fmt.Errorf("no data folder %s: name the trader's with --data", folder)
+		return noFolder(folder)
 	}
 	frames, err := c.Flags().GetInt("frames")
 	if err != nil {
@@ -83,7 +83,7 @@ func runBundle(c *cobra.Command, _ []string) error {
 	}
 	b := bundleOf(c, folder, running, frames)
 	var m diag.Manifest
-	size, err := writeTo(path, func(w io.Writer) error {
+	size, err := writeFile("out", path, func(w io.Writer) error {
 		m, err = b.Write(ctx, w)
 		return err
 	})
@@ -98,6 +98,10 @@ func runBundle(c *cobra.Command, _ []string) error {
 		}{path, size, m})
 	}
 	return printBundle(c.OutOrStdout(), path, size, m)
+}
+
+func noFolder(path string) error {
+	return fmt.Errorf("no data folder %s: name the trader's with --data", path)
 }
 
 func printBundle(w io.Writer, path string, size int64, m diag.Manifest) error {
@@ -170,16 +174,16 @@ func settingsItem(c *cobra.Command, folder string, b *diag.Bundle) diag.Item {
 	const name, what = "settings.json", "the configuration, without what may be private"
 	file := flagText(c, "config")
 	if file == "" {
-		return diag.Item{Name: name, What: what + ", of the last start", Collect: func(_ context.Context, w io.Writer) error {
-			raw, err := os.ReadFile(filepath.Join(folder, "settings.json"))
-			if err == nil {
-				_, err = w.Write(raw)
-			}
+		it := diag.FileItem(name, what+", of the last start", filepath.Join(folder, "settings.json"))
+		collect := it.Collect
+		it.Collect = func(ctx context.Context, w io.Writer) error {
+			err := collect(ctx, w)
 			if errors.Is(err, fs.ErrNotExist) {
 				err = errors.New("no trader was started with this data folder, or an older one; name its file with --config")
 			}
 			return err
-		}}
+		}
+		return it
 	}
 	cfg, err := configs.Load([]string{"--config", file}, os.Environ())
 	if errors.Is(err, configs.ErrUsage) {
@@ -247,7 +251,7 @@ func askedItem(c *cobra.Command, name, what, path string) diag.Item {
 		}
 		res, err := tokenClient().Do(req)
 		if err != nil {
-			return fmt.Errorf("no answer from the trader at %s: %w", addr, err)
+			return unanswered(addr, err)
 		}
 		defer res.Body.Close()
 		if res.StatusCode != http.StatusOK {
@@ -256,23 +260,4 @@ func askedItem(c *cobra.Command, name, what, path string) diag.Item {
 		_, err = io.Copy(w, io.LimitReader(res.Body, maxState))
 		return err
 	}}
-}
-
-// writeTo writes a file as a whole or not at all, for its owner alone.
-func writeTo(path string, write func(io.Writer) error) (size int64, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return 0, fmt.Errorf("--out %s: %w", path, err)
-	}
-	err = write(f)
-	if info, statErr := f.Stat(); statErr == nil {
-		size = info.Size()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return 0, errors.Join(fmt.Errorf("--out %s: %w", path, err), os.Remove(f.Name()))
-	}
-	return size, nil
 }

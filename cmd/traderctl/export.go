@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,7 +54,11 @@ func exportCommand() *cobra.Command {
 				return err
 			}
 			if path := flagText(c, "out"); path != "" {
-				return writeWhole(path, table)
+				_, err := writeFile("out", path, func(w io.Writer) error {
+					_, err := w.Write(table)
+					return err
+				})
+				return err
 			}
 			_, err = c.OutOrStdout().Write(table)
 			return err
@@ -127,22 +130,4 @@ func asJSON(table []byte) ([]byte, error) {
 	}
 	text, err := json.MarshalIndent(list, "", "  ")
 	return append(text, '\n'), err
-}
-
-// writeWhole writes a file as a whole or not at all.
-func writeWhole(path string, text []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return fmt.Errorf("--out %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("--out %s: %w", path, err), os.Remove(f.Name()))
-		}
-	}()
-	_, err = io.Copy(f, bytes.NewReader(text))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -176,12 +176,12 @@ func tellDamage(errs io.Writer, src recording) error {
 // exportFrames writes a text for a ticket, as a whole or not at all.
 func exportFrames(out io.Writer, path string, src recorder.Source, f recorder.Filter, last int, mask *recorder.Masker) error {
 	var n int
-	err := writeThrough(path, func(w io.Writer) (err error) {
+	_, err := writeFile("export", path, func(w io.Writer) (err error) {
 		n, err = recorder.Export(w, src, f, last, mask)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("--export %s: %w", path, err)
+		return err
 	}
 	what := "accounts masked"
 	if mask == nil {
@@ -189,24 +189,6 @@ func exportFrames(out io.Writer, path string, src recorder.Source, f recorder.Fi
 	}
 	_, err = fmt.Fprintf(out, "%d records written to %s, %s\n", n, path, what)
 	return err
-}
-
-// writeThrough writes a file as a whole or not at all, without holding it in
-// memory.
-func writeThrough(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err = errors.Join(write(f), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // linePrinter returns how a record is shown. Records come masked; the mask is

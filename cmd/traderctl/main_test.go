@@ -86,6 +86,26 @@ func TestAsksTheTrader(t *testing.T) {
 			}
 		}
 	}
+	srv.Close()
+	for _, command := range []string{"status --data " + dir, "bundle --data " + dir + " --frames 0 --out " + filepath.Join(dir, "b.tgz")} {
+		if out, errs, _ := told(t, strings.Fields(command)...); !strings.Contains(out+errs, "nobody answers at "+addr) {
+			t.Errorf("%s of a trader that was killed: %s%s", command, out, errs)
+		}
+	}
+}
+
+func TestAnswersThatAreNone(t *testing.T) {
+	answer := ""
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if answer == "" {
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprint(w, answer)
+	}))
+	defer srv.Close()
+	srv.Config.SetKeepAlivesEnabled(false) // the end of a command closes its connections; a test goes on
+	addr := srv.Listener.Addr().String()
 	for bad, say := range map[string]string{"": "503", "{": "not understood"} {
 		answer = bad
 		if _, errs, code := told(t, "status", "--http", addr); code != 1 || !strings.Contains(errs, say) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -35,6 +36,10 @@ Exit: 0, also with warnings; 1 no data folder or not readable; 2 usage.`,
 			if flagOn(c, "releases") {
 				return printAs(c, diag.Releases(), printReleases)
 			}
+			folder := flagText(c, "data")
+			if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+				return noFolder(folder)
+			}
 			if err := mark(c); err != nil {
 				return err
 			}
@@ -42,7 +47,7 @@ Exit: 0, also with warnings; 1 no data folder or not readable; 2 usage.`,
 			if err != nil {
 				return err
 			}
-			m, err := diag.MatrixOf(flagText(c, "data"), running)
+			m, err := diag.MatrixOf(folder, running)
 			if err != nil {
 				return err
 			}
@@ -68,6 +73,9 @@ func mark(c *cobra.Command) error {
 	case c.Flags().Changed("mark"):
 		if err := diag.CheckBuild(build); err != nil {
 			return fmt.Errorf("%w: --mark: %w", errUsage, err)
+		}
+		if err := diag.CheckNote(note); err != nil {
+			return fmt.Errorf("%w: --note: %w", errUsage, err)
 		}
 		return diag.WriteMark(flagText(c, "data"), &diag.Mark{Build: build, Note: note, At: time.Now().UTC()})
 	case note != "":

@@ -35,6 +35,9 @@ func TestMatrix(t *testing.T) {
 		{"matrix --note x", 2, []string{"--mark"}},
 		{"matrix --gateway-build=a\tb", 2, []string{"one word"}},
 		{"matrix --mark 10.1 --data " + filepath.Join(dir, "none"), 1, []string{"--data"}},
+		{"matrix --data " + filepath.Join(dir, "none"), 1, []string{"no data folder"}},
+		{"matrix --releases --data " + filepath.Join(dir, "none"), 0, []string{"10.30.01"}},
+		{"matrix --mark 10.1 --note " + strings.Repeat("x", 201), 2, []string{"--note", "200 characters"}},
 		{"matrix x", 2, []string{"x"}},
 	} {
 		args := strings.Split(tt.args, " ")

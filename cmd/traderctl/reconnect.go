@@ -85,7 +85,7 @@ func post(c *cobra.Command, name string) ([]byte, error) {
 	req.Header.Set("Authorization", "Bearer "+token)
 	res, err := tokenClient().Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("no answer from the trader at %s: %w", addr, err)
+		return nil, unanswered(addr, err)
 	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxState))

@@ -282,7 +282,7 @@ func running(t *testing.T, dir string, link *broker.Link) {
 			t.Error(err)
 		}
 	})
-	p := place{PID: os.Getpid()}
+	p := Place{PID: os.Getpid()}
 	if link != nil {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if err := json.NewEncoder(w).Encode(map[string]any{"type": "snapshot", "data": map[string]any{"link": link}}); err != nil {
@@ -573,7 +573,7 @@ func (blind) LockHolder(context.Context, string) (int, error) { return 0, nil }
 func TestTraderIsFound(t *testing.T) {
 	d := Doctor{Host: machine{host.New()}}
 	unseen := Doctor{Host: blind{machine{host.New()}}}
-	write := func(dir string, p place) string {
+	write := func(dir string, p Place) string {
 		b, err := json.Marshal(p)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, "trader.json"), b, 0o600)
@@ -594,10 +594,10 @@ func TestTraderIsFound(t *testing.T) {
 		runs bool
 		says string
 	}{
-		{"starts or stops", d, write(held, place{PID: os.Getpid(), HTTP: freeAddress(t)}), true, "starting or stopping"},
+		{"starts or stops", d, write(held, Place{PID: os.Getpid(), HTTP: freeAddress(t)}), true, "starting or stopping"},
 		{"its lock cannot be seen", unseen, asked, true, "ready since"},
-		{"it was killed", unseen, write(folder(t), place{PID: os.Getpid(), HTTP: freeAddress(t)}), false, "left over"},
-		{"it was killed, and its number is free", unseen, write(folder(t), place{PID: 1 << 30, HTTP: "127.0.0.1:1"}), false, "no trader runs"},
+		{"it was killed", unseen, write(folder(t), Place{PID: os.Getpid(), HTTP: freeAddress(t)}), false, "left over"},
+		{"it was killed, and its number is free", unseen, write(folder(t), Place{PID: 1 << 30, HTTP: "127.0.0.1:1"}), false, "no trader runs"},
 		{"never one", d, folder(t), false, "no trader runs"},
 	} {
 		c, got := tt.d.trader(t.Context(), Question{Folder: tt.dir})

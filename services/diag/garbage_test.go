@@ -97,7 +97,7 @@ func TestPipesAreNotOpened(t *testing.T) {
 	}
 	_, _, err := Records(dir)
 	_, markErr := ReadMark(dir)
-	_, placeErr := announced(dir)
+	_, placeErr := Announced(dir)
 	copyErr := copyFile(io.Discard, filepath.Join(dir, logName))
 	for _, err := range []error{err, markErr, placeErr, copyErr} {
 		if err == nil || !strings.Contains(err.Error(), "no regular file") {

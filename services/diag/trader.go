@@ -55,7 +55,7 @@ func (d Doctor) trader(ctx context.Context, q Question) (Check, trader) {
 func (d Doctor) lookForTrader(ctx context.Context, c *Check, dir string) trader {
 	pid, err := d.Host.LockHolder(ctx, filepath.Join(dir, "lock"))
 	held := pid != 0
-	told, toldErr := announced(dir)
+	told, toldErr := Announced(dir)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		pid = told.PID // the lock's holder is not told by this system
@@ -133,26 +133,31 @@ func judgeTrader(c *Check, t trader) {
 	c.judge(verdict, l.Advice)
 }
 
-// place is what a running trader writes of itself into its data folder.
-type place struct {
+// Place is what a running trader writes of itself into its data folder.
+type Place struct {
 	PID  int    `json:"pid"`
-	HTTP string `json:"http"`
+	HTTP string `json:"http"` // host:port
 }
 
 // maxPlace bounds the file.
 const maxPlace = 4 << 10
 
-func announced(dir string) (place, error) {
-	var p place
+// ErrNoHTTP means that a trader cannot be asked.
+var ErrNoHTTP = errors.New("it runs with --http off")
+
+// Announced reads what a trader wrote of itself: it runs, or was killed. With
+// [ErrNoHTTP] the place is there, and nobody to ask.
+func Announced(dir string) (Place, error) {
+	var p Place
 	b, err := readRegular(filepath.Join(dir, "trader.json"), maxPlace)
 	if err != nil {
 		return p, err
 	}
 	if err := json.Unmarshal(b, &p); err != nil {
-		return p, fmt.Errorf("trader.json: %w", err)
+		return Place{}, fmt.Errorf("trader.json: %w", err)
 	}
 	if p.HTTP == "" {
-		return p, errors.New("it runs with --http off")
+		return p, ErrNoHTTP
 	}
 	return p, nil
 }
