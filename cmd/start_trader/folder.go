@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -34,15 +35,15 @@ const minToken = 16
 // lock, and makes the token of a first start (mode 0600).
 func openFolder(dir string) (*folder, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o700); err != nil {
-		return nil, fmt.Errorf("data folder: %w (choose another with --data)", err)
+		return nil, fmt.Errorf("data folder: %w (%s)", err, mendFolder(err))
 	}
-	if err := os.Chmod(dir, 0o700); err != nil { // it may be older than this rule
-		return nil, fmt.Errorf("data folder: %w (it belongs to another user; choose another with --data)", err)
+	if err := ownAlone(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w (%s)", err, mendFolder(err))
 	}
 	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
 	got, err := lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("data folder: lock: %w", err)
+		return nil, fmt.Errorf("data folder: lock: %w (%s)", err, mendFolder(err))
 	}
 	if !got {
 		return nil, fmt.Errorf("data folder: %s is in use by another trader; stop that one, or choose another folder with --data", dir)
@@ -58,6 +59,31 @@ func openFolder(dir string) (*folder, error) {
 	return f, nil
 }
 
+// ownAlone lets nobody else into a folder or file that is older than this rule.
+// One that is so already is left alone: a disk that is mounted for reading only
+// would refuse even that.
+func ownAlone(path string, mode fs.FileMode) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() == mode {
+		return err
+	}
+	return os.Chmod(path, mode)
+}
+
+// mendFolder says what a person can do about a folder that cannot be used.
+func mendFolder(err error) string {
+	const other = "or choose another with --data"
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return "its disk is mounted for reading only: mount it for writing, " + other
+	case errors.Is(err, syscall.ENOSPC):
+		return "make room on its disk, " + other
+	case errors.Is(err, fs.ErrPermission):
+		return "it belongs to another user: start the trader as that one, " + other
+	}
+	return "choose another with --data"
+}
+
 func (f *folder) path(name string) string { return filepath.Join(f.dir, name) }
 
 // makeToken writes the token that will guard everything that changes state.
@@ -69,12 +95,17 @@ func (f *folder) makeToken() error {
 	file, err := os.OpenFile(f.path("token"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return os.Chmod(f.path("token"), 0o600)
+		return ownAlone(f.path("token"), 0o600)
 	case err != nil:
-		return fmt.Errorf("data folder: token: %w", err)
+		return fmt.Errorf("data folder: token: %w (%s)", err, mendFolder(err))
 	}
 	_, err = file.WriteString(hex.EncodeToString(secret[:]) + "\n")
-	return errors.Join(err, file.Sync(), file.Close())
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		// Or half a token would stand in the way of every start after this one.
+		err = errors.Join(err, os.Remove(f.path("token")))
+		return fmt.Errorf("data folder: token: %w (%s)", err, mendFolder(err))
+	}
+	return nil
 }
 
 // readToken reads the token, ours or one that a person put there.
@@ -108,7 +139,7 @@ func (f *folder) keepSettings(cfg configs.Config) error {
 func (f *folder) replace(name string, text []byte) error {
 	temp := f.path(name + ".new")
 	if err := os.WriteFile(temp, append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("data folder: %w", err)
+		return errors.Join(fmt.Errorf("data folder: %w (%s)", err, mendFolder(err)), os.Remove(temp))
 	}
 	return os.Rename(temp, f.path(name))
 }
@@ -131,7 +162,10 @@ func (f *folder) announce(addr string) error {
 
 // close takes back the announcement and gives the folder free.
 func (f *folder) close() error {
-	err := os.Remove(f.path("trader.json"))
+	_, err := os.Lstat(f.path("trader.json"))
+	if err == nil { // or a disk that is mounted for reading only tells of it
+		err = os.Remove(f.path("trader.json"))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}

@@ -4,6 +4,7 @@ package diag
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -145,5 +146,21 @@ func TestBundleOnAFullDisk(t *testing.T) {
 	_, err := (Bundle{Items: []Item{textItem("a", "b")}}).Write(t.Context(), &full{})
 	if !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A folder in which nothing can be written is told, without writing into it.
+func TestFolderThatCannotBeWritten(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("the superuser writes everywhere")
+	}
+	dir := folder(t)
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.Chmod(dir, 0o700) }() // for the test's own cleaning up
+	c := run(t.Context(), "data_folder", localWithin, func(ctx context.Context, c *Check) { checkFolder(ctx, c, dir) })
+	if c.Verdict != VerdictFailed || !strings.Contains(strings.Join(c.Found, "\n"), "nothing can be written") {
+		t.Errorf("%+v", c)
 	}
 }

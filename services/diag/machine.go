@@ -66,6 +66,10 @@ func checkFolder(ctx context.Context, c *Check, dir string) {
 		c.found("it belongs to user %d, this program runs as user %d", uid, os.Getuid())
 		c.judge(VerdictFailed, "run the trader and this program as the user whom it belongs to")
 	}
+	if err := writable(dir); err != nil && c.Verdict != VerdictFailed {
+		c.found("nothing can be written into it: %v", err)
+		c.judge(VerdictFailed, "mount its disk for writing, or choose another folder with --data")
+	}
 	token, err := os.Stat(filepath.Join(dir, "token"))
 	if err == nil && token.Mode().Perm()&0o077 != 0 {
 		c.found("token has mode %04o", token.Mode().Perm())
