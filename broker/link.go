@@ -191,8 +191,9 @@ type Link struct {
 	State     LinkState  `json:"state"`
 	Rung      string     `json:"rung"` // the newest rung reached, or the one that failed
 	Rungs     []Rung     `json:"rungs"`
-	Since     time.Time  `json:"since"` // wall time
-	Cause     string     `json:"cause"` // plain words
+	Since     time.Time  `json:"since"`      // wall time
+	DownSince *time.Time `json:"down_since"` // wall time, since when no session is ready or degraded, over all attempts; nil while one is
+	Cause     string     `json:"cause"`      // plain words
 	Advice    string     `json:"advice"`
 	Attempt   int        `json:"attempt"`    // counted from the last ready, the first is 1
 	NextRetry *time.Time `json:"next_retry"` // wall time, nil when none is planned

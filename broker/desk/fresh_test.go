@@ -395,9 +395,9 @@ func TestReadOnlyAPI(t *testing.T) {
 func TestASilentGatewayDegrades(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
 		r.send(broker.Notice{Kind: broker.NoticeSilent, Text: "no answer since 15:00"})
-		wantCalls(t, r, "degrade the gateway does not answer: no answer since 15:00")
+		wantCalls(t, r, "degrade no answer since 15:00")
 		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Text: "lost"}, broker.Notice{Kind: broker.NoticeAnswers})
-		wantCalls(t, r, "degrade the gateway does not answer: no answer since 15:00", "degrade lost")
+		wantCalls(t, r, "degrade no answer since 15:00", "degrade lost")
 	})
 }
 

@@ -58,7 +58,7 @@ func (d *Desk) foldNotice(h *held, n broker.Notice) {
 func (d *Desk) heed(h *held, n broker.Notice) {
 	switch n.Kind {
 	case broker.NoticeSilent:
-		d.troubled(func(t *trouble) { t.silent = "the gateway does not answer: " + n.Text })
+		d.troubled(func(t *trouble) { t.silent = n.Text })
 	case broker.NoticeAnswers:
 		d.troubled(func(t *trouble) { t.silent = "" })
 	case broker.NoticeLinkDown:

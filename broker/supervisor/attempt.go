@@ -233,16 +233,18 @@ func (s *Supervisor) end(ctx context.Context, err error) {
 	f := failureOf(err, climbed)
 	s.down.failure = f
 	s.said.cause, s.said.advice = words(err)
+	if !climbed { // behind the ids a gateway does not hang in its handshake
+		s.breaker.fail(f, now)
+	}
+	s.holdID(f, now)
 	if errors.Is(err, broker.ErrRefused) {
 		s.refuse(err)
 		s.signal(broker.Refuse, func(l *broker.Link) {
+			l.Breaker = s.breaker.link()
 			l.Cause, l.Advice, l.NextRetry = s.said.cause, s.said.advice+"; then ask for a reconnect, or start again", nil
 			l.Failure, l.Phase, l.Until = f, broker.NoPhase, nil
 		})
 		return
-	}
-	if !climbed { // behind the ids a gateway does not hang in its handshake
-		s.breaker.fail(f, now)
 	}
 	s.judge(now)
 	s.plan(now, err)
@@ -255,7 +257,6 @@ func (s *Supervisor) end(ctx context.Context, err error) {
 	case s.breaker.open:
 		signals[0] = broker.Wedged
 	}
-	s.holdID(f, now)
 	cause, advice := s.explain(now)
 	s.turn.Lock()
 	defer s.turn.Unlock()

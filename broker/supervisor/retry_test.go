@@ -411,3 +411,45 @@ func TestReconnectsDoNotGrowMemory(t *testing.T) {
 		r.stop(t)
 	})
 }
+
+// TestARefusalIsNoHang: a gateway that answers with a reason to refuse us has
+// completed a handshake; what hung before is over.
+func TestARefusalIsNoHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wedged(t, &kernel{e: gateway1}, append(times(5, wedge), refuse)...)
+		r.reconnect(t)
+		time.Sleep(time.Minute)
+		l := r.Link()
+		if l.State != broker.Refused || l.Breaker.State != broker.BreakerClosed || l.Breaker.Wedged != 0 || l.Breaker.Evidence != nil {
+			t.Errorf("refused with %+v", l)
+		}
+		r.stop(t)
+	})
+}
+
+// TestDownSinceOutlivesAttempts: the state's own since is that of the newest
+// wait, and who is woken at night asks since when the link is down.
+func TestDownSinceOutlivesAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		r := newRig(t, nil, append(times(5, down), good, down)...)
+		r.Start()
+		time.Sleep(3 * time.Second)
+		if l := r.Link(); l.DownSince == nil || !l.DownSince.Equal(began) || l.Since.Equal(began) {
+			t.Errorf("before a first session: %+v", l)
+		}
+		lost := r.await(t)
+		if l := r.Link(); l.DownSince != nil {
+			t.Errorf("ready, and down since %v", l.DownSince)
+		}
+		time.Sleep(time.Hour)
+		at := time.Now()
+		r.a.newest().lose()
+		<-lost
+		time.Sleep(time.Hour)
+		if l := r.Link(); l.DownSince == nil || !l.DownSince.Equal(at) {
+			t.Errorf("an hour after the loss: %+v", l)
+		}
+		r.stop(t)
+	})
+}

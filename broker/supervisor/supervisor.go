@@ -97,7 +97,7 @@ func New(cfg Config, parts Parts) *Supervisor {
 	if parts.Log == nil {
 		parts.Log = slog.Default()
 	}
-	closed := breaker{limit: cfg.WedgedLimit}
+	closed, now := breaker{limit: cfg.WedgedLimit}, time.Now()
 	return &Supervisor{
 		cfg:     cfg,
 		parts:   parts,
@@ -106,7 +106,7 @@ func New(cfg Config, parts Parts) *Supervisor {
 		refusal: make(chan error, 1),
 		changed: make(chan struct{}),
 		link: broker.Link{
-			State: broker.Connecting, Since: time.Now(), Adapter: parts.Adapter.Name(),
+			State: broker.Connecting, Since: now, DownSince: &now, Adapter: parts.Adapter.Name(),
 			Cause: "not started yet", Advice: "wait", Breaker: closed.link(), Warnings: warnings("", parts.Facts), Facts: parts.Facts,
 		},
 	}
@@ -309,10 +309,18 @@ func (s *Supervisor) apply(edit func(*broker.Link), signals ...broker.LinkSignal
 		l.State = after
 	}
 	edit(&l)
+	now := time.Now()
 	if l.State != s.link.State {
-		l.Since = time.Now()
+		l.Since = now
 	}
-	if open := l.State == broker.Ready || l.State == broker.Degraded; open && s.lost == nil {
+	open := l.State == broker.Ready || l.State == broker.Degraded
+	switch {
+	case open:
+		l.DownSince = nil
+	case l.DownSince == nil:
+		l.DownSince = &now
+	}
+	if open && s.lost == nil {
 		s.lost = make(chan struct{})
 		s.ready = true
 	} else if !open && s.lost != nil {

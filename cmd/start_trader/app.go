@@ -53,7 +53,7 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 			return l
 		}),
 		fx.Supply(log, cfg, res.bus, res.journal, res.debug),
-		sections(cfg, res),
+		sections(cfg, res, log),
 		adapters,
 		desk.Module,
 		supervisor.Module,
@@ -80,11 +80,12 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 
 // sections gives each part its section of the configuration, with what only
 // this process knows.
-func sections(cfg configs.Config, res resources) fx.Option {
+func sections(cfg configs.Config, res resources, log *slog.Logger) fx.Option {
 	run := cfg.Runner
 	run.RunID = runID(time.Now())
 	link, simulated := cfg.Broker.IBKR, cfg.Sim
 	link.Tap, simulated.Tap = res.tap(), res.tap()
+	link.Log, simulated.Log = log, log
 	if res.folder != nil {
 		simulated.StateDir = res.folder.dir
 	}

@@ -138,9 +138,16 @@ func TestNoticesOfTheLink(t *testing.T) {
 		{broker.Link{State: broker.Waiting, Phase: broker.FactorPhase, Until: &late}, "error link_login_overdue"},
 		{broker.Link{State: broker.Waiting, Phase: broker.FactorPhase, Until: &late}, ""},
 		{broker.Link{State: broker.Connecting, Phase: broker.FactorPhase, Until: &late}, ""},
-		{broker.Link{State: broker.Waiting, Phase: broker.FactorPhase, Until: &late}, "warning link_waiting"},
+		{broker.Link{State: broker.Waiting, Phase: broker.FactorPhase, Until: &late}, ""}, // as before
 		{broker.Link{State: broker.NeedsRestart}, "error link_needs_restart"},
 		{broker.Link{State: broker.Waiting}, "warning link_waiting"},
+		{broker.Link{State: broker.Connecting}, ""},
+		{broker.Link{State: broker.Waiting}, ""}, // the next attempt, which ended alike
+		{broker.Link{State: broker.Connecting}, ""},
+		{broker.Link{State: broker.Waiting, Failure: broker.NobodyListens}, "warning link_waiting"},
+		{broker.Link{State: broker.Connecting}, ""},
+		{broker.Link{State: broker.Ready}, "info link_ready"},
+		{broker.Link{State: broker.Waiting, Failure: broker.NobodyListens}, "warning link_waiting"},
 		{broker.Link{State: broker.Waiting, Phase: broker.LoginPhase, Until: &soon}, "warning link_weekly_login"},
 		{broker.Link{State: broker.Stopped}, "info link_stopped"},
 	} {

@@ -71,6 +71,15 @@ type linkPast struct {
 	state   broker.LinkState
 	phase   broker.Phase
 	overdue bool
+	wait    waiting // told since a session was ready, or the link held back
+}
+
+// waiting is what a wait is about: an attempt that ends like the one before is
+// no news. A gateway that is down for a night would fill the list of events.
+type waiting struct {
+	failure broker.Failure
+	phase   broker.Phase
+	told    bool
 }
 
 // notice returns the line for a change of the state or the phase, nil for none.
@@ -79,7 +88,7 @@ type linkPast struct {
 // error, once.
 func (p *linkPast) notice(l broker.Link, now time.Time) *event.NoticeText {
 	was := *p
-	*p = linkPast{true, l.State, l.Phase, l.Overdue(now)}
+	*p = linkPast{true, l.State, l.Phase, l.Overdue(now), was.wait}
 	same := was.told && was.state == l.State
 	n := &event.NoticeText{Level: "warning", Source: "link", Name: "link_" + l.State.String(), Text: l.State.String()}
 	switch {
@@ -98,6 +107,10 @@ func (p *linkPast) notice(l broker.Link, now time.Time) *event.NoticeText {
 	}
 	if same && n.Name != "link_login_overdue" {
 		n.Name = "link_" + string(l.Phase)
+	}
+	p.wait = waiting{l.Failure, l.Phase, l.State == broker.Waiting}
+	if p.wait.told && p.wait == was.wait && n.Name == "link_waiting" {
+		return nil
 	}
 	if l.State != broker.Ready && l.Cause != "" {
 		n.Text += ": " + l.Cause

@@ -128,6 +128,9 @@ func printStatus(w io.Writer, s feed.Snapshot) {
 	}
 	l := s.Link
 	fmt.Fprintf(w, "state\t%s for %s\n", l.State, time.Since(l.Since).Round(time.Second))
+	if l.DownSince != nil {
+		fmt.Fprintf(w, "down\tfor %s, since %s\n", time.Since(*l.DownSince).Round(time.Second), l.DownSince.Local().Format(time.DateTime))
+	}
 	if l.Cause != "" {
 		fmt.Fprintf(w, "cause\t%s\nadvice\t%s\n", l.Cause, l.Advice)
 	}
@@ -138,7 +141,14 @@ func printStatus(w io.Writer, s feed.Snapshot) {
 	if l.Facts.Simulated {
 		simulated = " (SIMULATED)"
 	}
-	fmt.Fprintf(w, "gateway\t%s%s, server version %d, account %s, client id %d\n", l.Facts.Gateway, simulated, l.Facts.ServerVersion, l.Facts.Account, l.Facts.ClientID)
+	fmt.Fprintf(w, "gateway\t%s%s, client id %d", l.Facts.Gateway, simulated, l.Facts.ClientID)
+	if l.Facts.ServerVersion != 0 { // what did not come is left out: 0 would be a lie
+		fmt.Fprintf(w, ", server version %d", l.Facts.ServerVersion)
+	}
+	if l.Facts.Account != "" {
+		fmt.Fprintf(w, ", account %s", l.Facts.Account)
+	}
+	fmt.Fprintln(w)
 	for _, r := range l.Rungs {
 		mark := "ok"
 		if !r.OK {

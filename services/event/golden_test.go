@@ -40,7 +40,7 @@ var (
 		Liquid:  market.Hours{{Open: at.Add(-time.Hour), Close: at.Add(5 * time.Hour)}},
 	}
 	link = broker.Link{
-		State: broker.Ready, Rung: broker.RungData, Since: wall, Cause: "all rungs reached", Advice: "nothing to do", Attempt: 1,
+		State: broker.Ready, Rung: broker.RungData, Since: wall, DownSince: &wall, Cause: "all rungs reached", Advice: "nothing to do", Attempt: 1,
 		Rungs: []broker.Rung{{Name: broker.RungTCP, OK: true, AtMS: 0.113, Note: "one address"}}, NextRetry: &wall, Adapter: "ibkr",
 		Facts: broker.Facts{
 			Gateway: "127.0.0.1:4002", ServerVersion: 200, ConnectionTime: "20260402 10:29:58 EST", Accounts: []string{"DU7654321"},

@@ -153,20 +153,29 @@ func (a *Alarm) look(now time.Time) {
 		a.since = now
 	}
 	a.spent += a.open(from, now)
-	if a.on || a.spent < a.cfg.AlarmAfter {
+	if a.spent < a.cfg.AlarmAfter {
+		return
+	}
+	text := a.text(l, told)
+	a.parts.Registry.Report(AlarmName, text) // at each look: what is wrong may change while the alarm is on
+	if a.on {
 		return
 	}
 	a.on = true
+	a.parts.Metric(true)
+	a.parts.Log.Error("alarm_not_ready", "text", text)
+	a.parts.Notice(event.NoticeText{Level: "error", Source: "health", Name: "alarm_not_ready", Text: text})
+}
+
+// text returns what the alarm says of the link's newest word.
+func (a *Alarm) text(l word, told bool) string {
 	text := fmt.Sprintf("not ready to trade for %v of market time, since %s: ", a.spent.Round(time.Second), a.since.UTC().Format(time.RFC3339))
 	if told {
 		text += fmt.Sprintf("the link is %s: %s; %s", l.state, l.cause, l.advice)
 	} else {
 		text += "no word came of the link at all; look at the log, and start the trader again"
 	}
-	a.parts.Registry.Report(AlarmName, text)
-	a.parts.Metric(true)
-	a.parts.Log.Error("alarm_not_ready", "text", text)
-	a.parts.Notice(event.NoticeText{Level: "error", Source: "health", Name: "alarm_not_ready", Text: text})
+	return text
 }
 
 // calm ends the count, and the alarm when it is on.

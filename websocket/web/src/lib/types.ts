@@ -17,6 +17,8 @@ export interface Link {
   advice: string;
   attempt: number;
   next_retry: string | null;
+  /** Since when no session is ready or degraded, over all attempts. */
+  down_since?: string | null;
   adapter: string;
   facts: { gateway: string; server_version: number; account: string; client_id: number; simulated: boolean; speed: number };
   /** How the newest attempt or session ended, in one word; "" = it did not. */
