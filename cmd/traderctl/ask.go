@@ -156,6 +156,8 @@ func printStatus(w io.Writer, s feed.Snapshot) {
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%.3f ms\t%s\n", r.Name, mark, r.AtMS, r.Note)
 	}
+	printWarnings(w, l)
+	printHealth(w, s.Health, time.Now())
 	if s.Mode != nil {
 		fmt.Fprintf(w, "mode\t%s (%s)\n", s.Mode.Mode, s.Mode.Reason)
 	}
