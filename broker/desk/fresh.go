@@ -41,6 +41,8 @@ const (
 // wall times, zero = never or none.
 type line struct {
 	last    time.Time // the newest bid, ask or trade came
+	outside bool      // its session was not on at the last look
+	opened  time.Time // its session was found open after it was not
 	halted  bool      // so the stream said since it was asked for
 	asked   int       // subscriptions of this process's life
 	askedAt time.Time // the newest of them
@@ -120,6 +122,10 @@ func (l *line) next(is event.DataState, open bool, wall time.Time, p patience) (
 	if l.barred != "" {
 		return is.State, is.Cause
 	}
+	if open && l.outside { // the silence before the opening does not count
+		l.opened = wall
+	}
+	l.outside = !open
 	old := wall.Sub(l.last) > p.stale
 	overdue := !l.expect.by.IsZero() && !wall.Before(l.expect.by)
 	switch is.State {
@@ -137,6 +143,8 @@ func (l *line) next(is event.DataState, open bool, wall time.Time, p patience) (
 			l.tries = 0 // not a stock that nobody trades: something broke
 			l.starve(wall, p)
 			return dataStale, why
+		case old && wall.Sub(l.opened) <= p.stale:
+			return l.awaitOpening(l.opened, p)
 		case old:
 			l.starve(wall, p)
 			return dataStale, "no tick for " + p.word + " in its session"
@@ -146,8 +154,7 @@ func (l *line) next(is event.DataState, open bool, wall time.Time, p patience) (
 		if !open {
 			return is.State, is.Cause
 		}
-		l.expect = expected{wall.Add(p.first), dataStale, "no tick since its session opened"}
-		return dataWanted, causeOpened
+		return l.awaitOpening(wall, p)
 	case dataWanted:
 		switch {
 		case !open:
@@ -169,6 +176,12 @@ func (l *line) next(is event.DataState, open bool, wall time.Time, p patience) (
 		}
 	}
 	return is.State, is.Cause
+}
+
+// awaitOpening has the first tick of a session expected.
+func (l *line) awaitOpening(opened time.Time, p patience) (state, cause string) {
+	l.expect = expected{opened.Add(p.first), dataStale, "no tick since its session opened"}
+	return dataWanted, causeOpened
 }
 
 // vain is the cause when asking again brought nothing.

@@ -119,3 +119,21 @@ func TestWhatTicksIsNotAskedAgain(t *testing.T) {
 		r.wants(t, "alive", dataLive, 0)
 	})
 }
+
+// TestTheSilenceBeforeTheOpeningDoesNotCount: a stock that ticked in the early
+// trading, and not in its last seconds, is not stale when its session opens.
+func TestTheSilenceBeforeTheOpeningDoesNotCount(t *testing.T) {
+	hours := func(r *rig, _ *Config) {
+		r.uncal = true
+		r.session.details["AAPL"][0].Liquid = market.Hours{{Open: day.Add(time.Minute), Close: day.Add(time.Hour)}}
+	}
+	in(t, func(t *testing.T, r *rig) {
+		r.calm(35 * time.Second)
+		r.mute()
+		r.take()
+		time.Sleep(34 * time.Second) // 9 s after the opening
+		r.wants(t, "soon after the opening", dataWanted, 0)
+		time.Sleep(54 * time.Second)
+		r.wants(t, "63 s after it", dataStale, 1)
+	}, hours)
+}
