@@ -26,7 +26,7 @@ func TestHealthMetrics(t *testing.T) {
 		Session: &broker.Health{
 			LastFrame: ago(2 * time.Hour), RoundTripMS: &trip, Missed: 1, Competing: ago(0),
 			Venue:  broker.Part{Name: "venue", Kind: "venue", State: broker.PartBroken},
-			Farms:  []broker.Part{{Name: "usfarm\xff", Kind: "market", State: broker.PartIdle}, {Name: "usfarm\xff", Kind: "market", State: broker.PartOK}},
+			Farms:  []broker.Part{{Name: "usfarm\xff", Kind: "market", State: broker.PartIdle}, {Name: "usfarm\xfe", Kind: "market", State: broker.PartIdle}},
 			Pacing: broker.Pacing{Limit: 45, Sent: 7, Waiting: 2, WaitedMS: 1500, LongestMS: 250, HalvedUntil: ago(time.Second)},
 			Lines:  broker.Use{Used: 2, Limit: 100},
 		},
