@@ -66,6 +66,9 @@ func (r *Runner) whole(ctx context.Context, s market.Symbol, start time.Time, sp
 				return b, true, nil
 			}
 		}
+		if try == mendTries-1 {
+			break // nobody waits for what is not asked again
+		}
 		if pause(ctx, fillAgain[try]); ctx.Err() != nil {
 			break
 		}
