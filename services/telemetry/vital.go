@@ -85,9 +85,10 @@ func (c *healthCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	seen := map[string]bool{} // a scrape with a series twice fails as a whole
 	for _, p := range parts {
-		if key := p.Name + "\x00" + p.Kind; p.State != "" && !seen[key] {
+		name := valid(p.Name)
+		if key := name + "\x00" + p.Kind; p.State != "" && !seen[key] {
 			seen[key] = true
-			gauge(healthPart, 1, valid(p.Name), p.Kind, p.State)
+			gauge(healthPart, 1, name, p.Kind, p.State)
 		}
 	}
 }
