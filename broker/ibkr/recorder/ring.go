@@ -202,7 +202,11 @@ func (g *ring) begin() error {
 	}
 	f, err := g.files.create(g.next)
 	if err != nil {
-		return fmt.Errorf("recorder: segment %d: %w", g.next, err)
+		no := g.next
+		if errors.Is(err, fs.ErrExist) {
+			g.next++ // it is no segment, or look had seen it: the next attempt passes it
+		}
+		return fmt.Errorf("recorder: segment %d: %w", no, err)
 	}
 	g.cur = f
 	g.segments = append(g.segments, segment{no: g.next})
