@@ -139,7 +139,8 @@ func (f *folder) keepSettings(cfg configs.Config) error {
 func (f *folder) replace(name string, text []byte) error {
 	temp := f.path(name + ".new")
 	if err := os.WriteFile(temp, append(text, '\n'), 0o600); err != nil {
-		return errors.Join(fmt.Errorf("data folder: %w (%s)", err, mendFolder(err)), os.Remove(temp))
+		_ = os.Remove(temp) // half of it, or none
+		return fmt.Errorf("data folder: %w (%s)", err, mendFolder(err))
 	}
 	return os.Rename(temp, f.path(name))
 }

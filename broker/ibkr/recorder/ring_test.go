@@ -3,6 +3,8 @@ package recorder
 import (
 	"bytes"
 	"errors"
+	"io/fs"
+	"os"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -118,5 +120,29 @@ func TestRingOnAFullDisk(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What stands in the way by a segment's name, and is none, is passed: it costs
+// one attempt and not all recording.
+func TestRingPassesWhatIsInTheWay(t *testing.T) {
+	f := folder{t.TempDir()}
+	if err := os.MkdirAll(f.path(1), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	g := &ring{files: f, cfg: DefaultConfig(), head: func() []byte { return appendHead(nil, 0) }}
+	if _, err := g.look(); err != nil {
+		t.Fatal(err)
+	}
+	one := func() []byte { return appendUnsealed(nil, Ended, 1, noon, 0, "why") }
+	if _, err := g.append(one()); !errors.Is(err, fs.ErrExist) {
+		t.Fatal(err)
+	}
+	if _, err := g.look(); err != nil { // as the next attempt does
+		t.Fatal(err)
+	}
+	_, err := g.append(one())
+	if err := errors.Join(err, g.close()); err != nil {
+		t.Error(err)
 	}
 }
