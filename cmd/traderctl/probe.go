@@ -19,7 +19,7 @@ func probeCommand() *cobra.Command {
 		Long: `Make one handshake with a gateway, close it well, and say which rung was reached.
 
 Exit: 0 ready (with a warning when slower than 1 s), 10 tcp, 11 version,
-13 start_api, 14 managed_accounts, 15 next_valid_id, 2 usage.
+13 start_api, 14 managed_accounts, 15 next_valid_id, 2 usage, 1 interrupted.
 The record goes to probes.jsonl in the data folder, where that exists.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -83,7 +83,10 @@ func printProbe(w io.Writer, p diag.Probe) error {
 	}
 	var err error
 	if p.Error != "" {
-		_, err = fmt.Fprintf(w, "  error:  %s\n  advice: %s\n", p.Error, p.Advice)
+		_, err = fmt.Fprintf(w, "  error:  %s\n", p.Error)
+	}
+	if p.Advice != "" {
+		_, err = fmt.Fprintf(w, "  advice: %s\n", p.Advice)
 	}
 	return err
 }

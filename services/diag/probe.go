@@ -54,6 +54,10 @@ type Probe struct {
 	TraderVersion string `json:"trader_version"`
 	// Source is who made the handshake: "probe", "doctor" or "trader".
 	Source string `json:"source"`
+
+	// Interrupted is true when a person ended the handshake before it was
+	// decided. It says nothing of the gateway, so no record is kept of it.
+	Interrupted bool `json:"-"`
 }
 
 // The sources of a record.
@@ -84,6 +88,11 @@ func Run(ctx context.Context, p Prober, gateway string, clientID int, timeout ti
 	if err != nil {
 		rec.fail(err)
 	}
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		rec.Interrupted, rec.Failure = true, broker.NoFailure
+		rec.Error = "interrupted before the gateway had its time: " + rec.Error
+		rec.Advice = "ask again, and let it come to its end"
+	}
 	return rec
 }
 
@@ -98,10 +107,14 @@ func (p *Probe) fail(err error) {
 
 // ExitCode returns what the program ends with, so that a script can tell the
 // rungs apart: 0 ready, 10 tcp, 11 version, 13 start_api, 14
-// managed_accounts, 15 next_valid_id, 2 for a question that makes no sense.
+// managed_accounts, 15 next_valid_id, 2 for a question that makes no sense, 1
+// when a person ended it.
 func (p Probe) ExitCode() int {
-	if p.Result == Ready {
+	switch {
+	case p.Result == Ready:
 		return 0
+	case p.Interrupted:
+		return 1
 	}
 	switch p.FailedAt {
 	case broker.RungTCP:
@@ -133,11 +146,12 @@ const (
 )
 
 // Append adds the record as one line to probes.jsonl in the data folder. A
-// folder that does not exist is not made: then there is nothing to do. It
+// folder that does not exist is not made: then there is nothing to do, as for a
+// probe that was interrupted. It
 // takes no lock, because a probe must work beside a running trader; the line
 // is one write in append mode.
 func (p Probe) Append(folder string) error {
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() || p.Interrupted {
 		return nil
 	}
 	line, err := json.Marshal(p)

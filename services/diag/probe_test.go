@@ -51,6 +51,38 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// waits is a prober that a gateway leaves without an answer.
+type waits struct{}
+
+func (waits) Probe(ctx context.Context, _ string, _ int, _ time.Duration) (broker.Facts, []broker.Rung, error) {
+	<-ctx.Done()
+	return broker.Facts{}, nil, &broker.Error{Op: "open", Kind: broker.ErrGatewayDown, Rung: broker.RungVersion, Failure: broker.NoReply, Advice: "the gateway hangs", Err: context.Cause(ctx)}
+}
+
+// A handshake that a person ended is no failure of the gateway's: it is not
+// said to hang, and the matrix does not count it. One that ran out of time is.
+func TestInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	p := Run(ctx, waits{}, "127.0.0.1:4002", 9999, time.Second)
+	if p.ExitCode() != 1 || p.Failure != broker.NoFailure || strings.Contains(p.Advice, "hangs") || !strings.Contains(p.Error, "interrupted") {
+		t.Errorf("%+v", p)
+	}
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	q := Run(late, waits{}, "127.0.0.1:4002", 9999, time.Second)
+	if q.ExitCode() != 11 || q.Failure != broker.NoReply {
+		t.Errorf("%+v", q)
+	}
+	if err := errors.Join(p.Append(dir), q.Append(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if list, _, err := Records(dir); err != nil || len(list) != 1 || list[0].Failure != broker.NoReply {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 // The field names are a contract with scripts; an empty list is [], not null.
 func TestJSON(t *testing.T) {
 	ready := Run(t.Context(), prober{
