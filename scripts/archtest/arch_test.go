@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -212,6 +213,12 @@ func judgeSelector(s source, n *ast.SelectorExpr, breach breachFunc) {
 		if s.pkg != "broker/desk" && !slices.Contains(adapters, s.pkg) {
 			breach(n.Pos(), "one door: only desk and the adapters may name broker.Trader, not %s", s.pkg)
 		}
+	case x.Name == "net" && strings.HasPrefix(n.Sel.Name, "Dial"):
+		// A connection that opens and does not speak makes a gateway hang; the
+		// one that dials is the one that then makes the handshake.
+		if s.pkg != "broker/ibkr" && !strings.HasPrefix(s.pkg, "scripts/") {
+			breach(n.Pos(), "only broker/ibkr dials, and then it speaks: %s may not name net.%s", s.pkg, n.Sel.Name)
+		}
 	case x.Name == "time" && n.Sel.Name == "Sleep":
 		breach(n.Pos(), "time.Sleep is no synchronisation")
 	}
@@ -288,6 +295,7 @@ func TestRulesBite(t *testing.T) {
 		{"runner", "a.go", `func init() {}`, "no init"},
 		{"runner", "a.go", "import \"robotrader/broker\"\nvar t broker.Trader", "one door"},
 		{"runner", "a.go", "import \"time\"\nfunc f() { time.Sleep(1) }", "no synchronisation"},
+		{"services/diag", "a.go", "import \"net\"\nvar d net.Dialer", "only broker/ibkr dials"},
 		{"nowhere", "a.go", ``, "no row"},
 	} {
 		fset := token.NewFileSet()
@@ -314,6 +322,7 @@ func TestRulesBite(t *testing.T) {
 		{"broker/desk", "a.go", "import \"robotrader/broker\"\nvar t broker.Trader"},
 		{"broker/order", "a.go", `import "robotrader/broker/market"`},
 		{"cmd/start_trader", "a.go", `import "robotrader/configs"`},
+		{"broker/ibkr", "a.go", "import \"net\"\nvar d net.Dialer"},
 	} {
 		fset := token.NewFileSet()
 		f, err := parser.ParseFile(fset, tt.file, "// Package p is documented.\npackage p\n"+tt.code, parser.ParseComments)
@@ -323,5 +332,46 @@ func TestRulesBite(t *testing.T) {
 		if got := judge(fset, []source{{pkg: tt.pkg, name: tt.file, ast: f}}); len(got) != 0 {
 			t.Errorf("%s with %q is legal, but: %q", tt.pkg, tt.code, got)
 		}
+	}
+}
+
+// TestNoScriptKnocks holds the shell to the same rule: none of ours looks
+// whether a port is open by connecting to it.
+func TestNoScriptKnocks(t *testing.T) {
+	knock := regexp.MustCompile(`(^|[\s;|&(])(nc|ncat|netcat|telnet|socat)\s|/dev/tcp/`)
+	seen := 0
+	err := filepath.WalkDir("../..", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git" || d.Name() == "data") {
+			return filepath.SkipDir
+		}
+		if !d.Type().IsRegular() || filepath.Ext(p) != ".sh" && d.Name() != "start_trader" && filepath.Ext(p) != ".service" && !strings.Contains(d.Name(), "ontainerfile") {
+			return nil
+		}
+		if info, err := d.Info(); err != nil || info.Size() > 1<<20 {
+			return err // a binary of that name
+		}
+		b, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		seen++
+		for i, line := range strings.Split(string(b), "\n") {
+			if code, _, _ := strings.Cut(line, "#"); knock.MatchString(code) {
+				t.Errorf("%s:%d connects without speaking: %s", p, i+1, strings.TrimSpace(line))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 8 {
+		t.Errorf("%d scripts found: the walk is broken", seen)
+	}
+	if !knock.MatchString("nc -z localhost 4002") || !knock.MatchString("(echo >/dev/tcp/127.0.0.1/4002)") || knock.MatchString("rsync -a x y") {
+		t.Error("the rule does not bite")
 	}
 }
