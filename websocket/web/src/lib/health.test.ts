@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ago, awaited, budget, countdown, dataTone, failureText, lasting, orderTone, partTone, phaseText, sorted } from "./health";
-import type { Health, Link, Part, SessionHealth } from "./types";
+import { accountTone, ago, awaited, budget, countdown, dark, dataTone, failureText, lasting, orderTone, partTone, phaseText, sorted } from "./health";
+import type { Freshness, Health, Link, Part, SessionHealth } from "./types";
 
 const now = Date.parse("2026-04-02T14:30:00Z");
 const part = (name: string, state: string): Part => ({ name, kind: "market", state, code: 2104, text: "", since: "2026-04-02T14:29:00Z" });
@@ -24,11 +24,22 @@ describe("health", () => {
     );
   });
   it("keeps the order link apart from the farms", () => {
-    expect(orderTone(null)).toBe("dim");
-    expect(orderTone({ ...session, farms: [part("usfarm", "broken")] })).toBe("green");
-    expect(orderTone({ ...session, missed: 1 })).toBe("amber");
-    expect(orderTone({ ...session, missed: 2 })).toBe("red");
-    expect(orderTone({ ...session, venue: part("venue", "broken") })).toBe("red");
+    expect(orderTone(null, now)).toBe("dim");
+    expect(orderTone({ ...session, farms: [part("usfarm", "broken")] }, now)).toBe("green");
+    expect(orderTone({ ...session, missed: 1 }, now)).toBe("amber");
+    expect(orderTone({ ...session, missed: 2 }, now)).toBe("red");
+    expect(orderTone({ ...session, venue: part("venue", "broken") }, now)).toBe("red");
+  });
+  it("takes neither what was never told nor what is old for well", () => {
+    expect(orderTone({ ...session, last_frame: null }, now)).toBe("dim");
+    expect(orderTone(session, now + 60_000)).toBe("amber");
+    expect(["ok", "idle", "broken", ""].map(accountTone)).toEqual(["green", "amber", "red", "dim"]);
+  });
+  it("gives the reason of what has no data and should", () => {
+    const d = (state: string, cause: string): Freshness => ({ symbol: state, state, cause, since: "", last: null, asked: 1 });
+    const list = [d("live", ""), d("stale", "no tick"), d("closed", "outside its regular session"), d("blocked", "not subscribed"), d("wanted", "")];
+    expect(dark(list).map((x) => x.cause)).toEqual(["no tick", "not subscribed"]);
+    expect(dark(null)).toEqual([]);
   });
   it("never makes an age of what is not known", () => {
     expect(ago(null, now)).toBe("–");

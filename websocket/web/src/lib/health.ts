@@ -1,7 +1,7 @@
 // How health and the link's troubles are put into words and colours. Pure, so
 // that it can be tested without a browser.
 import { age, known, UNKNOWN, words } from "./format";
-import type { Health, Link, Part, SessionHealth } from "./types";
+import type { Freshness, Health, Link, Part, SessionHealth } from "./types";
 
 export type Tone = "green" | "amber" | "red" | "dim";
 
@@ -48,11 +48,28 @@ export function countdown(t: string | null | undefined, now: number): string {
   return left > 0 ? age(left) : "";
 }
 
+/** The account's stream, which never sleeps: idle means that nothing came yet. */
+export function accountTone(state: string): Tone {
+  return state === "idle" ? "amber" : partTone(state);
+}
+
+/**
+ * How old the newest frame may be. The gateway is asked every 30 s and has 10 s
+ * to answer; an older one means that this very word is old.
+ */
+const FRAME_OLD_MS = 45_000;
+
 /** The order link: silence, unanswered questions and a round trip of its own. */
-export function orderTone(s: SessionHealth | null): Tone {
+export function orderTone(s: SessionHealth | null, now: number): Tone {
   if (!s) return "dim";
   if (s.missed >= 2 || s.venue.state === "broken") return "red";
-  return s.missed > 0 ? "amber" : "green";
+  if (!known(s.last_frame)) return "dim";
+  return s.missed > 0 || now - Date.parse(s.last_frame) > FRAME_OLD_MS ? "amber" : "green";
+}
+
+/** The symbols without data that should have some, with the reason: a tooltip is none where there is no mouse. */
+export function dark(data: Freshness[] | null | undefined): Freshness[] {
+  return (data ?? []).filter((d) => (d.state === "stale" || d.state === "blocked") && d.cause !== "");
 }
 
 const failures: Record<string, string> = {
