@@ -134,7 +134,7 @@ const maxCode = 99999
 
 // with returns the table with a configuration's rows in it, and all that is
 // wrong with those. A row of kind request or reject ends the request it names;
-// no other does.
+// no other does, but one that says what the table says.
 func (t codeTable) with(rows map[string]string) (codeTable, error) {
 	if len(rows) == 0 {
 		return t, nil
@@ -152,8 +152,10 @@ func (t codeTable) with(rows map[string]string) (codeTable, error) {
 			errs = append(errs, fmt.Errorf("ibkr: codes: %d: %.40q is none of %v", n, rows[number], codeWords))
 			continue
 		}
-		kind, meaning := codeWords[i], t.lookup(int(n)).meaning
-		t[int(n)] = code{kind, kind == broker.NoticeRequest || kind == broker.NoticeReject, meaning, "configuration"}
+		kind, before := codeWords[i], t.lookup(int(n))
+		_, known := t[int(n)]
+		ends := kind == broker.NoticeRequest || kind == broker.NoticeReject || known && kind == before.kind && before.ends
+		t[int(n)] = code{kind, ends, before.meaning, "configuration"}
 	}
 	return t, errors.Join(errs...)
 }
