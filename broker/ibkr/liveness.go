@@ -31,6 +31,8 @@ var errSilent = errors.New("the gateway does not answer")
 // answer does not say to which it belongs. The session's lock guards it.
 type timeAsk struct {
 	sent     time.Time
+	written  bool          // or about to be: it has room
+	settled  chan struct{} // closed when it is written, or err is set
 	answered bool
 	at       time.Time     // the answer
 	err      error         // why it was not written
@@ -46,12 +48,13 @@ func (a *timeAsk) over() bool { return a.answered || a.err != nil }
 func (s *Session) Time(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
-	return s.askTime(ctx, pace.DataLast, s.cfg.RequestTimeout)
+	return s.askTime(ctx, s.cfg.RequestTimeout)
 }
 
-// askTime is Time with a priority, and with a limit for the wait behind the
-// write. Ctx bounds all of it.
-func (s *Session) askTime(ctx context.Context, prio pace.Priority, limit time.Duration) (time.Time, error) {
+// askTime is Time with a limit for the wait behind the write. Ctx bounds all of
+// it. Whoever asks, the request goes with the orders: one may wait for it, and
+// it is one message a second at most.
+func (s *Session) askTime(ctx context.Context, limit time.Duration) (time.Time, error) {
 	failed := func(err error, advice string) (time.Time, error) {
 		return time.Time{}, &broker.Error{Op: nameTime, Kind: broker.ErrNoAnswer, Err: err, Advice: advice}
 	}
@@ -65,12 +68,20 @@ func (s *Session) askTime(ctx context.Context, prio pace.Priority, limit time.Du
 			return failed(err, "ask again on the next session")
 		case !known.IsZero():
 			return known, nil
+		case a != nil && rest == 0:
+			if !s.settles(ctx, a) {
+				return failed(fmt.Errorf("%w: a time request waits for room: %w", broker.ErrPacing, ctx.Err()), "ask again")
+			}
+			continue
 		case a == nil && rest > 0:
 			s.rest(ctx, rest) // asked a moment ago, in vain
 			continue
 		case a == nil:
-			if a, err = s.writeTime(ctx, prio); err != nil {
+			if a, err = s.writeTime(ctx); err != nil {
 				return failed(err, "ask again")
+			}
+			if a == nil {
+				continue // somebody was faster
 			}
 			rest = s.cfg.ProbeLimit
 		}
@@ -92,8 +103,8 @@ func (s *Session) askTime(ctx context.Context, prio pace.Priority, limit time.Du
 }
 
 // joinTime looks at the newest time request: what it told when that is fresh,
-// itself while it is under way and for how much longer, or how long to rest
-// before the next one.
+// itself while it is under way and for how much longer, 0 while it is not
+// written, or how long to rest before the next one.
 func (s *Session) joinTime() (a *timeAsk, known time.Time, rest time.Duration, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,6 +114,8 @@ func (s *Session) joinTime() (a *timeAsk, known time.Time, rest time.Duration, e
 		return nil, time.Time{}, 0, s.err
 	case a == nil || a.err != nil:
 		return nil, time.Time{}, 0, nil
+	case !a.written:
+		return a, time.Time{}, 0, nil
 	}
 	since := time.Since(a.sent)
 	switch {
@@ -117,6 +130,18 @@ func (s *Session) joinTime() (a *timeAsk, known time.Time, rest time.Duration, e
 		return a, known, s.cfg.ProbeLimit - since, nil
 	}
 	return nil, known, timeGap - since, nil
+}
+
+// settles waits until a is written or will not be, or the session has ended;
+// false when ctx is over first.
+func (s *Session) settles(ctx context.Context, a *timeAsk) bool {
+	select {
+	case <-a.settled:
+	case <-s.gone:
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 // awaitTime waits until a is over, at most so long.
@@ -148,9 +173,9 @@ func (s *Session) rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// writeTime writes a time request. Of several at once one does, and the others
-// get its request.
-func (s *Session) writeTime(ctx context.Context, prio pace.Priority) (*timeAsk, error) {
+// writeTime writes a time request; nil when somebody else is about to, or just
+// did.
+func (s *Session) writeTime(ctx context.Context) (*timeAsk, error) {
 	var question wire.Message = wire.ReqCurrentTime{}
 	if s.millis.Load() {
 		question = wire.ReqTimeInMillis{}
@@ -160,24 +185,29 @@ func (s *Session) writeTime(ctx context.Context, prio pace.Priority) (*timeAsk, 
 		return nil, err
 	}
 	s.mu.Lock()
-	if a := s.asked; a != nil && a.err == nil && time.Since(a.sent) < timeGap {
+	if a := s.asked; a != nil && a.err == nil && (!a.written || time.Since(a.sent) < timeGap) {
 		s.mu.Unlock()
-		return a, nil // somebody was faster
+		return nil, nil
 	}
-	a := &timeAsk{sent: time.Now(), done: make(chan struct{})}
-	s.asked = a // before the write: the answer may be faster than we
+	a := &timeAsk{settled: make(chan struct{}), done: make(chan struct{})}
+	s.asked = a
 	s.mu.Unlock()
-	err = s.send(ctx, prio, frame)
+	defer close(a.settled)
+	if err = s.admit(ctx, pace.OrderNext); err == nil {
+		s.mu.Lock()
+		a.sent, a.written = time.Now(), true // before the write: the answer may be faster than we
+		s.mu.Unlock()
+		err = s.write(frame)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case a.answered:
-	case err != nil:
+	case err != nil && !a.answered:
 		a.err = err
 		close(a.done)
 		return nil, err
-	default:
-		a.sent = time.Now() // it may have waited for room
+	case err == nil:
+		a.sent = time.Now() // another write may have been stuck before it
 	}
 	return a, nil
 }
@@ -189,7 +219,7 @@ func (s *Session) tellTime(at time.Time) {
 	s.mu.Lock()
 	missed, now := s.missed, s.wall()
 	s.missed, s.heardBack, s.answerAt = 0, true, now
-	if a := s.asked; a != nil && !a.over() {
+	if a := s.asked; a != nil && a.written && !a.over() { // else it is the answer to an older one
 		a.answered, a.at = true, at
 		s.roundTrip = max(0, now.Sub(a.sent))
 		s.told = a
@@ -230,7 +260,8 @@ func (s *Session) probe() error {
 			next.Reset(wait)
 			continue
 		}
-		if s.standing.Load() || s.answers() { // or the answers wait behind what nobody fetches
+		// Answers may wait behind what nobody fetches, from before or since.
+		if s.standing.Load() || s.answers() || s.standing.Load() {
 			next.Reset(s.cfg.ProbeEvery)
 			continue
 		}
@@ -252,7 +283,7 @@ func (s *Session) answers() bool {
 	defer cancel()
 	for range 3 {
 		began := time.Now()
-		_, err := s.askTime(ctx, pace.OrderNext, s.cfg.ProbeLimit)
+		_, err := s.askTime(ctx, s.cfg.ProbeLimit)
 		switch late := time.Since(began) - s.cfg.ProbeLimit; {
 		case err == nil, errors.Is(err, broker.ErrPacing):
 			return true
@@ -314,7 +345,7 @@ func (s *Session) proveAlive(ctx context.Context) error {
 	if err == nil {
 		asking, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 		defer cancel()
-		_, err = s.askTime(asking, pace.OrderNext, s.cfg.AliveLimit)
+		_, err = s.askTime(asking, s.cfg.AliveLimit)
 	}
 	if err == nil {
 		return nil
@@ -331,7 +362,7 @@ func (s *Session) proveAlive(ctx context.Context) error {
 func (s *Session) silence() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a := s.asked; a != nil && !a.over() && s.err == nil && time.Since(a.sent) >= s.cfg.AliveLimit {
+	if a := s.asked; a != nil && a.written && !a.over() && s.err == nil && time.Since(a.sent) >= s.cfg.AliveLimit {
 		return fmt.Errorf("a time request waits for its answer since %v", time.Since(a.sent).Round(time.Millisecond))
 	}
 	return nil

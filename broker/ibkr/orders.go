@@ -35,7 +35,13 @@ func (s *Session) Place(ctx context.Context, t broker.Ticket) error {
 	if err := s.proveAlive(ctx); err != nil {
 		return &broker.Error{Op: op, Kind: broker.ErrNotWritten, Err: err, Advice: "nothing was sent: look at the gateway's window; it may be tried again"}
 	}
-	return orderError(op, s.send(ctx, pace.OrderNext, frame))
+	if err := s.admit(ctx, pace.OrderNext); err != nil {
+		return orderError(op, err)
+	}
+	if err := s.proveAlive(ctx); err != nil { // again: the wait for room may have been long
+		return orderError(op, err)
+	}
+	return orderError(op, s.write(frame))
 }
 
 func (s *Session) orderFrame(t broker.Ticket, o wire.PlaceOrder) ([]byte, error) {

@@ -157,16 +157,34 @@ func (s *Session) askList(ctx context.Context, turn int, name string, msg wire.M
 		return err
 	}
 	defer done()
+	s.mu.Lock()
+	if time.Since(s.owedSince[turn]) > owedFor {
+		s.owed[turn] = 0
+	}
+	s.mu.Unlock()
+	skipped := false
 	return s.askLeaving(ctx, turnKey(turn), name, msg, func(m wire.Message) (bool, error) {
 		end, err := take(m)
 		if err != nil || !end || s.owed[turn] == 0 {
 			return end, err
 		}
 		s.owed[turn]--
+		skipped = true
 		restart()
 		return false, nil
-	}, func() { s.owed[turn]++ })
+	}, func() {
+		// Behind an end that was skipped in vain, the one that is owed is as old
+		// as that one: or a single answer that got lost would spoil all to come.
+		if !skipped {
+			s.owedSince[turn] = time.Now()
+		}
+		s.owed[turn]++
+	})
 }
+
+// owedFor is how long the end of an answer that was given up is waited for. A
+// gateway that answers anything at all has then lost it.
+const owedFor = time.Minute
 
 // listEnd takes the end of a list that names no request.
 func (s *Session) listEnd(turn int, m wire.Message) {
@@ -265,6 +283,14 @@ const writeTimeout = 5 * time.Second
 // [broker.ErrOutcomeUnknown] when some did. A failed write ends the session,
 // because the rest of its frame is missing in the stream.
 func (s *Session) send(ctx context.Context, prio pace.Priority, frame []byte) error {
+	if err := s.admit(ctx, prio); err != nil {
+		return err
+	}
+	return s.write(frame)
+}
+
+// admit is the first half of send: the wait for room in the window.
+func (s *Session) admit(ctx context.Context, prio pace.Priority) error {
 	if err := s.ended(); err != nil {
 		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 	}
@@ -274,6 +300,11 @@ func (s *Session) send(ctx context.Context, prio pace.Priority, frame []byte) er
 			return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 		}
 	}
+	return nil
+}
+
+// write is the second half of send, for which there is room.
+func (s *Session) write(frame []byte) error {
 	s.out.Lock()
 	defer s.out.Unlock()
 	if err := s.ended(); err != nil { // while we waited

@@ -44,6 +44,7 @@ type Session struct {
 	pending   backlog
 	requests  map[int]*request
 	owed      [numTurns]int         // ends of answers that came too late, or may still come
+	owedSince [numTurns]time.Time   // when the newest of them was given up
 	bySymbol  map[market.Symbol]int // the request of its market data
 	lines     int                   // how many subscriptions the venue allows
 	wanting   []market.Contract     // to be asked for with delayed data
@@ -305,7 +306,7 @@ func (s *Session) awaitRoom() {
 	s.mu.Lock()
 	full := s.pending.full()
 	s.mu.Unlock()
-	if !full {
+	if !full || s.ended() != nil { // closing takes what still comes, all of it
 		return
 	}
 	s.standing.Store(true)
