@@ -14,7 +14,8 @@ import (
 type Config struct {
 	// AlarmAfter is for how long, counted in minutes in which New York's
 	// regular session is open, the link may be anything but ready before the
-	// alarm is raised. 0 switches it off. Default 5 minutes.
+	// alarm is raised. Time for which it is ready is taken off the count. 0
+	// switches it off. Default 5 minutes.
 	AlarmAfter time.Duration `koanf:"alarm_after"`
 	// AlwaysOpen counts every minute: a simulated market has no closed hours
 	// that a wall clock tells. Default false.
@@ -146,7 +147,7 @@ func (a *Alarm) look(now time.Time) {
 	a.last = now
 	l, told := a.parts.Registry.word()
 	if told && l.ready {
-		a.calm(now)
+		a.calm(now, now.Round(0).Sub(from.Round(0)))
 		return
 	}
 	if a.since.IsZero() {
@@ -178,10 +179,14 @@ func (a *Alarm) text(l word, told bool) string {
 	return text
 }
 
-// calm ends the count, and the alarm when it is on.
-func (a *Alarm) calm(now time.Time) {
+// calm ends the alarm when it is on. Before it is, the time for which the link
+// is ready is taken off the count: one that is lost again after a second would
+// never be told of if that second undid all before it.
+func (a *Alarm) calm(now time.Time, ready time.Duration) {
 	gone := now.Sub(a.since)
-	a.since, a.spent = time.Time{}, 0
+	if a.spent -= max(ready, 0); a.on || a.spent <= 0 {
+		a.since, a.spent = time.Time{}, 0
+	}
 	if !a.on {
 		return
 	}

@@ -115,7 +115,7 @@ func TestAlarmWithoutAnyLink(t *testing.T) {
 }
 
 // TestAlarmCountsMarketMinutes: closed hours do not count, those of two days
-// add up, every state but ready does, and being ready begins anew.
+// add up, every state but ready does, and the count begins anew after an alarm.
 func TestAlarmCountsMarketMinutes(t *testing.T) {
 	watch(t, DefaultConfig(), func(t *testing.T, w *watched) {
 		w.Link(broker.Link{State: broker.Ready})
@@ -142,6 +142,39 @@ func TestAlarmCountsMarketMinutes(t *testing.T) {
 			if _, _, on := w.told(); on != (state != broker.Ready) {
 				t.Errorf("in state %v for five minutes: alarm %t", state, on)
 			}
+		}
+	})
+}
+
+// TestAlarmOfALinkThatFlaps: a moment of being ready undoes no minutes of not
+// being, and as long a time of it does.
+func TestAlarmOfALinkThatFlaps(t *testing.T) {
+	flap := func(w *watched, times int, down, up time.Duration) {
+		for range times {
+			w.Link(broker.Link{State: broker.Waiting, Cause: "reset"})
+			time.Sleep(down)
+			w.Link(broker.Link{State: broker.Ready})
+			time.Sleep(up)
+		}
+		synctest.Wait()
+	}
+	cfg := Config{AlarmAfter: 5 * time.Minute, AlwaysOpen: true}
+	watch(t, cfg, func(t *testing.T, w *watched) {
+		time.Sleep(time.Second / 2) // between two looks
+		flap(w, 5, 57*time.Second, 3*time.Second)
+		if names, _, _ := w.told(); names != "" {
+			t.Errorf("after four and a half minutes: %q", names)
+		}
+		flap(w, 1, 57*time.Second, 3*time.Second)
+		if names, _, on := w.told(); names != "error:alarm_not_ready info:alarm_over" || on {
+			t.Errorf("told %q, on %t", names, on)
+		}
+	})
+	watch(t, cfg, func(t *testing.T, w *watched) {
+		time.Sleep(time.Second / 2)
+		flap(w, 20, time.Minute, time.Minute)
+		if names, _, _ := w.told(); names != "" {
+			t.Errorf("though it was ready as long: %q", names)
 		}
 	})
 }
