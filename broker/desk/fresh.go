@@ -48,9 +48,12 @@ type line struct {
 	askedAt time.Time // the newest of them
 	tries   int       // of them, those in a row without ticks that lasted
 	due     time.Time // when it is asked for again
-	refused bool      // the venue refused it, or gives it to somebody else
-	barred  string    // why only a person may decide: its contract is not the one that was traded; "" = it is
-	expect  expected
+	// forgotten is set when the venue forgot its subscription (1101), until it is
+	// asked for again.
+	forgotten bool
+	refused   bool   // the venue refused it, or gives it to somebody else
+	barred    string // why only a person may decide: its contract is not the one that was traded; "" = it is
+	expect    expected
 }
 
 // expected is a tick that must come, and what its absence means.
@@ -89,6 +92,7 @@ func (l *line) ticked(wall time.Time) {
 // end forgets what was of a session that is over.
 func (l *line) end() {
 	l.tries, l.due, l.expect, l.halted, l.refused = 0, time.Time{}, expected{}, false, false
+	l.forgotten = false
 }
 
 // step is the wait before the next subscription.
@@ -246,6 +250,28 @@ func (f *floor) starves(s market.Symbol) bool {
 	defer f.mu.Unlock()
 	st, l := f.data[s].State, f.lines[s]
 	return l != nil && l.barred == "" && (st == dataStale || st == dataBlocked)
+}
+
+// forget takes in that the venue forgot all subscriptions.
+func (f *floor) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, l := range f.lines {
+		l.forgotten = true
+	}
+}
+
+// recall reports whether a symbol's subscription is forgotten, and counts it as
+// asked for.
+func (f *floor) recall(s market.Symbol) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l := f.lines[s]
+	if l == nil || !l.forgotten {
+		return false
+	}
+	l.forgotten = false
+	return true
 }
 
 // barred tells why a symbol is blocked for good, "" when it is not.

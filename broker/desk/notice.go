@@ -66,6 +66,7 @@ func (d *Desk) heed(h *held, n broker.Notice) {
 	case broker.NoticeLinkUp:
 		h.ask(chore{recover: true, verify: true, ends: d.losses()})
 	case broker.NoticeDataLost:
+		d.floor.forget()
 		h.ask(chore{recover: true, subscribe: true, ends: d.losses()})
 	case broker.NoticeDataUp:
 		d.floor.prove(time.Now(), d.cfg.DataDeadline, d.open, fmt.Sprintf("a data farm came back (%d)", n.Code), false)

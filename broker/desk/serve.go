@@ -258,7 +258,11 @@ func (d *Desk) askAll(ctx context.Context, h *held, c chore) error {
 	}
 	list, _ := d.floor.standing()
 	for _, s := range list {
+		if !d.floor.recall(s.Symbol) {
+			continue // an earlier try, which got no further, has asked for it
+		}
 		if err := d.subscribe(ctx, h.session, s.Symbol, anew); err != nil {
+			d.floor.edit(s.Symbol, func(l *line) { l.forgotten = true })
 			return err
 		}
 	}

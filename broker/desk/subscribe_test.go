@@ -137,3 +137,37 @@ func TestTheSilenceBeforeTheOpeningDoesNotCount(t *testing.T) {
 		r.wants(t, "63 s after it", dataStale, 1)
 	}, hours)
 }
+
+// TestARetryAsksForTheRestOnly: after 1101 a symbol that ticks again is left
+// alone while another's contract does not come.
+func TestARetryAsksForTheRestOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(r *rig, _ *Config) {
+			msft := r.session.details["AAPL"][0]
+			msft.Contract.Symbol, msft.Contract.ConID = "MSFT", 272093
+			r.session.details["MSFT"] = []market.Details{msft}
+		})
+		r.desk.Steps([]market.Symbol{"AAPL", "MSFT"})
+		r.serve()
+		r.climb(t)
+		synctest.Wait()
+		r.take()
+		r.session.fails("details MSFT", broker.ErrNoAnswer)
+		r.send(broker.Notice{Kind: broker.NoticeDataLost, Code: 1101, Text: "data lost"})
+		for range 30 {
+			time.Sleep(time.Second)
+			r.tick("AAPL", "187")
+		}
+		synctest.Wait()
+		if calls := slices.DeleteFunc(r.take(), func(c string) bool { return !strings.HasPrefix(c, "subscribe") }); !slices.Equal(calls, []string{"subscribe AAPL"}) {
+			t.Errorf("calls %q, want AAPL's once", calls)
+		}
+		r.session.fails("details MSFT", nil)
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		if calls := slices.DeleteFunc(r.take(), func(c string) bool { return !strings.HasPrefix(c, "subscribe") }); !slices.Equal(calls, []string{"subscribe MSFT"}) {
+			t.Errorf("calls %q, want MSFT's once", calls)
+		}
+		r.stop(t)
+	})
+}
