@@ -68,8 +68,8 @@ func (c Calendar) expected(now, since time.Time) (phase broker.Phase, until time
 		return broker.NoPhase, time.Time{}
 	}
 	for _, at := range []time.Time{c.Restart.Last(now), c.Restart.Next(now)} {
-		// The first restart after the weekly hour is the one that asks for it.
-		asks := !c.Login.Off() && c.Restart.Next(c.Login.Last(at)).Equal(at)
+		// The first restart from the weekly hour on is the one that asks for it.
+		asks := !c.Login.Off() && c.Restart.Next(c.Login.Last(at).Add(-time.Nanosecond)).Equal(at)
 		if to := at.Add(max(c.RestartLasts, c.LoginWithin)); asks && within(at, to) {
 			return broker.LoginPhase, to
 		}

@@ -174,3 +174,18 @@ func TestCalendarEdges(t *testing.T) {
 		}
 	})
 }
+
+// TestAWeeklyLoginAtTheHourOfTheRestart: that restart asks for it, and not the
+// one of the next day.
+func TestAWeeklyLoginAtTheHourOfTheRestart(t *testing.T) {
+	c, err := NewCalendar("23:45 America/New_York", 5*time.Minute, "sun 23:45 America/New_York", 10*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for day, want := range map[int]broker.Phase{4: broker.RestartPhase, 5: broker.LoginPhase, 6: broker.RestartPhase} { // the 5th is a Sunday
+		now := time.Date(2026, 4, day, 23, 46, 0, 0, newYork(t))
+		if p, _ := c.expected(now, now); p != want {
+			t.Errorf("on the %dth: %q, want %q", day, p, want)
+		}
+	}
+}

@@ -306,3 +306,31 @@ func TestTheClientIDRestsOverARestart(t *testing.T) {
 		}
 	})
 }
+
+// TestAStopKeepsTheEvidence: a look that our own end cuts short tells nothing,
+// and the next run is to compare with what the last whole look told.
+func TestAStopKeepsTheEvidence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil, wedge)
+		r.knows(facts1)
+		slow := make(chan struct{})
+		r.parts.Evidence = func(ctx context.Context, _ string) broker.Evidence {
+			select {
+			case <-slow:
+				<-ctx.Done()
+				return blind
+			default:
+				return gateway1
+			}
+		}
+		r.Start()
+		r.until(t, broker.NeedsRestart, 10*time.Minute)
+		time.Sleep(time.Minute + time.Millisecond)
+		close(slow)
+		time.Sleep(lookEvery + lookWithin/4) // in the midst of a look
+		r.stop(t)
+		if l := r.Link(); l.Breaker.Evidence == nil || !l.Breaker.Evidence.Readable || l.Breaker.Evidence.Inode != gateway1.Inode {
+			t.Errorf("stopped with %+v", l.Breaker.Evidence)
+		}
+	})
+}

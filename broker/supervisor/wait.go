@@ -29,6 +29,9 @@ func (s *Supervisor) look(ctx context.Context, gateway string) broker.Evidence {
 // examine looks at who listens, and takes what follows for the breaker.
 func (s *Supervisor) examine(ctx context.Context) {
 	e := s.look(ctx, s.Link().Facts.Gateway)
+	if ctx.Err() != nil { // our end cut the look short: what was known before is the better word
+		return
+	}
 	now := time.Now()
 	s.looked = now.Add(lookEvery)
 	if !e.Readable {
