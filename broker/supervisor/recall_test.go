@@ -313,10 +313,11 @@ func TestAStopKeepsTheEvidence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil, wedge)
 		r.knows(facts1)
-		slow := make(chan struct{})
+		slow, looking := make(chan struct{}), make(chan struct{}, 9)
 		r.parts.Evidence = func(ctx context.Context, _ string) broker.Evidence {
 			select {
 			case <-slow:
+				looking <- struct{}{}
 				<-ctx.Done()
 				return blind
 			default:
@@ -325,9 +326,8 @@ func TestAStopKeepsTheEvidence(t *testing.T) {
 		}
 		r.Start()
 		r.until(t, broker.NeedsRestart, 10*time.Minute)
-		time.Sleep(time.Minute + time.Millisecond)
 		close(slow)
-		time.Sleep(lookEvery + lookWithin/4) // in the midst of a look
+		<-looking
 		r.stop(t)
 		if l := r.Link(); l.Breaker.Evidence == nil || !l.Breaker.Evidence.Readable || l.Breaker.Evidence.Inode != gateway1.Inode {
 			t.Errorf("stopped with %+v", l.Breaker.Evidence)
