@@ -207,6 +207,9 @@ func (h *handshake) ids() *broker.Error {
 			return h.noIDs(err, empty)
 		}
 		h.take(payload, now)
+		if len(h.sess.batch.Events) > maxPending { // nobody can fetch them yet
+			return h.noIDs(fmt.Errorf("%w: %d messages and not both ids", errGarbage, maxPending), empty)
+		}
 		if h.fatal || h.sess.parting != nil {
 			return h.noIDs(errors.New(h.told), empty)
 		}

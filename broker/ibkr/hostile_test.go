@@ -3,6 +3,7 @@ package ibkr
 import (
 	"context"
 	"errors"
+	"net"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -180,4 +181,133 @@ func TestAConfiguredCodeAsInTheTableStaysWhole(t *testing.T) {
 			t.Errorf("code %d: %+v became %+v", n, c, got)
 		}
 	}
+}
+
+// halfOpen is a pipe whose write side can be closed, as a socket's can: what
+// comes while it closes is taken.
+type halfOpen struct{ net.Conn }
+
+func (halfOpen) CloseWrite() error { return nil }
+
+// What crosses the closing is taken, although nobody fetches, and it is told
+// once that nobody does.
+func TestClosingWhileTheReaderStandsTellsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const sent = maxPending + 1000
+		cfg := dialled(t, func(p *peer) {
+			p.welcome()
+			b := p.frames(wire.OrderStatus{OrderID: 1001, Status: "Submitted"})
+			for range sent {
+				p.raw(b)
+			}
+		})
+		dial := cfg.Dial
+		cfg.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+			conn, err := dial(ctx, address)
+			return halfOpen{conn}, err
+		}
+		got, err := New(cfg).Open(t.Context(), broker.OpenConfig{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := got.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		reports, notices := 0, 0
+		for err == nil {
+			var b broker.Batch
+			b, err = got.Events(t.Context())
+			for _, e := range b.Events {
+				if _, ok := e.(broker.Notice); ok {
+					notices++
+					continue
+				}
+				reports++
+			}
+		}
+		if reports != sent || notices != 1 {
+			t.Errorf("%d reports and %d notices, want %d and 1", reports, notices, sent)
+		}
+	})
+}
+
+// A panic of the tap on what we send is an error of the session, and the order
+// was not written.
+func TestAPanicOnWhatWeSendEndsTheSession(t *testing.T) {
+	q := answerer{answer: always}
+	liveWith(t, func(c *Config) { c.Tap = clumsy{} }, q.play, func(t *testing.T, s *Session) {
+		if err := s.Place(t.Context(), buyOne(s)); !errors.Is(err, broker.ErrNotWritten) || !errors.Is(err, errPanic) {
+			t.Errorf("place: %v", err)
+		}
+		_, _, err := untilEnd(t, s)
+		var e *broker.Error
+		if !errors.As(err, &e) || e.Failure != broker.SessionBroken {
+			t.Errorf("ended with %v", err)
+		}
+		if len(q.other) != 0 {
+			t.Errorf("written: %+v", q.other)
+		}
+	})
+}
+
+// clumsy is a tap that panics at the first order that goes out.
+type clumsy struct{}
+
+func (clumsy) Begin(string, int, time.Time) uint64 { return 1 }
+func (clumsy) End(uint64, time.Time, string)       {}
+func (clumsy) Frame(_ uint64, out bool, v wire.Version, _ time.Time, payload []byte) {
+	if m, err := wire.DecodeClient(v, payload); out && err == nil {
+		if _, ok := m.(wire.PlaceOrder); ok {
+			panic("clumsy")
+		}
+	}
+}
+
+// A gateway that talks without end and never tells both ids takes no memory
+// without end.
+func TestAHandshakeKeepsABoundedNumberOfMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wrote := 0
+		cfg := dialled(t, func(p *peer) {
+			p.greet()
+			b := p.frames(wire.OrderStatus{OrderID: 1, Status: "Submitted"})
+			for ; wrote < 3*maxPending; wrote++ {
+				if _, err := p.conn.Write(b); err != nil {
+					return
+				}
+			}
+		})
+		_, err := New(cfg).Open(t.Context(), broker.OpenConfig{}, nil)
+		var e *broker.Error
+		if !errors.As(err, &e) || e.Failure != broker.WrongProtocol {
+			t.Errorf("open: %v", err)
+		}
+		if wrote > maxPending+100 {
+			t.Errorf("%d messages were taken", wrote)
+		}
+	})
+}
+
+// What was given up is cancelled at the venue also when the caller's time is
+// over and the line is full: of two summaries that stay, the third is refused.
+func TestASummaryThatWasGivenUpIsCancelledOnAFullLine(t *testing.T) {
+	q := answerer{answer: always}
+	liveWith(t, patient, q.play, func(t *testing.T, s *Session) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		time.AfterFunc(1900*time.Millisecond, func() {
+			for range 45 {
+				_ = s.budget.Sends.Take(t.Context(), s.gone, pace.CancelFirst)
+			}
+		})
+		if _, err := s.Account(ctx); !errors.Is(err, broker.ErrNoAnswer) {
+			t.Errorf("account: %v", err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if len(q.other) != 2 {
+			t.Errorf("written: %+v, want the question and its cancel", q.other)
+		}
+	})
 }

@@ -316,8 +316,10 @@ func (s *Session) write(frame []byte) error {
 		s.fail(err)
 		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
 	}
-	s.tap.out(s.v, frame)
-	s.says(frame[frameHeader:])
+	if err := s.noted(frame); err != nil {
+		s.fail(err)
+		return fmt.Errorf("%w: %w", broker.ErrNotWritten, err)
+	}
 	n, err := s.conn.Write(frame)
 	if err == nil {
 		s.framesOut.Add(1)
@@ -334,12 +336,32 @@ func (s *Session) write(frame []byte) error {
 	return fmt.Errorf("%w: %w", broker.ErrOutcomeUnknown, err)
 }
 
+// noted shows the tap a frame that is about to be written, and keeps it. It runs
+// on the goroutine of whoever sends, whose process a panic in it must not end.
+func (s *Session) noted(frame []byte) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = s.panicked(v)
+		}
+	}()
+	s.tap.out(s.v, frame)
+	s.says(frame[frameHeader:])
+	return nil
+}
+
+// lastWait is how much longer than his own deadline a caller waits for room to
+// tell that he waits no more: the window empties in a second, unless others go
+// first.
+const lastWait = 2 * time.Second
+
 // sendLast tells the venue that nobody waits for something any more, also when
 // ctx is over. It is no loss when it cannot: the session's end does the same.
 func (s *Session) sendLast(ctx context.Context, m wire.Message) {
 	frame, err := wire.AppendMessage(nil, m, s.v)
 	if err == nil {
-		err = s.sendSoon(ctx, frame)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWait)
+		defer cancel()
+		err = s.sendSoon(last, frame)
 	}
 	if err != nil && s.ended() == nil {
 		s.log.Warn("request_not_cancelled", "message", fmt.Sprintf("%T", m), "error", err.Error())
