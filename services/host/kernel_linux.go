@@ -214,7 +214,8 @@ func (m *Machine) LockHolder(_ context.Context, path string) (pid int, err error
 	defer f.Close()
 	dev := uint64(stat.Dev)
 	major, minor := dev>>8&0xfff|dev>>32&^0xfff, dev&0xff|dev>>12&^0xff
-	for sc := bufio.NewScanner(f); sc.Scan(); {
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
 		// 1: FLOCK  ADVISORY  WRITE 1234 fd:00:5678 0 EOF
 		w := strings.Fields(sc.Text())
 		if len(w) < 6 || w[1] != "FLOCK" || w[5] != fmt.Sprintf("%02x:%02x:%d", major, minor, stat.Ino) {
@@ -224,5 +225,5 @@ func (m *Machine) LockHolder(_ context.Context, path string) (pid int, err error
 			return pid, nil
 		}
 	}
-	return 0, nil
+	return 0, sc.Err()
 }
