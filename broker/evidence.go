@@ -14,6 +14,9 @@ type Evidence struct {
 	// has no such tables. Why says which; the other fields then mean nothing.
 	Readable bool   `json:"readable"`
 	Why      string `json:"why,omitempty"`
+	// Late is set where Readable is false only because the tables were not read
+	// in time, as on a machine that is busy: the next look may tell.
+	Late bool `json:"late,omitempty"`
 
 	Listening bool   `json:"listening"`
 	Inode     uint64 `json:"inode,omitempty"` // of the listening socket

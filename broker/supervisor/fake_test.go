@@ -148,13 +148,24 @@ type kernel struct {
 	mu    sync.Mutex
 	e     broker.Evidence
 	looks int
+	slow  bool // every look runs into its deadline
 }
 
-func (k *kernel) look(context.Context, string) broker.Evidence {
+func (k *kernel) look(ctx context.Context, _ string) broker.Evidence {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.looks++
+	if k.slow {
+		<-ctx.Done()
+		return broker.Evidence{Why: ctx.Err().Error()}
+	}
 	return k.e
+}
+
+func (k *kernel) slows(on bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.slow = on
 }
 
 func (k *kernel) set(e broker.Evidence) {

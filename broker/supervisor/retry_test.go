@@ -94,6 +94,45 @@ func TestEvidenceThatChangesAllowsOneMoreAttempt(t *testing.T) {
 	}
 }
 
+// TestALateLookIsNotABlindOne: on a busy machine the tables come late. What was
+// known stands meanwhile, and the next look is a second away.
+func TestALateLookIsNotABlindOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &kernel{e: gateway1}
+		r := wedged(t, k, append(times(5, wedge), good)...)
+		k.slows(true)
+		time.Sleep(10 * time.Second)
+		if l := r.Link(); l.Breaker.Evidence == nil || l.Breaker.Evidence.Inode != 100 || l.NextRetry != nil {
+			t.Errorf("what was known is gone: %+v", l)
+		}
+		k.slows(false)
+		k.set(other(func(e *broker.Evidence) { e.Inode = 200 }))
+		at := time.Now()
+		r.await(t)
+		if d := r.a.opened()[5].Sub(at); d > 3*time.Second {
+			t.Errorf("attempt %v after the change could be read, want one look and 1s", d)
+		}
+		r.stop(t)
+	})
+}
+
+// TestTablesThatAlwaysComeLateTellNothing: then the tries and their waits
+// begin, as on a machine without such tables.
+func TestTablesThatAlwaysComeLateTellNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &kernel{slow: true}
+		r := wedged(t, k, times(6, wedge)...)
+		time.Sleep(6 * time.Minute)
+		if n := len(r.a.opened()); n != 6 {
+			t.Errorf("%d attempts, want a first try after five minutes", n)
+		}
+		if n := k.looked(); n > 100 {
+			t.Errorf("looked %d times in six minutes at tables that tell nothing", n)
+		}
+		r.stop(t)
+	})
+}
+
 // TestThePortGoneAndBack: gone is said and not enough; back is.
 func TestThePortGoneAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -72,6 +72,7 @@ type Supervisor struct {
 	said    trouble   // what ended the newest attempt
 	due     time.Time // the next attempt; zero = not before something happens
 	looked  time.Time // when an open breaker looks again
+	late    int       // looks in a row that came late
 	taken   time.Time // since when the client id is in use by the gateway's word
 	slow    string    // the warning of this session's handshake
 }

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"robotrader/broker"
@@ -14,6 +15,9 @@ const (
 	// they tell nothing.
 	lookEvery  = time.Second
 	blindEvery = 30 * time.Second
+	// mostLate is how many looks in a row may come late, on a busy machine,
+	// before they count as tables that tell nothing.
+	mostLate = 30
 )
 
 // look reads what the kernel tells of gateway.
@@ -23,7 +27,9 @@ func (s *Supervisor) look(ctx context.Context, gateway string) broker.Evidence {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
-	return s.parts.Evidence(ctx, gateway)
+	e := s.parts.Evidence(ctx, gateway)
+	e.Late = !e.Readable && errors.Is(ctx.Err(), context.DeadlineExceeded)
+	return e
 }
 
 // examine looks at who listens, and takes what follows for the breaker.
@@ -34,7 +40,13 @@ func (s *Supervisor) examine(ctx context.Context) {
 	}
 	now := time.Now()
 	s.looked = now.Add(lookEvery)
-	if !e.Readable {
+	if s.late++; !e.Late {
+		s.late = 0
+	}
+	switch late := e.Late && s.late <= mostLate; {
+	case late && s.breaker.newest != nil:
+		return // what was known stands, and is looked at again
+	case !late && !e.Readable:
 		s.looked = now.Add(blindEvery)
 	}
 	s.down.evidence = e
