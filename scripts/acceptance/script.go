@@ -140,8 +140,8 @@ var heads = map[string]func(*Script, *line) error{
 		return errors.New("what may be allowed is reset or sessions, with its reason: allow reset because force_disconnect is on")
 	},
 	"answers": func(s *Script, l *line) error {
-		if len(l.words) < 2 || !slices.Contains([]string{"lesson", "sheet", "contract", "issue"}, l.words[0]) {
-			return errors.New("name a document and its line: lesson 2.20, sheet 10.2, contract 4, issue 2")
+		if len(l.words) < 2 || !slices.Contains([]string{"lesson", "sheet", "contract", "promise"}, l.words[0]) {
+			return errors.New("name a document and its line: lesson 2.20, sheet 10.2, contract 4, promise retry")
 		}
 		s.Answers = append(s.Answers, l.rest)
 		return nil

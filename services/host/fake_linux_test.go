@@ -328,9 +328,9 @@ func TestGatewaysOfAFakeMachine(t *testing.T) {
 	f := newFake(t)
 	f.row(loop4, none4, 10, 0, 1000, 501)
 	f.run(50, 1, "ibcstart.sh", 3, []string{"/bin/bash", "/opt/ibc/scripts/ibcstart.sh", "1037", "--pw=secret"})
-	f.run(60, 1, "vim", 4, []string{"vim", "/root/Jts/ibgateway/1037/x"})
-	f.run(70, 1, "java", 4, []string{"java", "-cp", "/root/Jts/1030/jars/jts4launch-1030.jar", "jclient.LoginFrame"})
-	f.run(77, 50, "java", 5, []string{"java", "-cp", "/root/Jts/ibgateway/1037/jars/jts4launch-1037.jar", "ibcalpha.ibc.IbcGateway", "c.ini", "me", "secret"}, 501, 601)
+	f.run(60, 1, "vim", 4, []string{"vim", "/home/trader/Jts/ibgateway/1037/x"})
+	f.run(70, 1, "java", 4, []string{"java", "-cp", "/home/trader/Jts/1030/jars/jts4launch-1030.jar", "jclient.LoginFrame"})
+	f.run(77, 50, "java", 5, []string{"java", "-cp", "/home/trader/Jts/ibgateway/1037/jars/jts4launch-1037.jar", "ibcalpha.ibc.IbcGateway", "c.ini", "me", "secret"}, 501, 601)
 	got, err := f.machine().Gateways(t.Context(), "127.0.0.1:4002")
 	if err != nil {
 		t.Fatal(err)

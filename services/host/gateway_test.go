@@ -14,9 +14,9 @@ func TestVersionAndProduct(t *testing.T) {
 		runs, ibc        bool
 	}{
 		{
-			"installed by the installer", command{name: "java", exe: "/usr/local/i4j_jres/x/bin/java", cwd: "/root/Jts", args: []string{
-				"/usr/local/i4j_jres/x/bin/java", "-splash:/root/Jts/ibgateway/1037/.install4j/s.png", "-Dinstall4j.appDir=/root/Jts/ibgateway/1037",
-				"-cp", "/root/Jts/ibgateway/1037/jars/jts4launch-1037.jar", "install4j.ibgateway.GWClient",
+			"installed by the installer", command{name: "java", exe: "/usr/local/i4j_jres/x/bin/java", cwd: "/home/trader/Jts", args: []string{
+				"/usr/local/i4j_jres/x/bin/java", "-splash:/home/trader/Jts/ibgateway/1037/.install4j/s.png", "-Dinstall4j.appDir=/home/trader/Jts/ibgateway/1037",
+				"-cp", "/home/trader/Jts/ibgateway/1037/jars/jts4launch-1037.jar", "install4j.ibgateway.GWClient",
 			}}, "ibgateway", "10.37", "folder ibgateway/1037", true, false,
 		},
 		{
@@ -26,7 +26,7 @@ func TestVersionAndProduct(t *testing.T) {
 		},
 		{
 			"IBC, whose arguments hold a password", command{name: "java", args: []string{
-				"java", "-cp", "/opt/ibc/IBC.jar:/root/Jts/1030/jars/jts4launch-1030.jar", "ibcalpha.ibc.IbcTws", "/root/ibc/config.ini", "user", "tws2024", "paper",
+				"java", "-cp", "/opt/ibc/IBC.jar:/home/trader/Jts/1030/jars/jts4launch-1030.jar", "ibcalpha.ibc.IbcTws", "/root/ibc/config.ini", "user", "tws2024", "paper",
 			}}, "tws", "10.30", "folder Jts/1030", true, true,
 		},
 		{
@@ -34,9 +34,9 @@ func TestVersionAndProduct(t *testing.T) {
 			command{name: "JavaApplicationStub", exe: "/Users/u/Applications/IB Gateway 10.37/IB Gateway 10.37.app/Contents/MacOS/JavaApplicationStub"},
 			"ibgateway", "10.37", "folder IB Gateway/10.37", true, false,
 		},
-		{"an old one", command{name: "java", args: []string{"java", "-cp", "/root/Jts/985/jars/twslaunch-985.jar"}}, "tws", "9.85", "folder Jts/985", true, false},
+		{"an old one", command{name: "java", args: []string{"java", "-cp", "/home/trader/Jts/985/jars/twslaunch-985.jar"}}, "tws", "9.85", "folder Jts/985", true, false},
 		{"no version", command{name: "java", args: []string{"java", "ibgateway.GWClient"}}, "ibgateway", "", "", true, false},
-		{"an editor", command{name: "vim", exe: "/usr/bin/vim", args: []string{"vim", "/root/Jts/jts.ini"}}, "tws", "", "", false, false},
+		{"an editor", command{name: "vim", exe: "/usr/bin/vim", args: []string{"vim", "/home/trader/Jts/jts.ini"}}, "tws", "", "", false, false},
 		{"another Java", command{name: "java", args: []string{"java", "-jar", "/srv/app-1037.jar"}}, "", "", "", true, false},
 		{"nothing", command{}, "", "", "", false, false},
 	} {
