@@ -26,7 +26,7 @@ func TestVersionAndProduct(t *testing.T) {
 		},
 		{
 			"IBC, whose arguments hold a password", command{name: "java", args: []string{
-				"java", "-cp", "/opt/ibc/IBC.jar:/home/trader/Jts/1030/jars/jts4launch-1030.jar", "ibcalpha.ibc.IbcTws", "/root/ibc/config.ini", "user", "tws2024", "paper",
+				"java", "-cp", "/opt/ibc/IBC.jar:/home/trader/Jts/1030/jars/jts4launch-1030.jar", "ibcalpha.ibc.IbcTws", "/home/trader/ibc/config.ini", "user", "tws2024", "paper",
 			}}, "tws", "10.30", "folder Jts/1030", true, true,
 		},
 		{
