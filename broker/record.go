@@ -51,6 +51,8 @@ type Record struct {
 	Values []AccountValue
 	// Mode is the desk's mode after a change.
 	Mode *ModeRecord
+	// Finding is what a reconciliation found out.
+	Finding *Finding
 }
 
 // ModeRecord is a mode, since when (wall time) and why.
@@ -58,6 +60,29 @@ type ModeRecord struct {
 	Mode   Mode      `json:"mode"`
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
+	// Flatten says that the positions are to be closed and this is not done
+	// yet; a restart goes on with it.
+	Flatten bool `json:"flatten,omitempty"`
+}
+
+// Finding is one difference between the desk's books and the broker, or the
+// end of one. The broker is the truth: a finding explains, it never trades.
+type Finding struct {
+	// Kind is what differs: position, order, execution, cash.
+	Kind   string        `json:"kind"`
+	Symbol market.Symbol `json:"symbol,omitempty"`
+	Ref    string        `json:"ref,omitempty"` // of an order
+	Ours   string        `json:"ours"`          // as the books had it, "unknown" when they did not
+	Theirs string        `json:"theirs"`        // as the broker told it
+	// Explained says that Evidence accounts for all of the difference; without
+	// it the mode becomes reduce_only.
+	Explained bool `json:"explained"`
+	// Evidence names what explains it, such as execution ids or an order made
+	// by hand, or says what was looked at in vain.
+	Evidence string `json:"evidence"`
+	// Done is what the desk did about it.
+	Done string    `json:"done"`
+	At   time.Time `json:"at"` // wall time
 }
 
 // Books is what a journal remembers of an account at the start of a process.

@@ -28,8 +28,8 @@ func (s Side) Signed(q market.Qty) market.Qty {
 // Type says how an order is priced.
 type Type string
 
-// The order types, in the venue's words. An [Intent] asks for Market or Limit;
-// the others are orders that were made elsewhere, or that a simulated venue
+// The order types, in the venue's words. An [Intent] asks for Market, Limit or
+// Stop; the others are orders that were made elsewhere, or that a simulated venue
 // takes.
 const (
 	Market          Type = "MKT"
@@ -61,10 +61,12 @@ const (
 // Action tells what an intent asks for.
 type Action string
 
-// The actions. Cancel asks to end the order whose intent is Target.
+// The actions. Cancel asks to end the order whose intent is Target; Modify asks
+// to give it the intent's quantity and prices.
 const (
 	Place  Action = "place"
 	Cancel Action = "cancel"
+	Modify Action = "modify"
 )
 
 // Intent is what somebody wants done, before anybody decided or did anything.
@@ -81,9 +83,15 @@ type Intent struct {
 	TIF      TIF           `json:"tif,omitempty"`
 	Qty      market.Qty    `json:"qty"`
 	Limit    *market.Price `json:"limit,omitempty"` // for Limit orders
-	Target   string        `json:"target,omitempty"`
-	Reason   string        `json:"reason,omitempty"` // plain words
-	At       time.Time     `json:"at"`               // market time
+	Stop     *market.Price `json:"stop,omitempty"`  // for Stop orders: where it becomes a market order
+	// OCA names the one-cancels-all group that the order belongs to, "" is
+	// none: what one of the group executes, the others are reduced by.
+	OCA string `json:"oca,omitempty"`
+	// OutsideRTH lets the order trade outside the regular session, too.
+	OutsideRTH bool      `json:"outside_rth,omitempty"`
+	Target     string    `json:"target,omitempty"` // of a cancel or a modification
+	Reason     string    `json:"reason,omitempty"` // plain words
+	At         time.Time `json:"at"`               // market time
 }
 
 // ErrBadIntent means that an intent makes no sense, whatever the market does.
@@ -130,9 +138,16 @@ func (in Intent) Validate() error {
 			bad("target %.60q of a cancel is no intent id", in.Target)
 		}
 		return errors.Join(errs...)
+	case Modify:
+		if !isRef(in.Target) {
+			bad("target %.60q of a modification is no intent id", in.Target)
+		}
 	case Place:
+		if in.Target != "" {
+			bad("target %.60q on a new order", in.Target)
+		}
 	default:
-		bad("action %.20q is neither place nor cancel", in.Action)
+		bad("action %.20q is none of place, modify, cancel", in.Action)
 	}
 	if _, err := market.ParseSymbol(string(in.Symbol)); err != nil {
 		bad("symbol %.40q", in.Symbol)
@@ -143,17 +158,27 @@ func (in Intent) Validate() error {
 	if in.Qty.Sign() <= 0 || MaxQty.Less(in.Qty) {
 		bad("qty %v is not above 0 and at most %v", in.Qty, MaxQty)
 	}
+	if in.Limit != nil && in.Type != Limit {
+		bad("limit %v on an order of type %.20q", in.Limit, in.Type)
+	}
+	if in.Stop != nil && in.Type != Stop {
+		bad("stop %v on an order of type %.20q", in.Stop, in.Type)
+	}
 	switch in.Type {
 	case Market:
-		if in.Limit != nil {
-			bad("limit %v on a market order", in.Limit)
-		}
 	case Limit:
 		if in.Limit == nil || in.Limit.Sign() <= 0 {
 			bad("limit order without a limit above 0")
 		}
+	case Stop:
+		if in.Stop == nil || in.Stop.Sign() <= 0 {
+			bad("stop order without a stop above 0")
+		}
 	default:
-		bad("type %.20q is neither MKT nor LMT", in.Type)
+		bad("type %.20q is none of MKT, LMT, STP", in.Type)
+	}
+	if in.OCA != "" && !isRef(in.OCA) {
+		bad("oca %.60q is not 1 to 40 letters, digits, dots, colons and dashes", in.OCA)
 	}
 	if in.TIF != Day && in.TIF != GTC && in.TIF != IOC {
 		bad("tif %.20q is none of DAY, GTC, IOC", in.TIF)

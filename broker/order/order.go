@@ -8,25 +8,27 @@ import (
 
 // Order is what is known about one order. Values are immutable once published.
 type Order struct {
-	Ref      string        `json:"ref"`      // the intent's id, the venue's orderRef; empty for an order made elsewhere
-	OrderID  int64         `json:"order_id"` // the API client's number for it
-	PermID   int64         `json:"perm_id"`  // the venue's number for it, 0 = not told yet
-	ClientID int           `json:"client_id"`
-	Account  string        `json:"account"`
-	Strategy string        `json:"strategy"`
-	Symbol   market.Symbol `json:"symbol"`
-	Side     Side          `json:"side"`
-	Type     Type          `json:"type"`
-	TIF      TIF           `json:"tif"`
-	Qty      market.Qty    `json:"qty"`
-	Limit    *market.Price `json:"limit"`
-	State    State         `json:"state"`
-	Filled   market.Qty    `json:"filled"`    // the sum of its executions
-	AvgPrice *market.Price `json:"avg_price"` // of its executions, nil without one
-	Reason   string        `json:"reason"`    // why it was asked for
-	Note     string        `json:"note"`      // the venue's last words about it
-	Created  time.Time     `json:"created"`   // market time
-	Updated  time.Time     `json:"updated"`   // market time
+	Ref       string        `json:"ref"`      // the intent's id, the venue's orderRef; empty for an order made elsewhere
+	OrderID   int64         `json:"order_id"` // the API client's number for it
+	PermID    int64         `json:"perm_id"`  // the venue's number for it, 0 = not told yet
+	ClientID  int           `json:"client_id"`
+	Account   string        `json:"account"`
+	Strategy  string        `json:"strategy"`
+	Symbol    market.Symbol `json:"symbol"`
+	Side      Side          `json:"side"`
+	Type      Type          `json:"type"`
+	TIF       TIF           `json:"tif"`
+	Qty       market.Qty    `json:"qty"`
+	Limit     *market.Price `json:"limit"`
+	StopPrice *market.Price `json:"stop_price,omitempty"` // of a stop order
+	OCA       string        `json:"oca,omitempty"`        // its one-cancels-all group
+	State     State         `json:"state"`
+	Filled    market.Qty    `json:"filled"`    // the sum of its executions
+	AvgPrice  *market.Price `json:"avg_price"` // of its executions, nil without one
+	Reason    string        `json:"reason"`    // why it was asked for
+	Note      string        `json:"note"`      // the venue's last words about it
+	Created   time.Time     `json:"created"`   // market time
+	Updated   time.Time     `json:"updated"`   // market time
 }
 
 // Remaining returns what is left to fill, never below 0.

@@ -53,7 +53,7 @@ func TestByHandIsTheSame(t *testing.T) {
 		same(t, order.Intent{
 			ID: text("id"), Action: order.Action(text("action")), Strategy: text("strategy"), Symbol: market.Symbol(text("symbol")),
 			Side: order.Side(text("side")), Type: order.Type(text("type")), TIF: order.TIF(text("tif")), Qty: market.Shares(rapid.Int64Range(-5, 1e6).Draw(t, "qty")),
-			Limit: somePrice(t), Target: text("target"), Reason: text("reason"), At: someTime().Draw(t, "at"),
+			Limit: somePrice(t), Stop: somePrice(t), OCA: text("oca"), OutsideRTH: rapid.Bool().Draw(t, "outside"), Target: text("target"), Reason: text("reason"), At: someTime().Draw(t, "at"),
 		}, func() any { return new(order.Intent) })
 	})
 }

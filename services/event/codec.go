@@ -118,6 +118,14 @@ func appendIntent(dst []byte, in order.Intent) ([]byte, bool) {
 		dst = append(dst, `,"limit":`...)
 		dst = appendText(dst, *in.Limit)
 	}
+	if in.Stop != nil {
+		dst = append(dst, `,"stop":`...)
+		dst = appendText(dst, *in.Stop)
+	}
+	optional(`,"oca":`, in.OCA)
+	if in.OutsideRTH {
+		dst = append(dst, `,"outside_rth":true`...)
+	}
 	optional(`,"target":`, in.Target)
 	optional(`,"reason":`, in.Reason)
 	dst = append(dst, `,"at":`...)
@@ -199,6 +207,12 @@ func parseIntent(b []byte) (in order.Intent, ok bool) {
 		in.Limit = new(market.Price)
 		s.text(in.Limit)
 	}
+	if s.skip(`,"stop":`) {
+		in.Stop = new(market.Price)
+		s.text(in.Stop)
+	}
+	in.OCA = optional(`,"oca":`)
+	in.OutsideRTH = s.skip(`,"outside_rth":true`)
 	in.Target = optional(`,"target":`)
 	in.Reason = optional(`,"reason":`)
 	s.expect(`,"at":`)

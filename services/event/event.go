@@ -153,6 +153,9 @@ type ModeChange struct {
 	Mode   broker.Mode `json:"mode"`
 	Reason string      `json:"reason"`
 	Since  time.Time   `json:"since"` // wall time
+	// Flatten says that the positions are being closed and this is not done
+	// yet.
+	Flatten bool `json:"flatten,omitempty"`
 }
 
 // Decided is one answer of the risk gate.

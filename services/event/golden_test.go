@@ -29,7 +29,7 @@ var (
 	fee     = market.MustMoney("1.0035")
 	bar     = market.Bar{Start: at, Open: price, High: market.MustPrice("187.3"), Low: market.MustPrice("187.2"), Close: price, Volume: qty, Trades: 12}
 	value   = broker.AccountValue{Account: "DU7654321", Key: "NetLiquidation", Value: "1000000.00", Currency: "USD"}
-	mode    = event.ModeChange{Mode: broker.Active, Reason: "started", Since: wall}
+	mode    = event.ModeChange{Mode: broker.Active, Reason: "started", Since: wall, Flatten: true}
 	details = market.Details{
 		Contract: market.Contract{
 			ConID: 265598, Symbol: "AAPL", SecType: "STK", Exchange: "SMART", PrimaryExchange: "NASDAQ", Currency: "USD",
@@ -68,14 +68,14 @@ var (
 	}
 	intent = order.Intent{
 		ID: "sma_cross-AAPL-7", Action: order.Place, Strategy: "sma_cross", Symbol: "AAPL", Side: order.Buy, Type: order.Limit, TIF: order.Day,
-		Qty: qty, Limit: &price, Target: "sma_cross-AAPL-6", Reason: "10 crossed 20 from below", At: at,
+		Qty: qty, Limit: &price, Stop: &price, OCA: "oca-AAPL-1", OutsideRTH: true, Target: "sma_cross-AAPL-6", Reason: "10 crossed 20 from below", At: at,
 	}
 	decision = order.Decision{
 		IntentID: intent.ID, Allowed: true, Rule: "max_notional", Reason: "18725 is over 10000; ask for less", At: at, Saw: map[string]string{"notional": "18725"},
 	}
 	ord = order.Order{
 		Ref: intent.ID, OrderID: 1001, PermID: 1512054321, ClientID: 1, Account: "DU7654321", Strategy: "sma_cross", Symbol: "AAPL",
-		Side: order.Buy, Type: order.Limit, TIF: order.Day, Qty: qty, Limit: &price, State: order.Partial, Filled: market.Shares(40),
+		Side: order.Buy, Type: order.Limit, TIF: order.Day, Qty: qty, Limit: &price, StopPrice: &price, OCA: "oca-AAPL-1", State: order.Partial, Filled: market.Shares(40),
 		AvgPrice: &price, Reason: intent.Reason, Note: "Submitted", Created: at, Updated: at,
 	}
 	fill = order.Fill{
