@@ -36,6 +36,12 @@ type View struct {
 	Position *market.Qty
 	// Open are the live orders of the intent's symbol.
 	Open []order.Order
+	// Own says that the desk itself asks: for a protective stop, or to close a
+	// position. Nobody on the bus can say so.
+	Own bool
+	// Target is the order that a cancel or a modification is about; nil when it
+	// is not known, and for a new order.
+	Target *order.Order
 	// Sent are the market times of the orders written in the last minute,
 	// oldest first.
 	Sent []time.Time

@@ -207,44 +207,6 @@ func (d *Desk) drain() {
 	}
 }
 
-var strictness = map[broker.Mode]int{broker.Active: 0, broker.ReduceOnly: 1, broker.Halted: 2}
-
-// SetMode changes the mode. It returns when the change is durable and no order
-// that the mode forbids can go out any more. When the journal fails, a
-// stricter mode holds all the same and a laxer one does not.
-func (d *Desk) SetMode(ctx context.Context, m broker.Mode, reason string) (event.ModeChange, error) {
-	rank, ok := strictness[m]
-	if !ok {
-		return event.ModeChange{}, fmt.Errorf("desk: mode %.20q is none of active, reduce_only, halted", m)
-	}
-	next := &broker.ModeRecord{Mode: m, Reason: reason, Since: time.Now()}
-	stricter := rank > strictness[d.mode.Load().Mode]
-	if stricter {
-		d.mode.Store(next) // before the turn: an order that waits for the disk sees it
-	}
-	if err := d.take(ctx); err != nil {
-		return event.ModeChange{}, err
-	}
-	defer d.give()
-	if stricter {
-		d.mode.Store(next) // another change may have had the turn in between
-	}
-	err := d.journal.Record(ctx, broker.Record{Wall: next.Since, Market: d.floor.now(), Mode: next})
-	if err == nil {
-		err = d.journal.Sync(ctx)
-	}
-	if err != nil {
-		err = fmt.Errorf("desk: mode %s: journal: %w", m, err)
-		if !stricter {
-			return event.ModeChange(*d.mode.Load()), err
-		}
-	}
-	d.mode.Store(next)
-	change := event.ModeChange(*next)
-	d.out.mode(change)
-	return change, err
-}
-
 // State returns all that the desk knows. When ctx ends first, it is zero.
 func (d *Desk) State(ctx context.Context) event.Desk {
 	if err := d.take(ctx); err != nil {

@@ -23,10 +23,16 @@ func (d *Desk) request(ctx context.Context, in order.Intent) event.OrderReply {
 		return event.OrderReply{IntentID: in.ID, Result: event.Refused, Rule: "busy", Reason: err.Error()}
 	}
 	defer d.give()
+	return d.handle(ctx, in, false)
+}
+
+// handle answers one intent. Own says that the desk itself asks. The caller
+// has the turn.
+func (d *Desk) handle(ctx context.Context, in order.Intent, own bool) event.OrderReply {
 	h := d.held.Load()
 	reply, known := d.known(in)
 	if !known {
-		reply = d.decide(ctx, h, in)
+		reply = d.decide(ctx, h, in, own)
 	}
 	if h != nil {
 		reply.Written = h.written.Load()
@@ -35,16 +41,21 @@ func (d *Desk) request(ctx context.Context, in order.Intent) event.OrderReply {
 }
 
 // decide asks bars and gate, and does what they allow.
-func (d *Desk) decide(ctx context.Context, h *held, in order.Intent) event.OrderReply {
+func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) event.OrderReply {
 	var target *entry
-	if in.Action == order.Cancel {
+	if in.Action != order.Place {
 		if target = d.books.byRef[in.Target]; target != nil {
 			in.Symbol = target.Symbol // so that the gate sees the market that it is about
 		}
 	}
 	v := d.sense(h, in)
+	v.Own = own
+	if target != nil {
+		o := target.Order
+		v.Target = &o
+	}
 	dec := order.Decision{Allowed: true}
-	if b := d.bars(h, in); b.rule != "" {
+	if b := d.bars(h, in, own); b.rule != "" {
 		dec = b.decision()
 	} else if b := d.fits(h, v, in, target); b.rule != "" {
 		dec = b.decision()
@@ -89,7 +100,7 @@ func (b bar) decision() order.Decision { return order.Decision{Rule: b.rule, Rea
 
 // bars are the desk's own: they hold whatever the gate says, and are asked
 // again when the intent is durable.
-func (d *Desk) bars(h *held, in order.Intent) bar {
+func (d *Desk) bars(h *held, in order.Intent, own bool) bar {
 	state := d.linkState()
 	switch {
 	case d.stopping.Load():
@@ -106,7 +117,7 @@ func (d *Desk) bars(h *held, in order.Intent) bar {
 		return bar{} // a cancel passes in any mode
 	case h.fixed.Load():
 		return bar{"read_only_api", readOnlyAPI}
-	case d.mode.Load().Mode == broker.Halted:
+	case d.mode.Load().Mode == broker.Halted && !own:
 		return bar{"halted", "trading is halted: " + d.mode.Load().Reason + "; resume to trade"}
 	}
 	return bar{}
@@ -209,7 +220,7 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 	}
 	e := d.books.add(o)
 	reply := event.OrderReply{IntentID: in.ID, OrderID: o.OrderID, Result: event.Written}
-	b := d.bars(h, in)
+	b := d.bars(h, in, v.Own)
 	if b.rule == "" {
 		b = d.stale(v, in)
 	}
@@ -260,7 +271,7 @@ func (d *Desk) cancel(ctx context.Context, h *held, v broker.View, rec broker.In
 		return reply
 	}
 	reply := event.OrderReply{IntentID: rec.Intent.ID, OrderID: e.OrderID, Result: event.Written}
-	if b := d.bars(h, rec.Intent); b.rule != "" {
+	if b := d.bars(h, rec.Intent, v.Own); b.rule != "" {
 		reply.Result, reply.Rule, reply.Reason = event.Refused, b.rule, b.reason
 	} else if sig := d.outcome(h, h.trader.Cancel(ctx, e.OrderID), &reply); sig == order.Written {
 		d.step(e, order.CancelSent)
