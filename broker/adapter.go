@@ -76,12 +76,21 @@ type Trader interface {
 	Cancel(ctx context.Context, orderID int64) error
 }
 
-// Ticket is an order as it goes to the venue.
+// Ticket is an order as it goes to the venue. With an intent to modify, it is
+// the order OrderID as it is to become: the venue knows it by that number.
 type Ticket struct {
 	OrderID  int64
 	Account  string
 	Contract market.Contract
 	Intent   order.Intent
+}
+
+// Ref is the order's reference: the id of the intent that made it.
+func (t Ticket) Ref() string {
+	if t.Intent.Action == order.Modify {
+		return t.Intent.Target
+	}
+	return t.Intent.ID
 }
 
 // MarketData subscribes to a contract's market: one lasting subscription,

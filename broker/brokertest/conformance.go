@@ -57,6 +57,8 @@ func Conformance(t *testing.T, open func(t *testing.T, v Venue) (broker.Adapter,
 		{"a market order fills", paper, fills},
 		{"a limit order rests and is cancelled", paper, rests},
 		{"an order that is not there is not cancelled", paper, noCancel},
+		{"a stop rests and is changed", paper, stops},
+		{"of a group one fills", paper, groups},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a, d := open(t, tt.venue)

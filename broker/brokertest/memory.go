@@ -299,15 +299,23 @@ func (m *Memory) tell(reports []exchange.Report) {
 func (m *Memory) words(r exchange.Report) []broker.Event {
 	switch r := r.(type) {
 	case exchange.Accepted:
-		return described(r.Order.Order, "PreSubmitted", order.Acked)
+		return described(plain(r.Order), "PreSubmitted", order.Acked)
 	case exchange.Working:
-		return described(r.Order.Order, "Submitted", order.WorkingNow)
+		return described(plain(r.Order), "Submitted", order.WorkingNow)
+	case exchange.Modified:
+		word, sig := standing(r.Order)
+		return described(plain(r.Order), word, sig)
+	case exchange.Unmodified:
+		word, sig := standing(r.Order)
+		return []broker.Event{broker.Notice{
+			Kind: broker.NoticeReject, Code: r.Reason.Code(), Text: r.Text, OrderID: r.Order.OrderID, At: m.now(),
+		}, status(plain(r.Order), word, sig)}
 	case exchange.Executed:
 		word, sig := "Submitted", order.WorkingNow
 		if r.Order.State == order.Filled {
 			word, sig = "Filled", order.FilledUp
 		}
-		return append([]broker.Event{broker.ExecutionReport{Fill: r.Fill}}, described(r.Order.Order, word, sig)...)
+		return append([]broker.Event{broker.ExecutionReport{Fill: r.Fill}}, described(plain(r.Order), word, sig)...)
 	case exchange.Commission:
 		return []broker.Event{commission(r.ExecID, r.Amount, r.Currency, r.RealizedPNL)}
 	case exchange.Cancelled:
@@ -322,6 +330,21 @@ func (m *Memory) words(r exchange.Report) []broker.Event {
 		}}
 	}
 	return nil
+}
+
+// plain is the exchange's order in the words of the port.
+func plain(o exchange.Order) order.Order {
+	p := o.Order
+	p.StopPrice, p.OCA = o.Stop, o.OCAGroup
+	return p
+}
+
+// standing is the status of an order that is open.
+func standing(o exchange.Order) (word string, sig order.Signal) {
+	if o.Wait != exchange.WaitNone {
+		return "PreSubmitted", order.Acked
+	}
+	return "Submitted", order.WorkingNow
 }
 
 func described(o order.Order, word string, sig order.Signal) []broker.Event {

@@ -115,10 +115,33 @@ func (s *session) Place(ctx context.Context, t broker.Ticket) error {
 		return nil
 	}
 	in := t.Intent
-	s.m.tell(slices.Clone(s.m.exchange.Place(s.m.now(), exchange.Request{
-		ClientID: s.facts.ClientID, OrderID: t.OrderID, Ref: in.ID, Account: t.Account, Symbol: t.Contract.Symbol,
+	r := exchange.Request{
+		ClientID: s.facts.ClientID, OrderID: t.OrderID, Ref: t.Ref(), Account: t.Account, Symbol: t.Contract.Symbol,
 		Side: in.Side, Type: in.Type, TIF: in.TIF, Qty: in.Qty, Limit: in.Limit,
-	})))
+		Terms: exchange.Terms{Stop: in.Stop, OutsideRTH: in.OutsideRTH},
+	}
+	if in.OCA != "" {
+		r.OCAGroup, r.OCAType = in.OCA, exchange.ReduceBlock
+	}
+	if in.Action == order.Modify {
+		return s.modify(t.OrderID, r)
+	}
+	s.m.tell(slices.Clone(s.m.exchange.Place(s.m.now(), r)))
+	return nil
+}
+
+// modify changes an open order. Of one that is not open, a TWS says that its
+// number was used. The venue's mutex is held.
+func (s *session) modify(id int64, r exchange.Request) error {
+	for _, o := range s.m.exchange.Open() {
+		if o.OrderID != id || o.ClientID != s.facts.ClientID {
+			continue
+		}
+		reports, err := s.m.exchange.Modify(s.m.now(), o.PermID, r)
+		s.m.tell(slices.Clone(reports))
+		return err
+	}
+	s.m.send([]broker.Event{broker.Notice{Kind: broker.NoticeReject, Code: 103, Text: "Duplicate order id", OrderID: id}})
 	return nil
 }
 
@@ -253,7 +276,8 @@ func (s *session) OpenOrders(ctx context.Context) ([]broker.OrderReport, error) 
 	defer s.m.mu.Unlock()
 	list := []broker.OrderReport{}
 	for _, o := range s.m.exchange.Open() {
-		list = append(list, openOrder(o.Order, "Submitted", order.WorkingNow))
+		word, sig := standing(o)
+		list = append(list, openOrder(plain(o), word, sig))
 	}
 	return list, nil
 }

@@ -14,20 +14,32 @@ import (
 	"robotrader/broker/order"
 )
 
-// Place writes a new order to the socket, on the caller's goroutine; see
-// [broker.Trader]. The order is for regular hours and is transmitted at once;
-// the intent's id goes with it as its reference. When nothing came from the
-// gateway for a while, it has to give a sign of life first.
+// ocaReduce is the type of our one-cancels-all groups: 2, what one order
+// fills the others are reduced by in proportion, and the venue never has two of
+// the group at an exchange at once ("with block"). Type 1 would cancel a
+// position's stop by the first share of an exit, and type 3 lets two orders of
+// the group fill at the same moment, beyond the position.
+const ocaReduce = 2
+
+// Place writes a new order to the socket, or the change of one under its own
+// number, on the caller's goroutine; see [broker.Trader]. It is transmitted at
+// once; the order's reference is the id of the intent that made it. When
+// nothing came from the gateway for a while, it has to give a sign of life
+// first.
 func (s *Session) Place(ctx context.Context, t broker.Ticket) error {
-	op := fmt.Sprintf("place order %d", t.OrderID)
+	op := fmt.Sprintf("%s order %d", t.Intent.Action, t.OrderID)
 	o := wire.NewPlaceOrder(t.OrderID, wire.ContractOf(t.Contract))
 	o.Action = string(t.Intent.Side)
 	o.TotalQuantity = &t.Intent.Qty
 	o.OrderType = string(t.Intent.Type)
-	o.LmtPrice = t.Intent.Limit
+	o.LmtPrice, o.AuxPrice = t.Intent.Limit, t.Intent.Stop
 	o.TIF = string(t.Intent.TIF)
+	o.OutsideRTH = t.Intent.OutsideRTH
+	if t.Intent.OCA != "" {
+		o.OCAGroup, o.OCAType = t.Intent.OCA, ocaReduce
+	}
 	o.Account = t.Account
-	o.OrderRef = t.Intent.ID
+	o.OrderRef = t.Ref()
 	frame, err := s.orderFrame(t, o)
 	if err != nil {
 		return &broker.Error{Op: op, Kind: broker.ErrNotWritten, Err: err, Advice: "correct the order; nothing was sent"}
@@ -46,8 +58,8 @@ func (s *Session) Place(ctx context.Context, t broker.Ticket) error {
 
 func (s *Session) orderFrame(t broker.Ticket, o wire.PlaceOrder) ([]byte, error) {
 	switch {
-	case t.Intent.Action != order.Place:
-		return nil, fmt.Errorf("ibkr: action %.20q places no order", t.Intent.Action)
+	case t.Intent.Action != order.Place && t.Intent.Action != order.Modify:
+		return nil, fmt.Errorf("ibkr: action %.20q neither places nor changes an order", t.Intent.Action)
 	case t.OrderID <= 0 || s.ids.Ours(t.OrderID):
 		return nil, fmt.Errorf("ibkr: order id %d is not an order's: the gateway's next is %d", t.OrderID, s.facts.NextOrderID)
 	case t.Account != s.facts.Account:
@@ -99,6 +111,10 @@ func orderOf(m wire.OpenOrder, symbol market.Symbol) order.Order {
 	o := order.Order{
 		Ref: m.OrderRef, OrderID: m.OrderID, PermID: m.PermID, ClientID: m.ClientID, Account: m.Account,
 		Symbol: symbol, Side: order.Side(m.Action), Type: order.Type(m.OrderType), TIF: order.TIF(m.TIF), Limit: m.LmtPrice,
+		OCA: m.OCAGroup,
+	}
+	if o.Type == order.Stop || o.Type == order.StopLimit {
+		o.StopPrice = m.AuxPrice // of other types it is a distance, or 0
 	}
 	if m.Action == "SSHORT" {
 		o.Side = order.Sell

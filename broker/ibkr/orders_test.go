@@ -58,6 +58,33 @@ func TestPlaceAndCancelOnTheWire(t *testing.T) {
 	})
 }
 
+func TestStopGroupAndChangeOnTheWire(t *testing.T) {
+	stop := ticket(1001)
+	in := &stop.Intent
+	in.ID, in.Side, in.Type, in.TIF, in.Limit = "guard-AAPL-1001", order.Sell, order.Stop, order.GTC, nil
+	in.Stop, in.OCA, in.OutsideRTH = market.MustPrice("177.88").Ptr(), "guard-AAPL-1001", true
+	change := stop
+	change.Intent.ID, change.Intent.Action, change.Intent.Target = "change-1", order.Modify, in.ID
+	change.Intent.Qty = market.Shares(5)
+	live(t, func(p *peer) {
+		for _, qty := range []int64{3, 5} { // the same number and reference: a change is no second order
+			o, ok := p.next().(wire.PlaceOrder)
+			if !ok || o.OrderID != 1001 || o.OrderRef != "guard-AAPL-1001" || o.OrderType != "STP" || o.TIF != "GTC" || !o.OutsideRTH ||
+				o.AuxPrice == nil || *o.AuxPrice != market.MustPrice("177.88") || o.LmtPrice != nil ||
+				o.OCAGroup != "guard-AAPL-1001" || o.OCAType != 2 || *o.TotalQuantity != market.Shares(qty) {
+				p.t.Errorf("placed %+v", o)
+			}
+		}
+	}, func(t *testing.T, s *Session) {
+		if err := s.Place(t.Context(), stop); err != nil {
+			t.Error(err)
+		}
+		if err := s.Place(t.Context(), change); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // cutConn lets a number of bytes of a write through, then fails it.
 type cutConn struct {
 	net.Conn
