@@ -175,6 +175,7 @@ func (r *Runner) count(list []Heard) event.Counts {
 	for _, m := range list {
 		if c, ok := m.Data.(event.Counts); ok {
 			r.counts = c
+			r.written = max(r.written, c.Written) // the desk writes on its own, too: protective stops
 		}
 	}
 	return r.counts

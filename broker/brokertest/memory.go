@@ -26,6 +26,8 @@ type MemoryConfig struct {
 	Start time.Time
 	// ClientID is the sessions' API client id. Default 1.
 	ClientID int
+	// PartialFills bounds each fill by the size that is shown. Default false.
+	PartialFills bool
 	// NextOrderID is what a first session is told. Default 1.
 	NextOrderID int64
 }
@@ -84,7 +86,7 @@ func NewMemory(cfg MemoryConfig) (*Memory, error) {
 		return nil, fmt.Errorf("brokertest: memory: %w", err)
 	}
 	xc := exchange.DefaultConfig()
-	xc.Accounts = cfg.Accounts
+	xc.Accounts, xc.PartialFills = cfg.Accounts, cfg.PartialFills
 	x, err := exchange.New(xc)
 	if err != nil {
 		return nil, fmt.Errorf("brokertest: memory: %w", err)

@@ -120,14 +120,16 @@ func TestOverTheBus(t *testing.T) {
 	if err != nil || reply.Result != event.Written {
 		t.Fatalf("%+v, %v", reply, err)
 	}
-	h.until(t, "fill", func() bool { return len(h.fills) == 1 && h.orders[len(h.orders)-1].State == order.Filled })
+	h.until(t, "fill, and the stop of what it bought", func() bool {
+		return len(h.fills) == 1 && h.orders[len(h.orders)-1].State == order.Accepted
+	})
 	venue.Fail(brokertest.Faults{})
 	h.until(t, "commission", func() bool { return len(h.fills) == 2 })
 	if a, b := h.fills[0], h.fills[1]; a.Commission != nil || b.Commission == nil || a.ExecID != b.ExecID || b.Price != market.MustPrice("100") {
 		t.Errorf("fills %+v", h.fills)
 	}
 	state, err := bus.Ask(ctx, asker, event.DeskState, event.Empty{})
-	if err != nil || len(state.Orders) != 1 || len(state.Fills) != 1 || len(state.Positions) != 1 || len(state.Details) != 1 ||
+	if err != nil || len(state.Orders) != 2 || state.Orders[0].State != order.Filled || len(state.Guards) != 1 || !state.Guards[0].Covered || len(state.Fills) != 1 || len(state.Positions) != 1 || len(state.Details) != 1 ||
 		state.Account != "DU7654321" || len(state.Values) < 3 || state.Data[0].State != dataLive || state.Market.IsZero() {
 		t.Errorf("state %+v, %v", state, err)
 	}
@@ -166,7 +168,7 @@ func TestConfigTellsAllFaults(t *testing.T) {
 	}
 	err := Config{Queue: -1}.Validate()
 	faults, ok := err.(interface{ Unwrap() []error })
-	if !ok || len(faults.Unwrap()) != 10 {
+	if !ok || len(faults.Unwrap()) != 12 {
 		t.Errorf("%v", err)
 	}
 }

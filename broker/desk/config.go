@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"robotrader/broker/market"
 )
 
 // Config sets what the desk lets through and how long it waits.
@@ -39,6 +41,13 @@ type Config struct {
 	StaleAfter time.Duration `koanf:"stale_after"`
 	// HistoryDeadline bounds one question for bars. Default 30 s.
 	HistoryDeadline time.Duration `koanf:"history_deadline"`
+	// Protect keeps a stop order at the broker against every position: "on" or
+	// "off". Default "on".
+	Protect string `koanf:"protect"`
+	// StopPercent is how far that stop is from the position's average cost, in
+	// per cent of it, between 0.1 and 50. Default 5: outside of what a large
+	// US stock does on most days, inside of what an account forgives.
+	StopPercent market.Percent `koanf:"stop_percent"`
 	// OnStop says what an orderly stop does with orders that still work:
 	// "leave" or "cancel". Default "leave".
 	OnStop string `koanf:"on_stop"`
@@ -58,6 +67,8 @@ func DefaultConfig() Config {
 		SilenceAfter:      5 * time.Second,
 		StaleAfter:        30 * time.Second,
 		HistoryDeadline:   30 * time.Second,
+		Protect:           ProtectOn,
+		StopPercent:       market.MustPercent("5"),
 		OnStop:            LeaveWorking,
 		Queue:             1024,
 	}
@@ -84,6 +95,12 @@ func (c Config) Validate() error {
 	}
 	if c.StaleAfter < time.Second || c.StaleAfter > time.Hour {
 		errs = append(errs, fmt.Errorf("desk.stale_after: %v is not between 1s and 1h", c.StaleAfter))
+	}
+	if c.Protect != ProtectOn && c.Protect != ProtectOff {
+		errs = append(errs, fmt.Errorf("desk.protect: %.40q is neither %s nor %s", c.Protect, ProtectOn, ProtectOff))
+	}
+	if c.StopPercent.Less(minStop) || maxStop.Less(c.StopPercent) {
+		errs = append(errs, fmt.Errorf("desk.stop_percent: %v is not between %v and %v", c.StopPercent, minStop, maxStop))
 	}
 	if c.OnStop != LeaveWorking && c.OnStop != CancelWorking {
 		errs = append(errs, fmt.Errorf("desk.on_stop: %.40q is neither %s nor %s", c.OnStop, LeaveWorking, CancelWorking))

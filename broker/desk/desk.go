@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/market"
 	"robotrader/services/bus"
 	"robotrader/services/event"
 )
@@ -50,10 +51,11 @@ type Desk struct {
 	mode  atomic.Pointer[broker.ModeRecord]
 	link  atomic.Pointer[Link]
 
-	books   *books    // of the turn
-	looked  time.Time // of the turn: when the symbols' data was looked at last
-	floor   floor     // has its own mutex
-	trouble trouble   // has its own mutex
+	books   *books                   // of the turn
+	guards  map[market.Symbol]*guard // of the turn
+	looked  time.Time                // of the turn: when the symbols' data was looked at last
+	floor   floor                    // has its own mutex
+	trouble trouble                  // has its own mutex
 	opinion secondOpinion
 	stream  stream // has its own mutex
 	vital   vital  // of the goroutine run
@@ -94,6 +96,7 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		stopped: make(chan struct{}),
 		done:    make(chan struct{}),
 		books:   newBooks(zone),
+		guards:  map[market.Symbol]*guard{},
 	}
 	d.floor.init()
 	d.opinion.init(log)
@@ -186,6 +189,7 @@ func (d *Desk) run() {
 		case <-tick.C:
 			d.turn <- struct{}{} // whoever has the turn is bounded by its own deadline
 			d.judge(time.Now())
+			d.protect(time.Now())
 			d.give()
 			d.showHealth(time.Now())
 		case <-d.stopped:
@@ -218,6 +222,7 @@ func (d *Desk) State(ctx context.Context) event.Desk {
 		s.Counts.Written = h.written.Load()
 	}
 	d.books.state(&s)
+	d.showGuards(&s)
 	d.floor.state(&s)
 	s.Health = d.health()
 	return s

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"robotrader/broker"
@@ -23,6 +24,12 @@ func (d *Desk) request(ctx context.Context, in order.Intent) event.OrderReply {
 		return event.OrderReply{IntentID: in.ID, Result: event.Refused, Rule: "busy", Reason: err.Error()}
 	}
 	defer d.give()
+	if in.Action != order.Cancel && (reserved(in) || strings.HasPrefix(in.OCA, guardPrefix)) {
+		return event.OrderReply{
+			IntentID: in.ID, Result: event.Refused, Rule: "reserved",
+			Reason: "ids, targets and groups that begin with " + guardPrefix + " are those of the desk's own stops; take another id, or change desk.stop_percent",
+		}
+	}
 	return d.handle(ctx, in, false)
 }
 
@@ -45,9 +52,10 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) e
 	var target *entry
 	if in.Action != order.Place {
 		if target = d.books.byRef[in.Target]; target != nil {
-			in.Symbol = target.Symbol // so that the gate sees the market that it is about
+			in = about(in, target.Order)
 		}
 	}
+	in = d.grouped(h, in)
 	v := d.sense(h, in)
 	v.Own = own
 	if target != nil {
@@ -72,6 +80,8 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) e
 		return d.refuse(ctx, rec)
 	case in.Action == order.Cancel:
 		return d.cancel(ctx, h, v, rec, target)
+	case in.Action == order.Modify:
+		return d.modify(ctx, h, v, rec, target)
 	default:
 		return d.place(ctx, h, v, rec)
 	}
@@ -125,15 +135,15 @@ func (d *Desk) bars(h *held, in order.Intent, own bool) bar {
 
 // fits tells whether the venue can be asked for this at all.
 func (d *Desk) fits(h *held, v broker.View, in order.Intent, target *entry) bar {
+	if in.Action != order.Cancel && v.Details == nil {
+		return bar{"contract", fmt.Sprintf("symbol %s is not wanted, or the venue told nothing about it; start the trader with it", in.Symbol)}
+	}
 	if in.Action == order.Place {
-		if v.Details == nil {
-			return bar{"contract", fmt.Sprintf("symbol %s is not wanted, or the venue told nothing about it; start the trader with it", in.Symbol)}
-		}
-		return bar{}
+		return d.guarded(v, in)
 	}
 	switch {
 	case target == nil:
-		return bar{"unknown_target", fmt.Sprintf("no order with intent id %.40q is known; nothing to cancel", in.Target)}
+		return bar{"unknown_target", fmt.Sprintf("no order with intent id %.40q is known; nothing to %s", in.Target, in.Action)}
 	case target.State.Final():
 		return bar{"already_ended", fmt.Sprintf("order %.40q is %v already", in.Target, target.State)}
 	case target.OrderID == 0:
@@ -141,6 +151,8 @@ func (d *Desk) fits(h *held, v broker.View, in order.Intent, target *entry) bar 
 	case target.ClientID != h.facts.ClientID || h.foreign(target.Account):
 		// Its number is another order's here.
 		return bar{"unknown_target", fmt.Sprintf("order %.40q is of client id %d and account %s; cancel it where it was made", in.Target, target.ClientID, target.Account)}
+	case in.Action == order.Modify:
+		return changes(in, target)
 	}
 	return bar{}
 }
@@ -151,7 +163,7 @@ func (d *Desk) stale(v broker.View, in order.Intent) bar {
 	if in.Action == order.Cancel {
 		return bar{}
 	}
-	if m := d.mode.Load().Mode; m != v.Mode && m != broker.Active {
+	if m := d.mode.Load().Mode; m != v.Mode && m != broker.Active && !v.Own {
 		return bar{"mode", fmt.Sprintf("the mode became %s while the intent was stored", m)}
 	}
 	if s := d.linkState(); s != v.Link && s != broker.Ready {
@@ -207,7 +219,7 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 	o := order.Order{
 		Ref: in.ID, OrderID: d.books.nextID, ClientID: h.facts.ClientID, Account: v.Account, Strategy: in.Strategy,
 		Symbol: in.Symbol, Side: in.Side, Type: in.Type, TIF: in.TIF, Qty: in.Qty, Limit: in.Limit,
-		State: order.Intended, Reason: in.Reason, Created: v.Now, Updated: v.Now,
+		StopPrice: in.Stop, OCA: in.OCA, State: order.Intended, Reason: in.Reason, Created: v.Now, Updated: v.Now,
 	}
 	d.books.nextID++ // also when storing fails: a number is used once
 	rec.OrderID, rec.ClientID, rec.Order = o.OrderID, o.ClientID, &o
@@ -236,7 +248,7 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 		err := h.trader.Place(ctx, broker.Ticket{OrderID: o.OrderID, Account: o.Account, Contract: v.Details.Contract, Intent: in})
 		sig = d.outcome(h, err, &reply)
 	}
-	if sig != order.NotWritten {
+	if sig != order.NotWritten && !reserved(in) { // a stop takes nothing from what strategies may send
 		d.books.count(v.Now, worth(v, in))
 	}
 	if sig == order.Written {

@@ -359,6 +359,7 @@ func newRig(t testing.TB, change ...func(*rig, *Config)) *rig {
 		session: newSession(tr), verdict: order.Decision{Allowed: true},
 	}
 	cfg := DefaultConfig()
+	cfg.Protect = ProtectOff // its own tests switch it on: it would answer every fill with an order
 	for _, c := range change {
 		c(r, &cfg)
 	}

@@ -38,6 +38,9 @@ func (d *Desk) folded(b batch) {
 	d.turn <- struct{}{} // whoever has the turn is bounded by its own deadline
 	defer d.give()
 	d.fold(b.from, b.events)
+	if len(b.events) > 0 && b.ended == nil {
+		d.protect(time.Now())
+	}
 	d.floor.counted(b.reports)
 	if b.ended != nil {
 		d.lost()
@@ -97,6 +100,9 @@ func (d *Desk) step(e *entry, sig order.Signal) {
 // become sets an order's state, and tells and records it.
 func (d *Desk) become(e *entry, state order.State) {
 	e.State = state
+	if state.Final() {
+		e.change = nil
+	}
 	if state != order.Sent {
 		e.sentAt = time.Time{}
 	}
@@ -130,6 +136,7 @@ func (d *Desk) foldOrder(h *held, r broker.OrderReport) {
 		return
 	}
 	d.learn(e, o.PermID)
+	d.shown(e, o)
 	d.hint(e, r.Signal, r.Known, r.Status)
 }
 
@@ -168,7 +175,7 @@ func (d *Desk) learn(e *entry, perm int64) {
 
 // hint moves an order by a status. What was filled is for executions to say.
 func (d *Desk) hint(e *entry, sig order.Signal, known bool, status string) {
-	e.sentAt = time.Time{} // an answer, whatever it says
+	e.sentAt, e.owed = time.Time{}, time.Time{} // an answer, whatever it says
 	if !known {
 		d.warn(event.NoticeText{
 			Name: "status_unknown", Symbol: e.Symbol, Ref: e.Ref,
@@ -260,6 +267,7 @@ func (d *Desk) conID(s market.Symbol) int64 {
 // filled adds an execution to its order.
 func (d *Desk) filled(e *entry, f order.Fill) {
 	d.learn(e, f.PermID)
+	d.sharedOut(e, time.Now())
 	e.sentAt = time.Time{}
 	e.Filled = e.Filled.Add(f.Qty)
 	e.spent = e.spent.Add(f.Price.Mul(f.Qty))
@@ -381,6 +389,7 @@ func same(a, b *market.Price) bool {
 func (d *Desk) judge(wall time.Time) {
 	for _, sym := range slices.Sorted(maps.Keys(d.books.live)) {
 		for _, e := range slices.Clone(d.books.live[sym]) {
+			d.judgeChange(e, wall)
 			if e.State != order.Sent || e.sentAt.IsZero() {
 				continue
 			}
@@ -427,6 +436,7 @@ func (d *Desk) suspectDialog(e *entry, wall time.Time) {
 func (d *Desk) lost() {
 	for _, sym := range slices.Sorted(maps.Keys(d.books.live)) {
 		for _, e := range slices.Clone(d.books.live[sym]) {
+			d.lostChange(e)
 			if e.State != order.Sent {
 				continue
 			}

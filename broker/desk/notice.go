@@ -88,6 +88,10 @@ func (d *Desk) heed(h *held, n broker.Notice) {
 // noticed takes a message about an order.
 func (d *Desk) noticed(h *held, e *entry, n broker.Notice) {
 	e.sentAt, e.Note = time.Time{}, n.Text
+	if e.change != nil && refusesChange(n) {
+		d.unchanged(h, e, n)
+		return
+	}
 	switch n.Kind {
 	case broker.NoticeReadOnly: // it refused this very message, an order or its cancel
 		if e.State == order.Cancelling {

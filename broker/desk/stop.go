@@ -64,7 +64,8 @@ func (d *Desk) WindDown(ctx context.Context) error {
 	return nil
 }
 
-// working lists the live orders that this client made and can cancel.
+// working lists the live orders that this client made and can cancel. The stops
+// that protect positions stay: nobody watches when the trader has gone.
 func (d *Desk) working(ctx context.Context, h *held) (list []order.Order, err error) {
 	if err := d.take(ctx); err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (d *Desk) working(ctx context.Context, h *held) (list []order.Order, err er
 	defer d.give()
 	for _, entries := range d.books.live {
 		for _, e := range entries {
-			if e.ClientID == h.facts.ClientID && !h.foreign(e.Account) && e.Ref != "" && e.OrderID != 0 && e.State.Live() {
+			if e.ClientID == h.facts.ClientID && !h.foreign(e.Account) && e.Ref != "" && e.OrderID != 0 && e.State.Live() && !isGuard(e) {
 				list = append(list, e.Order)
 			}
 		}

@@ -89,7 +89,7 @@ func (g *Gate) Decide(v broker.View, in order.Intent) order.Decision {
 // look works out the numbers and notes them.
 func (a *asked) look() {
 	a.saw["link"], a.saw["mode"] = a.v.Link.String(), string(a.v.Mode)
-	if a.in.Action != order.Place {
+	if a.in.Action == order.Cancel {
 		return
 	}
 	a.lookAtPosition()
@@ -115,17 +115,37 @@ func (a *asked) lookAtPosition() {
 		a.saw["position"] = "unknown"
 		return
 	}
-	var open market.Qty // that the open orders on the same side will still take
-	for _, o := range a.v.Open {
-		if o.Side == a.in.Side && o.State.Live() && o.Symbol == a.in.Symbol {
-			open = open.Add(o.Remaining())
-		}
-	}
+	open := a.openSameSide()
 	held := *a.v.Position
 	against := held.Sign()*a.in.Side.Signed(a.in.Qty).Sign() < 0
 	a.reduction = against && !held.Abs().Sub(open).Less(a.in.Qty)
 	a.saw["position"], a.saw["open_same_side"] = held.String(), open.String()
 	a.saw["reduction"] = strconv.FormatBool(a.reduction)
+}
+
+// openSameSide is what the open orders on the intent's side will still take. Of
+// a one-cancels-all group that is its largest order, and nothing of the group
+// that the intent joins; the order that is to be changed does not count beside
+// itself.
+func (a *asked) openSameSide() market.Qty {
+	var open market.Qty
+	groups := map[string]market.Qty{}
+	for _, o := range a.v.Open {
+		if o.Side != a.in.Side || !o.State.Live() || o.Symbol != a.in.Symbol || a.in.Action == order.Modify && o.Ref == a.in.Target {
+			continue
+		}
+		rest := o.Remaining()
+		switch {
+		case o.OCA == "":
+			open = open.Add(rest)
+		case o.OCA != a.in.OCA && groups[o.OCA].Less(rest):
+			groups[o.OCA] = rest
+		}
+	}
+	for _, rest := range groups {
+		open = open.Add(rest)
+	}
+	return open
 }
 
 func (a *asked) sentLastMinute() int {
@@ -165,6 +185,9 @@ func (a *asked) mode() string {
 		}
 		return "the mode is reduce_only, and this order does not only make a position smaller; resume to trade"
 	case broker.Halted:
+		if a.v.Own && a.reduction {
+			return "" // what protects or closes a position, asked for by the desk itself
+		}
 		return "the mode is halted; resume to trade"
 	}
 	return fmt.Sprintf("the mode %.20q is unknown, which counts as halted", a.v.Mode)

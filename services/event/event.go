@@ -233,12 +233,25 @@ type Desk struct {
 	Orders    []order.Order                    `json:"orders"`    // live ones and the newest ended, at most 500
 	Fills     []order.Fill                     `json:"fills"`     // the newest, at most 500
 	Positions []order.Position                 `json:"positions"` // nil = unknown
+	Guards    []GuardState                     `json:"guards"`    // of the positions; nil = stops are off, or positions unknown
 	Values    []broker.AccountValue            `json:"values"`
 	Data      []DataState                      `json:"data"`
 	Health    HealthState                      `json:"health"`
 	Details   map[market.Symbol]market.Details `json:"details"`
 	Market    time.Time                        `json:"market"` // market time, zero before the first clock
 	Counts    Counts                           `json:"counts"`
+}
+
+// GuardState tells whether a stop at the broker protects a position.
+type GuardState struct {
+	Symbol   market.Symbol `json:"symbol"`
+	Position market.Qty    `json:"position"`
+	// Covered says that the broker has confirmed a stop for all of it.
+	Covered   bool          `json:"covered"`
+	StopPrice *market.Price `json:"stop_price"` // of the desk's stop, nil without one
+	Ref       string        `json:"ref"`        // of it, empty without one
+	Since     time.Time     `json:"since"`      // wall time since when Covered is what it is
+	Cause     string        `json:"cause"`      // why it is not covered, and what happens next
 }
 
 // BarUpdate is a bar that the runner builds or has built.

@@ -159,6 +159,9 @@ func goldens() []golden {
 			Mode: mode, ReadOnly: true, Account: "DU7654321", Orders: []order.Order{ord}, Fills: []order.Fill{fill},
 			Positions: []order.Position{position}, Values: []broker.AccountValue{value}, Data: []event.DataState{data},
 			Details: map[market.Symbol]market.Details{"AAPL": details}, Market: at, Counts: counts, Health: health,
+			Guards: []event.GuardState{{
+				Symbol: "AAPL", Position: qty, Covered: true, StopPrice: &price, Ref: "guard-AAPL-1002", Since: at, Cause: "one",
+			}},
 		}),
 		query(event.RunState, event.Empty{}, event.Run{
 			Strategies: []event.StrategyState{strategy}, Portfolio: portfolio, Bars: map[market.Symbol][]market.Bar{"AAPL": {bar}}, Width: time.Minute,
