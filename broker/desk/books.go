@@ -63,10 +63,12 @@ type entry struct {
 	spent  market.Money // of its executions, for the average
 	atEnd  bool         // is in ended
 
-	change  *change   // a change that was written and is not proven, nil without one
-	unfit   bool      // the venue refused the newest change
-	owed    time.Time // wall time of a fill in its group that the venue has yet to take off it, else zero
-	suspect bool      // it was told that the gateway may hold it behind a dialog
+	change   *change   // a change that was written and is not proven, nil without one
+	unfit    bool      // the venue refused the newest change
+	owed     time.Time // wall time of a fill in its group that the venue has yet to take off it, else zero
+	suspect  bool      // it was told that the gateway may hold it behind a dialog
+	endAsked *held     // the session in which a halt or a flatten had it cancelled, nil = none
+	endAt    time.Time // wall time of that
 }
 
 // toldPosition is what the venue told about a position after the answer to

@@ -51,6 +51,19 @@ type Config struct {
 	// OnStop says what an orderly stop does with orders that still work:
 	// "leave" or "cancel". Default "leave".
 	OnStop string `koanf:"on_stop"`
+	// FlattenOutside is what a flatten does outside the regular session:
+	// "limit", an order near the newest price that may trade in the extended
+	// hours, or "wait" until the session opens. Default "limit".
+	FlattenOutside string `koanf:"flatten_outside"`
+	// FlattenCollar is how far from the newest price, in per cent, such a limit
+	// is. Above 0, at most 10. Default 1.
+	FlattenCollar market.Percent `koanf:"flatten_collar"`
+	// FlattenPatience is how long such a limit may work before it is cancelled
+	// and made anew at the price of then. Wall time. Default 30 s.
+	FlattenPatience time.Duration `koanf:"flatten_patience"`
+	// FlattenTries is how many orders may end without closing a position before
+	// a person has to look. 1 to 100. Default 5.
+	FlattenTries int `koanf:"flatten_tries"`
 	// Queue is how many batches of events may wait for the command loop before
 	// the session is read no further. Default 1024.
 	Queue int `koanf:"queue"`
@@ -70,6 +83,10 @@ func DefaultConfig() Config {
 		Protect:           ProtectOn,
 		StopPercent:       market.MustPercent("5"),
 		OnStop:            LeaveWorking,
+		FlattenOutside:    FlattenLimit,
+		FlattenCollar:     market.MustPercent("1"),
+		FlattenPatience:   30 * time.Second,
+		FlattenTries:      5,
 		Queue:             1024,
 	}
 }
@@ -88,6 +105,7 @@ func (c Config) Validate() error {
 		{"order_deadline", c.OrderDeadline},
 		{"silence_after", c.SilenceAfter},
 		{"history_deadline", c.HistoryDeadline},
+		{"flatten_patience", c.FlattenPatience},
 	} {
 		if d.value < 100*time.Millisecond || d.value > 10*time.Minute {
 			errs = append(errs, fmt.Errorf("desk.%s: %v is not between 100ms and 10m", d.key, d.value))
@@ -104,6 +122,15 @@ func (c Config) Validate() error {
 	}
 	if c.OnStop != LeaveWorking && c.OnStop != CancelWorking {
 		errs = append(errs, fmt.Errorf("desk.on_stop: %.40q is neither %s nor %s", c.OnStop, LeaveWorking, CancelWorking))
+	}
+	if c.FlattenOutside != FlattenLimit && c.FlattenOutside != FlattenWait {
+		errs = append(errs, fmt.Errorf("desk.flatten_outside: %.40q is neither %s nor %s", c.FlattenOutside, FlattenLimit, FlattenWait))
+	}
+	if c.FlattenCollar.Sign() <= 0 || market.MustPercent("10").Less(c.FlattenCollar) {
+		errs = append(errs, fmt.Errorf("desk.flatten_collar: %v is not above 0 and at most 10", c.FlattenCollar))
+	}
+	if c.FlattenTries < 1 || c.FlattenTries > 100 {
+		errs = append(errs, fmt.Errorf("desk.flatten_tries: %d is not between 1 and 100", c.FlattenTries))
 	}
 	if c.Queue < 1 || c.Queue > 1<<20 {
 		errs = append(errs, fmt.Errorf("desk.queue: %d is not between 1 and %d", c.Queue, 1<<20))

@@ -56,6 +56,7 @@ type Desk struct {
 	looked  time.Time                // of the turn: when the symbols' data was looked at last
 	floor   floor                    // has its own mutex
 	trouble trouble                  // has its own mutex
+	hold    enforcement
 	opinion secondOpinion
 	stream  stream // has its own mutex
 	vital   vital  // of the goroutine run
@@ -99,6 +100,7 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		guards:  map[market.Symbol]*guard{},
 	}
 	d.floor.init()
+	d.hold.init()
 	d.opinion.init(log)
 	d.mode.Store(&broker.ModeRecord{Mode: broker.Active, Reason: "never changed", Since: time.Now()})
 	return d
@@ -109,7 +111,10 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 func (d *Desk) SetLink(l Link) { d.link.Store(&l) }
 
 // LinkChanged tells the desk where the link stands. It does not block.
-func (d *Desk) LinkChanged(l broker.Link) { d.state.Store(uint32(l.State)) }
+func (d *Desk) LinkChanged(l broker.Link) {
+	d.state.Store(uint32(l.State))
+	d.hold.poke()
+}
 
 func (d *Desk) linkState() broker.LinkState { return broker.LinkState(d.state.Load()) }
 
@@ -217,7 +222,7 @@ func (d *Desk) State(ctx context.Context) event.Desk {
 		return event.Desk{}
 	}
 	defer d.give()
-	s := event.Desk{Mode: event.ModeChange(*d.mode.Load()), ReadOnly: d.cfg.ReadOnly}
+	s := event.Desk{Mode: d.modeChange(), ReadOnly: d.cfg.ReadOnly}
 	if h := d.held.Load(); h != nil {
 		s.Counts.Written = h.written.Load()
 	}

@@ -136,7 +136,7 @@ func (d *Desk) foldOrder(h *held, r broker.OrderReport) {
 		return
 	}
 	d.learn(e, o.PermID)
-	d.shown(e, o)
+	d.described(e, o)
 	d.hint(e, r.Signal, r.Known, r.Status)
 }
 

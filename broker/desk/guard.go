@@ -78,6 +78,9 @@ func reserved(in order.Intent) bool {
 
 func isGuard(e *entry) bool { return strings.HasPrefix(e.Ref, guardPrefix) && e.Type == order.Stop }
 
+// guardKeeps reports whether an order is a stop that the guard looks after.
+func (d *Desk) guardKeeps(e *entry) bool { return d.cfg.Protect != ProtectOff && isGuard(e) }
+
 // protect brings each position's stop to what it should be. The caller has the
 // turn.
 func (d *Desk) protect(wall time.Time) {
@@ -229,11 +232,6 @@ func (d *Desk) plan(h *held, g *guard, pos market.Qty, wall time.Time) plan {
 	}
 	want := pos.Abs().Sub(free)
 	switch {
-	case d.mode.Load().Flatten:
-		if !p.covered {
-			p.cause = "the positions are being closed"
-		}
-		return p
 	case now.IsZero() || p.stop != nil && (!proven(p.stop) || wall.Sub(p.stop.owed) < settleAfter):
 		return p
 	case p.stop != nil && d.exiting(p.stop):
@@ -358,7 +356,7 @@ func (d *Desk) percentOff(base market.Price, pos market.Qty, s market.Symbol) ma
 func (d *Desk) newStop(s market.Symbol, side order.Side, qty market.Qty, price *market.Price, now time.Time) *order.Intent {
 	ref := guardPrefix + strings.ReplaceAll(string(s), " ", ".") + "-" + strconv.FormatInt(d.books.nextID, 10)
 	return &order.Intent{
-		ID: ref, Action: order.Place, Strategy: "desk", Symbol: s, Side: side, Type: order.Stop, TIF: order.GTC,
+		ID: ref, Action: order.Place, Strategy: ownStrategy, Symbol: s, Side: side, Type: order.Stop, TIF: order.GTC,
 		Qty: qty, Stop: price, OCA: ref, Reason: "protects the position", At: now,
 	}
 }
@@ -371,14 +369,14 @@ func (g *guard) id(e *entry, now time.Time) string {
 
 func (g *guard) cancel(e *entry, now time.Time) *order.Intent {
 	return &order.Intent{
-		ID: g.id(e, now), Action: order.Cancel, Strategy: "desk", Symbol: e.Symbol, Target: e.Ref,
+		ID: g.id(e, now), Action: order.Cancel, Strategy: ownStrategy, Symbol: e.Symbol, Target: e.Ref,
 		Reason: "protects nothing any more", At: now,
 	}
 }
 
 func (g *guard) resize(e *entry, qty market.Qty, price *market.Price, now time.Time) *order.Intent {
 	return &order.Intent{
-		ID: g.id(e, now), Action: order.Modify, Strategy: "desk", Symbol: e.Symbol, Side: e.Side, Type: e.Type, TIF: e.TIF,
+		ID: g.id(e, now), Action: order.Modify, Strategy: ownStrategy, Symbol: e.Symbol, Side: e.Side, Type: e.Type, TIF: e.TIF,
 		Qty: qty, Stop: price, OCA: e.OCA, Target: e.Ref, Reason: "follows the position", At: now,
 	}
 }

@@ -129,9 +129,9 @@ func (d *Desk) lostChange(e *entry) {
 	}
 }
 
-// shown takes over the terms of an order as the broker describes it: after a
+// described takes over the terms of an order as the broker describes it: after a
 // change, after one by hand, and when a fill in its group has made it smaller.
-func (d *Desk) shown(e *entry, o order.Order) {
+func (d *Desk) described(e *entry, o order.Order) {
 	was := e.Order
 	if c := e.change; c != nil {
 		switch {

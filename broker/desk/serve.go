@@ -78,11 +78,13 @@ func (d *Desk) Serve(ctx context.Context, s broker.Session) error {
 	live, end := context.WithCancel(ctx)
 	var chores sync.WaitGroup
 	chores.Go(func() { d.doChores(live, h) })
+	chores.Go(func() { d.enforce(live, h) })
 	err := d.pump(ctx, h)
 	end()
 	chores.Wait()
 	d.held.CompareAndSwap(h, nil) // from here on no order can pass the bars
 	d.over(h)
+	d.unheld()
 	return err
 }
 

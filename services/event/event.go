@@ -156,6 +156,47 @@ type ModeChange struct {
 	// Flatten says that the positions are being closed and this is not done
 	// yet.
 	Flatten bool `json:"flatten,omitempty"`
+	// Pending are the orders that the mode wants ended and that have not ended.
+	Pending []Ending `json:"pending,omitempty"`
+	// Closing tells how far the closing of each position is.
+	Closing []Closing `json:"closing,omitempty"`
+	// Flat is when the broker, asked anew, showed no position after a flatten;
+	// nil when it did not. Wall time.
+	Flat *time.Time `json:"flat,omitempty"`
+}
+
+// How it stands with the cancel of an order that is to end.
+const (
+	CancelNext    = "next"    // it is about to be written
+	CancelWritten = "written" // to the session that is open; the broker has not ended the order
+	CancelWaits   = "waits"   // for a link that is ready
+)
+
+// Ending is an order that a halt or a flatten wants ended.
+type Ending struct {
+	OrderID int64         `json:"order_id"`
+	Ref     string        `json:"ref"`
+	Symbol  market.Symbol `json:"symbol"`
+	Cancel  string        `json:"cancel"` // next, written, waits
+}
+
+// The states of a position that a flatten closes.
+const (
+	ClosingCancels  = "cancelling" // orders of the symbol have not ended yet
+	ClosingWaits    = "waiting"    // for what Detail says
+	ClosingWorks    = "closing"    // an order that closes it is at the broker
+	ClosingVerifies = "verifying"  // our books show none; the broker is asked
+	ClosingFlat     = "flat"       // the broker, asked anew, shows none
+	ClosingGivenUp  = "failed"     // a person has to look
+)
+
+// Closing tells how far the closing of one position is.
+type Closing struct {
+	Symbol   market.Symbol `json:"symbol"`
+	State    string        `json:"state"`
+	Position *market.Qty   `json:"position"` // nil = unknown
+	Tries    int           `json:"tries"`    // orders that were written to close it
+	Detail   string        `json:"detail,omitempty"`
 }
 
 // Decided is one answer of the risk gate.

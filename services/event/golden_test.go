@@ -22,14 +22,19 @@ import (
 var update = flag.Bool("update", false, "write testdata anew")
 
 var (
-	wall    = time.Date(2026, 4, 2, 14, 30, 0, 123456789, time.UTC)
-	at      = time.Date(2026, 4, 2, 14, 29, 59, 0, time.UTC) // market time
-	price   = market.MustPrice("187.25")
-	qty     = market.Shares(100)
-	fee     = market.MustMoney("1.0035")
-	bar     = market.Bar{Start: at, Open: price, High: market.MustPrice("187.3"), Low: market.MustPrice("187.2"), Close: price, Volume: qty, Trades: 12}
-	value   = broker.AccountValue{Account: "DU7654321", Key: "NetLiquidation", Value: "1000000.00", Currency: "USD"}
-	mode    = event.ModeChange{Mode: broker.Active, Reason: "started", Since: wall, Flatten: true}
+	wall  = time.Date(2026, 4, 2, 14, 30, 0, 123456789, time.UTC)
+	at    = time.Date(2026, 4, 2, 14, 29, 59, 0, time.UTC) // market time
+	price = market.MustPrice("187.25")
+	qty   = market.Shares(100)
+	fee   = market.MustMoney("1.0035")
+	bar   = market.Bar{Start: at, Open: price, High: market.MustPrice("187.3"), Low: market.MustPrice("187.2"), Close: price, Volume: qty, Trades: 12}
+	value = broker.AccountValue{Account: "DU7654321", Key: "NetLiquidation", Value: "1000000.00", Currency: "USD"}
+	mode  = event.ModeChange{Mode: broker.Active, Reason: "started", Since: wall, Flatten: true, Flat: &wall,
+		Pending: []event.Ending{{OrderID: 17, Ref: "AAPL-1", Symbol: "AAPL", Cancel: event.CancelWritten}},
+		Closing: []event.Closing{{
+			Symbol: "AAPL", State: event.ClosingWorks, Position: market.Shares(10).Ptr(), Tries: 1, Detail: "SELL 10 AAPL is working",
+		}},
+	}
 	details = market.Details{
 		Contract: market.Contract{
 			ConID: 265598, Symbol: "AAPL", SecType: "STK", Exchange: "SMART", PrimaryExchange: "NASDAQ", Currency: "USD",

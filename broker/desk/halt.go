@@ -1,0 +1,314 @@
+package desk
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+const (
+	// holdEvery is how often it is looked at what a halt or a flatten has still
+	// to do. Wall time; what changes the mode or the link has it looked at
+	// at once.
+	holdEvery = 250 * time.Millisecond
+	// cancelAgain is how long a cancel may stay without any effect before it
+	// is written again. Wall time.
+	cancelAgain = 5 * time.Second
+	// cancelsAtOnce is how many cancels are written between two turns: reports
+	// are folded meanwhile, and what is shown as written is never far behind.
+	cancelsAtOnce = 16
+	// haltShows is how long the answer to a halt waits for its first cancels,
+	// so that it shows them as written. Wall time.
+	haltShows = 100 * time.Millisecond
+	// ownStrategy is who asks for the orders that the desk makes itself:
+	// protective stops, and those that close a position.
+	ownStrategy = "desk"
+)
+
+// enforcement is what a halt or a flatten has still to do. All but wake is of
+// the turn.
+type enforcement struct {
+	wake chan struct{}    // holds one token when it is to be looked at now
+	told event.ModeChange // as published last
+	pass chan struct{}    // closed and replaced when the cancels were looked at
+
+	flatten map[market.Symbol]*closing // nil when none is under way
+	since   time.Time                  // of the flatten that it is of
+	flat    *time.Time                 // wall time when the broker showed no position, nil when it did not
+	doubt   string                     // why that could not be seen yet
+	due     time.Time                  // wall time before which the broker is not asked for it again
+}
+
+func (e *enforcement) init() { e.wake, e.pass = make(chan struct{}, 1), make(chan struct{}) }
+
+// poke has it looked at. It does not block.
+func (e *enforcement) poke() {
+	select {
+	case e.wake <- struct{}{}:
+	default: // it will be, anyhow
+	}
+}
+
+// Halt latches the mode halted: when it returns without an error the latch is
+// durable, no entry goes out any more, and the cancels of the working entries
+// are under way: at once with a link that is ready, else as soon as it is. The
+// answer lists the orders that have not ended yet. An order that can only make
+// a position smaller stays. By says who asks. When the journal fails, the halt
+// holds all the same until the program ends, and the error says so.
+func (d *Desk) Halt(ctx context.Context, by, reason string) (event.ModeChange, error) {
+	c, err := d.change(ctx, broker.ModeRecord{Mode: broker.Halted, Reason: said("halted", by, reason), Since: time.Now()})
+	if err != nil || len(c.Pending) == 0 {
+		return c, err
+	}
+	return d.shown(ctx, c), nil
+}
+
+// shown returns c as it is when the cancels were looked at once more, or as it
+// was when that takes long.
+func (d *Desk) shown(ctx context.Context, c event.ModeChange) event.ModeChange {
+	ctx, cancel := context.WithTimeout(ctx, haltShows)
+	defer cancel()
+	if d.take(ctx) != nil {
+		return c
+	}
+	pass := d.hold.pass
+	d.give()
+	d.hold.poke()
+	select {
+	case <-pass:
+	case <-ctx.Done():
+	}
+	if d.take(ctx) != nil {
+		return c
+	}
+	defer d.give()
+	return d.modeChange()
+}
+
+// enforce carries out, over one session, what the mode asks for: it cancels
+// when halted, and closes positions when they are to be flattened. What a
+// session cannot do any more the next one does, since the mode is latched.
+func (d *Desk) enforce(ctx context.Context, h *held) {
+	look := time.NewTicker(holdEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.hold.wake:
+		case <-look.C:
+		}
+		m := d.mode.Load()
+		if m.Mode != broker.Halted || h.trader == nil {
+			continue
+		}
+		d.sweep(ctx, h)
+		if m.Flatten {
+			d.flatten(ctx, h)
+		}
+		d.tellMode(ctx)
+	}
+}
+
+// unheld tells what waits now that the session is over.
+func (d *Desk) unheld() {
+	if d.mode.Load().Mode != broker.Halted {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), d.cfg.OrderDeadline)
+	defer cancel()
+	d.tellMode(ctx)
+}
+
+// sweep writes the cancels that are due. It writes outside the turn, as the
+// 46th of a second waits for room, and reports are to be folded meanwhile.
+//
+// These cancels have no intent of their own in the journal. The latch is it:
+// it was durable before the first of them, says who asked and why, and makes
+// every later start do the same. What is written twice does no harm, as a
+// cancel can only end an order, and that each was written is recorded with its
+// order. So a hundred of them cost no commit on their way, where one each
+// would be a hundred.
+func (d *Desk) sweep(ctx context.Context, h *held) {
+	defer d.passed(ctx)
+	for {
+		list := d.due(ctx, h)
+		if len(list) == 0 {
+			return
+		}
+		for i := range list {
+			if d.mode.Load().Mode != broker.Halted || d.bars(h, order.Intent{Action: order.Cancel}, true).rule != "" {
+				list = list[:i]
+				break
+			}
+			list[i].err = h.trader.Cancel(ctx, list[i].id)
+		}
+		if !d.swept(ctx, h, list) {
+			return
+		}
+	}
+}
+
+func (d *Desk) passed(ctx context.Context) {
+	if d.take(ctx) != nil {
+		return
+	}
+	defer d.give()
+	close(d.hold.pass)
+	d.hold.pass = make(chan struct{})
+}
+
+// aimed is a cancel on its way.
+type aimed struct {
+	entry *entry
+	id    int64
+	err   error
+}
+
+// due takes the next cancels, and marks them as asked for in this session.
+func (d *Desk) due(ctx context.Context, h *held) (list []aimed) {
+	if d.take(ctx) != nil {
+		return nil
+	}
+	defer d.give()
+	if d.bars(h, order.Intent{Action: order.Cancel}, true).rule != "" {
+		return nil
+	}
+	now := time.Now()
+	for _, e := range d.toEnd(h) {
+		if e.endAsked == h && (e.State == order.Cancelling || now.Sub(e.endAt) < cancelAgain) {
+			continue
+		}
+		e.endAsked, e.endAt = h, now
+		if list = append(list, aimed{entry: e, id: e.OrderID}); len(list) == cancelsAtOnce {
+			break
+		}
+	}
+	return list
+}
+
+// swept folds what became of the writes; more is false when there is no sense
+// in going on now.
+func (d *Desk) swept(ctx context.Context, h *held, list []aimed) (more bool) {
+	if len(list) == 0 || d.take(ctx) != nil {
+		return false
+	}
+	defer d.give()
+	more = true
+	reason := d.mode.Load().Reason
+	for _, a := range list {
+		var reply event.OrderReply
+		sig := d.outcome(h, a.err, &reply)
+		switch {
+		case sig != order.Written:
+			a.entry.endAsked, more = nil, false
+			d.warn(event.NoticeText{Name: "cancel_not_written", Symbol: a.entry.Symbol, Ref: a.entry.Ref, Text: a.err.Error() + "; it is tried again"})
+		case a.entry.State.Live(): // it may have ended before we were here
+			a.entry.Note = reason
+			d.step(a.entry, order.CancelSent)
+		}
+	}
+	return more
+}
+
+// toEnd lists the orders that the mode wants ended and that this client can
+// end: when halted the entries, when flattening all but those that close and
+// the stops that the guard keeps, which it cancels itself when they protect
+// nothing any more.
+func (d *Desk) toEnd(h *held) (list []*entry) {
+	m := d.mode.Load()
+	if m.Mode != broker.Halted {
+		return nil
+	}
+	for _, sym := range slices.Sorted(maps.Keys(d.books.live)) {
+		if m.Flatten {
+			for _, e := range d.books.live[sym] {
+				if d.cancellable(h, e) && !isClosing(e) && !d.guardKeeps(e) {
+					list = append(list, e)
+				}
+			}
+			continue
+		}
+		list = append(list, d.entries(h, sym)...)
+	}
+	return list
+}
+
+// cancellable reports whether an order is one of this client's that still
+// works, or may.
+func (d *Desk) cancellable(h *held, e *entry) bool {
+	if !e.State.Live() || e.OrderID == 0 || e.Ref == "" {
+		return false
+	}
+	return h == nil || e.ClientID == h.facts.ClientID && !h.foreign(e.Account)
+}
+
+// entries lists the orders of a symbol that may open or enlarge a position, or
+// turn it over: those that do not fit into the position, taken together. The
+// desk's own are none. In doubt, with the position unknown, every other is one.
+func (d *Desk) entries(h *held, sym market.Symbol) (list []*entry) {
+	pos := d.books.holding(sym)
+	var room market.Qty
+	groups := map[string]bool{} // one-cancels-all groups that have their room
+	if pos != nil {
+		room = pos.Abs()
+		for _, e := range d.books.live[sym] {
+			if e.Strategy == ownStrategy && against(*pos, e) && e.State.Live() {
+				room = room.Sub(e.Remaining())
+				groups[e.OCA] = e.OCA != ""
+			}
+		}
+	}
+	for _, e := range d.books.live[sym] {
+		switch {
+		case e.Strategy == ownStrategy || !d.cancellable(h, e):
+		case pos == nil || !against(*pos, e):
+			list = append(list, e)
+		case e.OCA != "" && groups[e.OCA] && !pos.Abs().Less(e.Remaining()): // what it executes, another does not
+		case room.Less(e.Remaining()):
+			list = append(list, e)
+		default:
+			room = room.Sub(e.Remaining())
+			groups[e.OCA] = e.OCA != ""
+		}
+	}
+	return list
+}
+
+// against reports whether an order goes against a position.
+func against(pos market.Qty, e *entry) bool {
+	return pos.Sign()*e.Side.Signed(market.Shares(1)).Sign() < 0
+}
+
+// pending lists what the mode wants ended and has not ended.
+func (d *Desk) pending() (list []event.Ending) {
+	h := d.held.Load()
+	ready := h != nil && d.bars(h, order.Intent{Action: order.Cancel}, true).rule == ""
+	for _, e := range d.toEnd(h) {
+		p := event.Ending{OrderID: e.OrderID, Ref: e.Ref, Symbol: e.Symbol, Cancel: event.CancelNext}
+		switch {
+		case h != nil && e.endAsked == h:
+			p.Cancel = event.CancelWritten
+		case !ready:
+			p.Cancel = event.CancelWaits
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// isClosing reports whether an order is one by which a flatten closes a
+// position, of this life or of an earlier one.
+func isClosing(e *entry) bool {
+	return e.Strategy == ownStrategy && strings.HasPrefix(e.Ref, flattenPrefix)
+}
+
+func sameMode(x, y event.ModeChange) bool { return reflect.DeepEqual(x, y) }
