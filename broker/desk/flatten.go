@@ -387,9 +387,9 @@ func collared(price market.Price, percent market.Percent, side order.Side, tick 
 		tick = market.MustPrice("0.01")
 	}
 	if side == order.Sell {
-		limit := price.Sub(part).Floor(tick).Add(tick) // the grid's next above, so that it is inside
-		if price.Less(limit) {
-			limit = price.Floor(tick)
+		limit := price.Sub(part).Floor(tick)
+		if inside := limit.Add(tick); limit.Less(price.Sub(part)) && !price.Less(inside) {
+			limit = inside
 		}
 		return limit, limit.Sign() > 0
 	}
