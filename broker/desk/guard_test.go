@@ -298,6 +298,41 @@ func TestRestingExitAndStopShareThePosition(t *testing.T) {
 	})
 }
 
+// TestFlattenKeepsTheStopUntilFlat: a flatten takes the resting exit away and
+// closes in the stop's group, so that the position is never without it.
+func TestFlattenKeepsTheStopUntilFlat(t *testing.T) {
+	play(t, func(t *testing.T, s *shop) {
+		s.trade(order.Buy, 900, "")
+		s.trade(order.Sell, 400, "120")
+		stop := s.holds(900, "95")
+		if _, err := s.desk.Flatten(context.Background(), "a test", ""); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			s.turn()
+		}
+		s.holds(0, "")
+		if o := s.orderOf("t-2"); o.State != order.Cancelled {
+			t.Errorf("the exit is %v", o.State)
+		}
+		var closed []order.Order
+		for _, o := range s.state().Orders {
+			if strings.HasPrefix(o.Ref, flattenPrefix) {
+				closed = append(closed, o)
+			}
+		}
+		if len(closed) != 1 || closed[0].OCA != stop.OCA || closed[0].Filled != market.Shares(900) {
+			t.Errorf("closed by %+v, want one order in group %s", closed, stop.OCA)
+		}
+		if m := s.state().Mode; m.Flatten || m.Flat == nil || m.Mode != broker.Halted {
+			t.Errorf("mode %+v, want halted and flat", m)
+		}
+		if n := s.out.named("position_naked"); n != 0 {
+			t.Errorf("%d notices of a position without a stop", n)
+		}
+	})
+}
+
 func (s *shop) orderOf(ref string) order.Order {
 	for _, o := range s.state().Orders {
 		if o.Ref == ref {
