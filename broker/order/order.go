@@ -60,6 +60,10 @@ type Fill struct {
 	// RealizedPNL is the venue's own figure for this execution, nil when it
 	// opened a position or is not told yet.
 	RealizedPNL *market.Money `json:"realized_pnl"`
+	// Replaces is the id of the version that this one corrects, empty for a
+	// first version. The older one counts nowhere any more; quantity 0 means that
+	// the execution was taken back. See [ExecVersion].
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // Position is what an account holds of one contract, as somebody told it.

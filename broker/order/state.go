@@ -70,7 +70,7 @@ type Signal uint8
 // The signals.
 const (
 	Written    Signal = iota // the last byte went into the socket
-	NotWritten               // it is certain that nothing went into the socket
+	NotWritten               // it is certain that the venue never had it: nothing went into the socket, or it is proven absent
 	Acked                    // openOrder or status: the venue knows it
 	WorkingNow               // status Submitted
 	Executed                 // an execution that leaves something
@@ -184,6 +184,9 @@ var next = map[step]State{
 	{Unknown, Refused}:    Rejected,
 	{Unknown, HeldBack}:   Inactive,
 	{Unknown, Silent}:     Unknown,
+	// Proven absent: open orders, completed orders and executions were answered
+	// in full, long after the write and twice, and hold nothing of it.
+	{Unknown, NotWritten}: Dropped,
 
 	{Filled, Acked}:      Filled, // late duplicates change nothing
 	{Filled, WorkingNow}: Filled,

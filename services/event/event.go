@@ -51,6 +51,7 @@ var (
 	Data      = Topic[DataState]{"desk.data"}
 	Progress  = Topic[Counts]{"desk.progress"}
 	Health    = Topic[HealthState]{"desk.health"}
+	Finding   = Topic[broker.Finding]{"desk.finding"}
 	Bar       = Topic[BarUpdate]{"run.bar"}
 	Strategy  = Topic[StrategyState]{"run.strategy"}
 	Portfolio = Topic[PortfolioState]{"run.portfolio"}
@@ -281,6 +282,9 @@ type Desk struct {
 	Details   map[market.Symbol]market.Details `json:"details"`
 	Market    time.Time                        `json:"market"` // market time, zero before the first clock
 	Counts    Counts                           `json:"counts"`
+	// Findings are the newest differences between the desk's books and the
+	// broker, and what explained them: at most 50, oldest first.
+	Findings []broker.Finding `json:"findings"`
 }
 
 // GuardState tells whether a stop at the broker protects a position.

@@ -84,8 +84,13 @@ var (
 		AvgPrice: &price, Reason: intent.Reason, Note: "Submitted", Created: at, Updated: at,
 	}
 	fill = order.Fill{
-		ExecID: "0000e0d5.6592c1a2.01.01", Ref: intent.ID, OrderID: 1001, PermID: 1512054321, ClientID: 1, Account: "DU7654321", Symbol: "AAPL",
+		ExecID: "0000e0d5.6592c1a2.01.02", Ref: intent.ID, OrderID: 1001, PermID: 1512054321, ClientID: 1, Account: "DU7654321", Symbol: "AAPL",
 		Side: order.Buy, Qty: market.Shares(40), Price: price, Exchange: "NASDAQ", At: at, Commission: &fee, Currency: "USD", RealizedPNL: market.MustMoney("-3.2").Ptr(),
+		Replaces: "0000e0d5.6592c1a2.01.01",
+	}
+	finding = broker.Finding{
+		Kind: "position", Symbol: "AAPL", Ref: intent.ID, Ours: "100", Theirs: "140", Explained: true,
+		Evidence: "execution 0000e0d5.6592c1a3.01.01 of client 0 bought 40", Done: "taken into the books", At: wall,
 	}
 	position  = order.Position{Account: "DU7654321", Symbol: "AAPL", ConID: 265598, Qty: market.Shares(-40), AvgCost: &price}
 	data      = event.DataState{Symbol: "AAPL", State: "live", Cause: "ticks come", Since: wall}
@@ -146,6 +151,7 @@ func goldens() []golden {
 		topic(event.Data, "desk", data),
 		topic(event.Progress, "desk", counts),
 		topic(event.Health, "desk", health),
+		topic(event.Finding, "desk", finding),
 		topic(event.Bar, "runner", event.BarUpdate{Symbol: "AAPL", Width: time.Minute, Bar: bar, Closed: true}),
 		topic(event.Strategy, "runner", strategy),
 		topic(event.Portfolio, "runner", portfolio),
@@ -167,6 +173,7 @@ func goldens() []golden {
 			Guards: []event.GuardState{{
 				Symbol: "AAPL", Position: qty, Covered: true, StopPrice: &price, Ref: "guard-AAPL-1002", Since: at, Cause: "one",
 			}},
+			Findings: []broker.Finding{finding},
 		}),
 		query(event.RunState, event.Empty{}, event.Run{
 			Strategies: []event.StrategyState{strategy}, Portfolio: portfolio, Bars: map[market.Symbol][]market.Bar{"AAPL": {bar}}, Width: time.Minute,
