@@ -149,6 +149,14 @@ type CompletedSource interface {
 	CompletedOrders(ctx context.Context) ([]CompletedReport, error)
 }
 
+// ForeignSource answers what other clients of the account did, as by hand in the
+// broker's own window. It is an optional power, found by assertion: some
+// gateways answer it never. The answer is complete or an error.
+type ForeignSource interface {
+	// AllExecutions returns the day's executions of the account by all clients.
+	AllExecutions(ctx context.Context) ([]ExecutionReport, error)
+}
+
 // ContractSource looks contracts up.
 type ContractSource interface {
 	Details(ctx context.Context, c market.Contract) ([]market.Details, error)

@@ -14,12 +14,12 @@ import (
 
 // Bounds of what is kept in memory. The journal keeps all.
 const (
-	keepEnded       = 500   // ended orders, and fills, in the desk's state
-	keepAnswers     = 65536 // answers to intents that made no order
-	keepExecs       = 65536 // execution ids, to tell a duplicate
-	keepCorrections = 1024  // ids of corrections, to tell each once
-	keepValues      = 4096  // values of the account
-	keepCosts       = 1024  // commissions whose execution has not come
+	keepEnded   = 500   // ended orders, and fills, in the desk's state
+	keepAnswers = 65536 // answers to intents that made no order
+	keepExecs   = 65536 // execution ids, to tell a duplicate
+	keepRaised  = 1024  // what a person was told of once
+	keepValues  = 4096  // values of the account
+	keepCosts   = 1024  // commissions whose execution has not come
 )
 
 // books are the desk's orders, fills and positions. They are of the turn.
@@ -35,15 +35,20 @@ type books struct {
 	answers ring[string, event.OrderReply]
 
 	fills []*order.Fill // the newest keepEnded, oldest first
-	execs ring[string, *order.Fill]
-	// corrections holds the ids of corrections that a person was told of.
-	corrections ring[string, bool]
-	costs       ring[string, broker.CommissionReport] // that came before their execution
+	// execs has every execution that was told, in each version; nil is one that
+	// counts nowhere, because a later version does.
+	execs    ring[string, *order.Fill]
+	versions ring[string, *order.Fill]             // by what the versions have in common: the newest
+	costs    ring[string, broker.CommissionReport] // that came before their execution
+	raised   ring[string, bool]                    // what a person was told of once
 
 	positions map[market.Symbol]order.Position // nil = unknown
+	counted   time.Time                        // market time at which positions were unknown last
 	told      map[market.Symbol]toldPosition
-	since     []order.Fill                      // executions since a recovery began, not nil during one
+	suspects  map[market.Symbol]suspect
+	since     []moved                           // by executions since a recovery began, not nil during one
 	values    map[[2]string]broker.AccountValue // by key and currency
+	findings  []broker.Finding                  // the newest, oldest first
 
 	nextID   int64
 	minute   []time.Time // market times of orders written, oldest first
@@ -69,6 +74,17 @@ type entry struct {
 	suspect  bool      // it was told that the gateway may hold it behind a dialog
 	endAsked *held     // the session in which a halt or a flatten had it cancelled, nil = none
 	endAt    time.Time // wall time of that
+
+	known  time.Time // wall time before which it was not written, or this process did not know of it
+	absent int       // reconciliations in a row that did not find it
+	proven time.Time // wall time of the first that proved its absence, zero without one
+}
+
+// moved is what an execution did to a position.
+type moved struct {
+	exec   string
+	symbol market.Symbol
+	qty    market.Qty // signed
 }
 
 // toldPosition is what the venue told about a position after the answer to
@@ -81,18 +97,20 @@ type toldPosition struct {
 
 func newBooks(zone *time.Location) *books {
 	return &books{
-		zone:        zone,
-		byRef:       map[string]*entry{},
-		byID:        map[orderKey]*entry{},
-		byPerm:      map[int64]*entry{},
-		live:        map[market.Symbol][]*entry{},
-		answers:     newRing[string, event.OrderReply](keepAnswers),
-		execs:       newRing[string, *order.Fill](keepExecs),
-		corrections: newRing[string, bool](keepCorrections),
-		costs:       newRing[string, broker.CommissionReport](keepCosts),
-		told:        map[market.Symbol]toldPosition{},
-		values:      map[[2]string]broker.AccountValue{},
-		nextID:      1,
+		zone:     zone,
+		byRef:    map[string]*entry{},
+		byID:     map[orderKey]*entry{},
+		byPerm:   map[int64]*entry{},
+		live:     map[market.Symbol][]*entry{},
+		answers:  newRing[string, event.OrderReply](keepAnswers),
+		execs:    newRing[string, *order.Fill](keepExecs),
+		versions: newRing[string, *order.Fill](keepExecs),
+		raised:   newRing[string, bool](keepRaised),
+		costs:    newRing[string, broker.CommissionReport](keepCosts),
+		told:     map[market.Symbol]toldPosition{},
+		suspects: map[market.Symbol]suspect{},
+		values:   map[[2]string]broker.AccountValue{},
+		nextID:   1,
 	}
 }
 
@@ -105,16 +123,33 @@ func (b *books) load(past broker.Books) {
 		}
 		b.add(o)
 	}
-	for _, f := range past.Fills {
+	sums := map[*entry]market.Qty{}
+	for _, f := range order.Newest(past.Fills) {
+		if f.Qty.IsZero() { // taken back
+			b.execs.put(f.ExecID, &f)
+			b.remember(&f)
+			continue
+		}
 		b.keep(f)
 		if e := b.byRef[f.Ref]; e != nil && f.Ref != "" {
 			e.spent = e.spent.Add(f.Price.Mul(f.Qty))
+			sums[e] = sums[e].Add(f.Qty)
 		}
 	}
-	// The sum over fills may be incomplete, as only the newest are loaded. The
-	// order's own average is not.
 	for _, e := range b.byRef {
-		if e.AvgPrice != nil {
+		switch {
+		case !e.State.Final() && !sums[e].IsZero() && sums[e] != e.Filled:
+			// All its fills are there, and one is newer than its own record: the
+			// program ended between the two.
+			e.Filled = sums[e]
+			e.average()
+			if after, ok := e.State.Next(order.FilledUp); ok && e.Qty.Sign() > 0 && !e.Filled.Less(e.Qty) {
+				e.State = after
+				b.place(e)
+			}
+		case e.AvgPrice != nil:
+			// The sum over fills may be incomplete, as only the newest are loaded.
+			// The order's own average is not.
 			e.spent = e.AvgPrice.Mul(e.Filled)
 		}
 	}
@@ -125,7 +160,7 @@ func (b *books) load(past broker.Books) {
 
 // add takes in an order that is not there yet.
 func (b *books) add(o order.Order) *entry {
-	e := &entry{Order: o}
+	e := &entry{Order: o, known: time.Now()}
 	if o.Ref != "" {
 		b.byRef[o.Ref] = e
 	}
@@ -135,9 +170,20 @@ func (b *books) add(o order.Order) *entry {
 	if o.PermID != 0 {
 		b.byPerm[o.PermID] = e
 	}
-	b.nextID = max(b.nextID, o.OrderID+1)
+	b.saw(o.OrderID)
 	b.place(e)
 	return e
+}
+
+// maxOrderID bounds the numbers of orders: from here on they are requests'.
+const maxOrderID = 1 << 30
+
+// saw makes the numbers of orders that come rise above one that was seen,
+// whoever used it.
+func (b *books) saw(id int64) {
+	if id < maxOrderID {
+		b.nextID = max(b.nextID, id+1)
+	}
 }
 
 // place puts the entry where its state belongs: among the live or the ended.
@@ -174,32 +220,46 @@ func (b *books) forget(e *entry) {
 	}
 }
 
-// find returns the order that a report is about: by the client's number, by
-// the venue's, by the reference. Nil when there is none.
+// find returns the order that a report is about: by the venue's number, by the
+// reference, and by the client's number where these say nothing, as that one
+// comes again when a gateway forgets its sequence. Nil when there is none.
 func (b *books) find(client int, id, perm int64, ref string) *entry {
-	if id != 0 {
-		if e := b.byID[orderKey{client, id}]; e != nil {
-			return e
-		}
-	}
 	if perm != 0 {
 		if e := b.byPerm[perm]; e != nil {
 			return e
 		}
 	}
 	if ref != "" {
-		return b.byRef[ref]
+		if e := b.byRef[ref]; e != nil {
+			return e
+		}
+	}
+	if id != 0 {
+		return b.byID[orderKey{client, id}]
 	}
 	return nil
 }
 
+// moved notes what an execution does to a position while the venue is asked.
+func (b *books) moved(exec string, s market.Symbol, qty market.Qty) {
+	if b.since != nil {
+		b.since = append(b.since, moved{exec, s, qty})
+	}
+}
+
+// remember makes a fill the newest version of its execution.
+func (b *books) remember(p *order.Fill) {
+	if stem, v := order.ExecVersion(p.ExecID); v > 0 {
+		b.versions.put(stem, p)
+	}
+}
+
 // keep remembers a fill; it returns the kept one.
 func (b *books) keep(f order.Fill) *order.Fill {
-	if b.since != nil {
-		b.since = append(b.since, f)
-	}
+	b.moved(f.ExecID, f.Symbol, f.Side.Signed(f.Qty))
 	p := &f
 	b.execs.put(f.ExecID, p)
+	b.remember(p)
 	b.fills = append(b.fills, p)
 	if len(b.fills) > 2*keepEnded {
 		b.fills = slices.Clone(b.fills[keepEnded:])
@@ -298,7 +358,7 @@ func (b *books) move(f order.Fill, conID int64) (p order.Position, changed bool)
 
 // begin is told when a recovery begins to ask. It returns the live orders.
 func (b *books) begin() map[*entry]bool {
-	b.since = []order.Fill{}
+	b.since = []moved{}
 	all := map[*entry]bool{}
 	for _, list := range b.live {
 		for _, e := range list {
@@ -326,6 +386,7 @@ func (b *books) state(s *event.Desk) {
 	for _, f := range b.fills[max(0, len(b.fills)-keepEnded):] {
 		s.Fills = append(s.Fills, *f)
 	}
+	s.Findings = append([]broker.Finding{}, b.findings...)
 	if b.positions != nil {
 		s.Positions = []order.Position{}
 		for _, sym := range slices.Sorted(maps.Keys(b.positions)) {

@@ -168,7 +168,7 @@ func TestConfigTellsAllFaults(t *testing.T) {
 	}
 	err := Config{Queue: -1}.Validate()
 	faults, ok := err.(interface{ Unwrap() []error })
-	if !ok || len(faults.Unwrap()) != 16 {
+	if !ok || len(faults.Unwrap()) != 18 {
 		t.Errorf("%v", err)
 	}
 }

@@ -48,6 +48,15 @@ type Config struct {
 	// per cent of it, between 0.1 and 50. Default 5: outside of what a large
 	// US stock does on most days, inside of what an account forgives.
 	StopPercent market.Percent `koanf:"stop_percent"`
+	// ReconcileEvery is how often the broker's orders, executions and positions
+	// are held against the books while a session stands. Wall time, from 1 s to
+	// 1 h. Default 30 s. A lock-step replay is compared at ready alone.
+	ReconcileEvery time.Duration `koanf:"reconcile_every"`
+	// Foreign says what follows from orders and executions that were made
+	// elsewhere, as by hand: "adopt" takes them into the books and tells of it,
+	// "restrict" besides makes the mode reduce_only until a person resumes.
+	// Default "adopt".
+	Foreign string `koanf:"foreign"`
 	// OnStop says what an orderly stop does with orders that still work:
 	// "leave" or "cancel". Default "leave".
 	OnStop string `koanf:"on_stop"`
@@ -82,6 +91,8 @@ func DefaultConfig() Config {
 		HistoryDeadline:   30 * time.Second,
 		Protect:           ProtectOn,
 		StopPercent:       market.MustPercent("5"),
+		ReconcileEvery:    30 * time.Second,
+		Foreign:           ForeignAdopt,
 		OnStop:            LeaveWorking,
 		FlattenOutside:    FlattenLimit,
 		FlattenCollar:     market.MustPercent("1"),
@@ -119,6 +130,12 @@ func (c Config) Validate() error {
 	}
 	if c.StopPercent.Less(minStop) || maxStop.Less(c.StopPercent) {
 		errs = append(errs, fmt.Errorf("desk.stop_percent: %v is not between %v and %v", c.StopPercent, minStop, maxStop))
+	}
+	if c.ReconcileEvery < time.Second || c.ReconcileEvery > time.Hour {
+		errs = append(errs, fmt.Errorf("desk.reconcile_every: %v is not between 1s and 1h", c.ReconcileEvery))
+	}
+	if c.Foreign != ForeignAdopt && c.Foreign != ForeignRestrict {
+		errs = append(errs, fmt.Errorf("desk.foreign: %.40q is neither %s nor %s", c.Foreign, ForeignAdopt, ForeignRestrict))
 	}
 	if c.OnStop != LeaveWorking && c.OnStop != CancelWorking {
 		errs = append(errs, fmt.Errorf("desk.on_stop: %.40q is neither %s nor %s", c.OnStop, LeaveWorking, CancelWorking))

@@ -72,6 +72,7 @@ type held struct {
 	fixed   atomic.Bool   // the gateway's API is read-only (321)
 	written atomic.Uint64 // order messages that went out, whole or perhaps
 	chores  chan chore    // for the goroutine that asks the session while Serve reads it
+	blind   int           // reconciliations in a row that failed; of that goroutine
 }
 
 // New returns a desk that has not started. The zone of the market day is New

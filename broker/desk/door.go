@@ -67,6 +67,8 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) e
 		dec = b.decision()
 	} else if b := d.fits(h, v, in, target); b.rule != "" {
 		dec = b.decision()
+	} else if b := d.unsure(h, in, own); b.rule != "" {
+		dec = b.decision()
 	} else {
 		dec = d.gate.Decide(v, in)
 	}

@@ -73,8 +73,15 @@ func TestTheViewCountsWhatWentOut(t *testing.T) {
 		if len(v.Open) != 2 || v.Open[0].Ref != "a" || len(v.Sent) != 2 || v.SentNotional != market.MustMoney("2872.5") {
 			t.Errorf("view after two orders: open %d, sent %d, notional %v", len(v.Open), len(v.Sent), v.SentNotional)
 		}
+		done := func(ids ...int64) { // an order without an answer would bar what comes
+			for _, id := range ids {
+				r.send(status(id, order.CancelDone))
+			}
+		}
+		done(151, 152, 153)
 		time.Sleep(61 * time.Second)
 		r.ask(buy("d"))
+		done(154)
 		if v := r.views[3]; len(v.Sent) != 0 || v.SentNotional.IsZero() {
 			t.Errorf("view a minute later: sent %d, notional %v", len(v.Sent), v.SentNotional)
 		}
@@ -418,6 +425,7 @@ func (noOutlet) mode(event.ModeChange)       {}
 func (noOutlet) notice(event.NoticeText)     {}
 func (noOutlet) progress(event.Counts)       {}
 func (noOutlet) health(event.HealthState)    {}
+func (noOutlet) finding(broker.Finding)      {}
 
 func BenchmarkTicks(b *testing.B) {
 	d := newDesk(DefaultConfig(), nil, noJournal{}, noOutlet{}, quiet)

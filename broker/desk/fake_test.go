@@ -64,6 +64,7 @@ type recorder struct {
 	notices   []event.NoticeText
 	counts    []event.Counts
 	healths   []event.HealthState
+	findings  []broker.Finding
 }
 
 func keepIn[T any](r *recorder, list *[]T, v T) {
@@ -90,6 +91,7 @@ func (r *recorder) notice(v event.NoticeText)     { keepIn(r, &r.notices, v) }
 func (r *recorder) progress(v event.Counts)       { r.note("progress"); keepIn(r, &r.counts, v) }
 
 func (r *recorder) health(v event.HealthState) { keepIn(r, &r.healths, v) }
+func (r *recorder) finding(v broker.Finding)   { keepIn(r, &r.findings, v) }
 
 func (r *recorder) named(name string) int {
 	r.mu.Lock()

@@ -60,7 +60,7 @@ func (d *Desk) fold(h *held, events []broker.Event) {
 		case broker.OrderReport:
 			d.foldOrder(h, e)
 		case broker.StatusReport:
-			d.foldStatus(e)
+			d.foldStatus(h, e)
 		case broker.ExecutionReport:
 			d.foldExecution(h, e.Fill)
 		case broker.CommissionReport:
@@ -124,12 +124,16 @@ func (d *Desk) foldOrder(h *held, r broker.OrderReport) {
 		return
 	}
 	e := d.books.find(o.ClientID, o.OrderID, o.PermID, o.Ref)
+	if o.ClientID == h.facts.ClientID {
+		d.books.saw(o.OrderID)
+	}
 	if e == nil {
 		o.State = order.Sent // somebody wrote it
 		if o.Created.IsZero() {
 			o.Created = d.floor.now()
 		}
 		e = d.books.add(o)
+		d.orderElsewhere(o, r.Status)
 		defer func() { d.become(e, e.State) }() // told even when the status moves nothing
 	} else if why := disagrees(e, o); why != "" {
 		d.quarantine(e, "an order report", why)
@@ -159,7 +163,7 @@ func disagrees(e *entry, o order.Order) string {
 }
 
 func (d *Desk) quarantine(e *entry, what, why string) {
-	d.warn(event.NoticeText{
+	d.raise(fmt.Sprintf("quarantined %d %s %s", e.OrderID, what, why), event.NoticeText{
 		Level: "error", Name: "report_quarantined", Symbol: e.Symbol, Ref: e.Ref,
 		Text: fmt.Sprintf("%s with the number of order %d is not about it: %s; it is not applied", what, e.OrderID, why),
 	})
@@ -194,8 +198,11 @@ func (d *Desk) hint(e *entry, sig order.Signal, known bool, status string) {
 
 // foldStatus takes in a status. It carries no reference, so the permanent id
 // is all that can disagree.
-func (d *Desk) foldStatus(r broker.StatusReport) {
+func (d *Desk) foldStatus(h *held, r broker.StatusReport) {
 	e := d.books.find(r.ClientID, r.OrderID, r.PermID, "")
+	if r.ClientID == h.facts.ClientID {
+		d.books.saw(r.OrderID)
+	}
 	if e == nil {
 		return // of an order that was never described to us; its description says the same
 	}
@@ -216,12 +223,19 @@ func (d *Desk) foldExecution(h *held, f order.Fill) {
 	if _, twice := d.books.execs.m[f.ExecID]; twice {
 		return
 	}
-	if was := d.books.versionKnown(f.ExecID); was != nil {
+	if f.ClientID == h.facts.ClientID {
+		d.books.saw(f.OrderID)
+	}
+	if was := d.books.version(f.ExecID); was != nil {
 		d.corrected(was, f)
 		return
 	}
+	if _, v := order.ExecVersion(f.ExecID); f.Qty.IsZero() && v > 1 {
+		d.takenBack(f)
+		return
+	}
 	if f.Qty.Sign() <= 0 || maxFill.Less(f.Qty) || f.ExecID == "" {
-		d.warn(event.NoticeText{
+		d.raise("absurd "+f.ExecID, event.NoticeText{
 			Level: "error", Name: "report_absurd", Symbol: f.Symbol, Ref: f.Ref,
 			Text: fmt.Sprintf("execution %.60q of %v at %v cannot be; it is not applied; look at it with the broker", f.ExecID, f.Qty, f.Price),
 		})
@@ -230,31 +244,37 @@ func (d *Desk) foldExecution(h *held, f order.Fill) {
 	if c, ok := d.books.costs.m[f.ExecID]; ok {
 		f = priced(f, c)
 	}
-	e := d.books.find(f.ClientID, f.OrderID, f.PermID, f.Ref)
-	if e != nil {
-		o := order.Order{Ref: f.Ref, OrderID: f.OrderID, PermID: f.PermID, Symbol: f.Symbol, Side: f.Side}
-		if o.Ref == "" {
-			o.Ref = e.Ref
-		}
-		if why := disagrees(e, o); why != "" {
-			d.quarantine(e, "execution "+f.ExecID, why) // it still happened: only the order is not touched
-			e = nil
-		}
+	e, why := d.owner(f)
+	if why != "" {
+		d.quarantine(e, "execution "+f.ExecID, why) // it still happened: only the order is not touched
+		e = nil
 	}
 	if e != nil && f.Ref == "" {
 		f.Ref = e.Ref
 	}
 	d.books.keep(f)
-	r := d.stamp()
-	r.Fill = &f
-	d.record(r)
+	d.stored(f)
 	d.out.fill(f)
 	if e != nil {
 		d.filled(e, f)
 	}
 	if p, ok := d.books.move(f, d.conID(f.Symbol)); ok {
 		d.out.position(p)
+		d.executedElsewhere(h, f, e)
 	}
+}
+
+// owner returns the order that an execution is of, nil when none is known, and
+// why it cannot be of the order that it names.
+func (d *Desk) owner(f order.Fill) (e *entry, why string) {
+	if e = d.books.find(f.ClientID, f.OrderID, f.PermID, f.Ref); e == nil {
+		return nil, ""
+	}
+	o := order.Order{Ref: f.Ref, OrderID: f.OrderID, PermID: f.PermID, Symbol: f.Symbol, Side: f.Side}
+	if o.Ref == "" {
+		o.Ref = e.Ref
+	}
+	return e, disagrees(e, o)
 }
 
 func (d *Desk) conID(s market.Symbol) int64 {
@@ -271,10 +291,7 @@ func (d *Desk) filled(e *entry, f order.Fill) {
 	e.sentAt = time.Time{}
 	e.Filled = e.Filled.Add(f.Qty)
 	e.spent = e.spent.Add(f.Price.Mul(f.Qty))
-	e.AvgPrice = nil
-	if avg, ok := e.spent.DivQty(e.Filled); ok {
-		e.AvgPrice = avg.Ptr()
-	}
+	e.average()
 	sig := order.Executed
 	if e.Qty.Sign() > 0 && !e.Filled.Less(e.Qty) {
 		sig = order.FilledUp
@@ -308,7 +325,7 @@ func (d *Desk) foldCommission(c broker.CommissionReport) {
 		d.books.costs.put(c.ExecID, c)
 	} else {
 		after := priced(*f, c)
-		if f.Commission != nil && *f.Commission == *after.Commission {
+		if f.Commission != nil && *f.Commission == *after.Commission && alike(f.RealizedPNL, after.RealizedPNL) {
 			return // told twice
 		}
 		*f = after
@@ -351,7 +368,8 @@ func (d *Desk) foldPosition(h *held, p order.Position) {
 	d.settle(time.Now())
 }
 
-// settle compares what the venue told about positions with the books.
+// settle compares what the venue told about positions with the books. A
+// difference that lasts is looked into; see look.
 func (d *Desk) settle(wall time.Time) {
 	for _, sym := range slices.Sorted(maps.Keys(d.books.told)) {
 		t := d.books.told[sym]
@@ -365,20 +383,19 @@ func (d *Desk) settle(wall time.Time) {
 		}
 		delete(d.books.told, sym)
 		if differs {
-			d.warn(event.NoticeText{
-				Name: "position_differs", Symbol: sym,
-				Text: fmt.Sprintf("the books hold %v, the venue says %v; the venue's figure is taken over", p.Qty, t.qty),
-			})
+			d.suspected(sym, p, t)
+			continue
 		}
-		if differs || !same(p.AvgCost, t.cost) {
-			p.Qty, p.AvgCost = t.qty, t.cost
+		if !alike(p.AvgCost, t.cost) {
+			p.AvgCost = t.cost
 			d.books.positions[sym] = p
 			d.out.position(p)
 		}
 	}
 }
 
-func same(a, b *market.Price) bool {
+// alike reports whether both are unknown, or the same.
+func alike[T comparable](a, b *T) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
@@ -403,6 +420,7 @@ func (d *Desk) judge(wall time.Time) {
 				Text: fmt.Sprintf("order %d got no answer within %v: its outcome is unknown; look for a dialog in the gateway's window", e.OrderID, d.cfg.SilenceAfter),
 			})
 			d.step(e, order.Silent)
+			d.lookSoon()
 		}
 	}
 	d.settle(wall)

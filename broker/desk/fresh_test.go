@@ -382,6 +382,7 @@ func TestReadOnlyAPI(t *testing.T) {
 		<-r.served
 		r.session = newSession(r.trace)
 		r.session.onSub = func(s market.Symbol) { go r.tick(s, "11") }
+		r.session.open = []broker.OrderReport{described(151, "a", order.CancelSent)}
 		r.serve()
 		r.climb(t)
 		if reply := r.ask(buy("d")); reply.Result != event.Written {

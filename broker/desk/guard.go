@@ -256,7 +256,7 @@ func (d *Desk) plan(h *held, g *guard, pos market.Qty, wall time.Time) plan {
 		}
 	case p.stop == nil:
 		p.in = d.newStop(s, side, want, price, now)
-	case p.stop.Qty != p.stop.Filled.Add(want) || !same(p.stop.StopPrice, price):
+	case p.stop.Qty != p.stop.Filled.Add(want) || !alike(p.stop.StopPrice, price):
 		p.in = g.resize(p.stop, p.stop.Filled.Add(want), price, now)
 	}
 	return p

@@ -28,7 +28,7 @@ type change struct {
 
 // is reports whether the broker's description is that of the changed order.
 func (c *change) is(o order.Order) bool {
-	return o.Qty == c.qty && (c.limit == nil || same(o.Limit, c.limit)) && (c.stop == nil || same(o.StopPrice, c.stop))
+	return o.Qty == c.qty && (c.limit == nil || alike(o.Limit, c.limit)) && (c.stop == nil || alike(o.StopPrice, c.stop))
 }
 
 // proven reports whether it is known how the order stands, so that a change is
@@ -93,7 +93,7 @@ func (d *Desk) modify(ctx context.Context, h *held, v broker.View, rec broker.In
 			e.change, e.unfit = &change{id: in.ID, qty: in.Qty, limit: in.Limit, stop: in.Stop, sentAt: time.Now()}, false
 		}
 		if sig == order.Silent {
-			d.unsure(e, "a part of change "+in.ID+" may have been written")
+			d.changeUnsure(e, "a part of change "+in.ID+" may have been written")
 		}
 	}
 	d.books.answers.put(in.ID, reply)
@@ -101,9 +101,9 @@ func (d *Desk) modify(ctx context.Context, h *held, v broker.View, rec broker.In
 	return reply
 }
 
-// unsure calls an order unknown because nobody knows which version of it the
+// changeUnsure calls an order unknown because nobody knows which version of it the
 // broker holds.
-func (d *Desk) unsure(e *entry, why string) {
+func (d *Desk) changeUnsure(e *entry, why string) {
 	e.change.sentAt = time.Time{}
 	e.Note = why + ": which version of the order the broker holds is unknown until it is asked"
 	d.warn(event.NoticeText{Name: "change_unknown", Symbol: e.Symbol, Ref: e.Ref, Text: fmt.Sprintf("order %d: %s", e.OrderID, e.Note)})
@@ -116,7 +116,7 @@ func (d *Desk) judgeChange(e *entry, wall time.Time) {
 	if e.change == nil || e.change.sentAt.IsZero() || wall.Sub(e.change.sentAt) < d.cfg.SilenceAfter {
 		return
 	}
-	d.unsure(e, fmt.Sprintf("no answer to change %s within %v", e.change.id, d.cfg.SilenceAfter))
+	d.changeUnsure(e, fmt.Sprintf("no answer to change %s within %v", e.change.id, d.cfg.SilenceAfter))
 	if h := d.held.Load(); h != nil {
 		h.ask(chore{recover: true})
 	}
@@ -125,7 +125,7 @@ func (d *Desk) judgeChange(e *entry, wall time.Time) {
 // lostChange is told when the session is over.
 func (d *Desk) lostChange(e *entry) {
 	if e.change != nil && !e.change.sentAt.IsZero() {
-		d.unsure(e, "the session ended before any answer to change "+e.change.id)
+		d.changeUnsure(e, "the session ended before any answer to change "+e.change.id)
 	}
 }
 
@@ -155,7 +155,7 @@ func (d *Desk) described(e *entry, o order.Order) {
 	if e.OCA == "" {
 		e.OCA = o.OCA
 	}
-	if was.Qty != e.Qty || !same(was.Limit, e.Limit) || !same(was.StopPrice, e.StopPrice) || was.OCA != e.OCA {
+	if was.Qty != e.Qty || !alike(was.Limit, e.Limit) || !alike(was.StopPrice, e.StopPrice) || was.OCA != e.OCA {
 		d.become(e, e.State)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"robotrader/broker"
 	"robotrader/broker/order"
 	"robotrader/services/bus"
 	"robotrader/services/event"
@@ -28,6 +29,7 @@ type outlet interface {
 	notice(event.NoticeText)
 	progress(event.Counts)
 	health(event.HealthState)
+	finding(broker.Finding)
 }
 
 // busOutlet publishes on the bus.
@@ -52,6 +54,7 @@ func (b busOutlet) notice(v event.NoticeText)     { tell(b, event.Notice, v) }
 func (b busOutlet) progress(v event.Counts)       { tell(b, event.Progress, v) }
 
 func (b busOutlet) health(v event.HealthState) { tell(b, event.Health, v) }
+func (b busOutlet) finding(v broker.Finding)   { tell(b, event.Finding, v) }
 
 // order publishes and logs: the log tells the life of every order.
 func (b busOutlet) order(v order.Order) {

@@ -71,10 +71,14 @@ func TestRecovery(t *testing.T) {
 			t.Errorf("fills %+v", s.Fills)
 		}
 		r.climb(t)
-		if reply := r.ask(buy("next")); reply.OrderID != 151 { // the journal's mark is 150
+		if reply := r.ask(buy("early")); reply.Rule != "unknown_order" {
+			t.Errorf("with unknown orders: %+v", reply)
+		}
+		r.send(status(13, order.CancelDone), status(14, order.CancelDone)) // the broker tells
+		if reply := r.ask(buy("next")); reply.OrderID != 151 {             // the journal's mark is 150
 			t.Errorf("number %d", reply.OrderID)
 		}
-		if v := r.views[0]; len(v.Sent) != 1 || v.SentNotional != market.MustMoney("500") || len(v.Open) != 4 {
+		if v := r.views[0]; len(v.Sent) != 1 || v.SentNotional != market.MustMoney("500") || len(v.Open) != 2 {
 			t.Errorf("view: sent %v, notional %v, open %d", v.Sent, v.SentNotional, len(v.Open))
 		}
 		r.stop(t)

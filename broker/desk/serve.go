@@ -26,10 +26,12 @@ type chore struct {
 	again     []market.Symbol // symbols without ticks
 	account   bool            // the account's stream
 	hours     bool            // the day's trading hours
+	look      bool            // how the books stand against the broker
+	soon      bool            // the same, in a moment
 }
 
 func (c chore) empty() bool {
-	return !c.catchesUp() && len(c.again) == 0 && !c.account && !c.hours
+	return !c.catchesUp() && len(c.again) == 0 && !c.account && !c.hours && !c.look
 }
 
 // catchesUp reports whether the chore is one that must be done before the
@@ -46,6 +48,7 @@ func (c chore) with(o chore) chore {
 	return chore{
 		recover: c.recover || o.recover, subscribe: c.subscribe || o.subscribe, verify: c.verify || o.verify,
 		ends: max(c.ends, o.ends), again: c.again, account: c.account || o.account, hours: c.hours || o.hours,
+		look: c.look || o.look, soon: c.soon || o.soon,
 	}
 }
 
@@ -169,15 +172,25 @@ func (d *Desk) doChores(ctx context.Context, h *held) {
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	<-retry.C
+	look := time.NewTimer(d.cfg.ReconcileEvery)
+	defer look.Stop()
 	for {
 		select {
 		case c := <-h.chores:
 			rest = rest.with(c)
 		case <-retry.C:
+		case <-look.C:
+			rest.look = true
 		case <-ctx.Done():
 			return
 		}
 		retry.Stop()
+		if rest.soon {
+			rest.soon = false
+			look.Reset(lookSoonAfter)
+		} else if rest.look {
+			look.Reset(d.cfg.ReconcileEvery)
+		}
 		if rest = d.doChore(ctx, h, rest); !rest.empty() {
 			retry.Reset(choreRetry)
 		}
@@ -196,6 +209,9 @@ func (d *Desk) doChore(ctx context.Context, h *held, c chore) (rest chore) {
 		if err := d.watch(ctx, h.session); err != nil && ctx.Err() == nil {
 			d.warn(event.NoticeText{Name: "account_stream_failed", Text: err.Error() + "; it is tried again"})
 		}
+	}
+	if c.look && !c.recover { // which has looked
+		d.look(ctx, h)
 	}
 	if c.hours {
 		d.readHours(ctx, h)

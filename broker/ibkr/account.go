@@ -155,6 +155,18 @@ func (s *Session) Executions(ctx context.Context) ([]broker.ExecutionReport, []b
 	return t.fills, t.costs, nil
 }
 
+// AllExecutions asks for the day's executions of the account by all clients; see
+// [broker.ForeignSource]. Gateways are known that answer it never (ib_async
+// #137).
+func (s *Session) AllExecutions(ctx context.Context) ([]broker.ExecutionReport, error) {
+	id := s.ids.Next()
+	t := &executionsTake{ids: map[string]bool{}}
+	if err := s.ask(ctx, id, "reqExecutions", wire.ReqExecutions{ReqID: id, Account: s.facts.Account}, t.take); err != nil {
+		return nil, err
+	}
+	return t.fills, nil
+}
+
 // answerExecutions shows a commission to every request for executions that is
 // under way: commissions name no request.
 func (s *Session) answerExecutions(m wire.CommissionReport) {

@@ -27,7 +27,7 @@ const (
 	Filled
 	Cancelled
 	Rejected
-	Dropped // never written: refused by a latch after the intent, or the session was gone
+	Dropped // not at the venue: refused by a latch after the intent, the session was gone, or proven absent
 	numStates
 )
 
@@ -219,6 +219,16 @@ var next = map[step]State{
 	{Rejected, Refused}:    Rejected,
 	{Rejected, HeldBack}:   Rejected, // status Inactive follows error 201
 	{Rejected, Silent}:     Rejected,
+
+	// The venue knows an order that we held for never written, or for proven
+	// absent: it is right about its own orders.
+	{Dropped, Acked}:      Accepted,
+	{Dropped, WorkingNow}: Working,
+	{Dropped, Executed}:   Partial,
+	{Dropped, FilledUp}:   Filled,
+	{Dropped, CancelDone}: Cancelled,
+	{Dropped, Refused}:    Rejected,
+	{Dropped, HeldBack}:   Inactive,
 }
 
 // Next returns the state after sig; ok is false when the step is not legal,

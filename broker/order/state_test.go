@@ -58,10 +58,20 @@ func TestEveryStateIsReached(t *testing.T) {
 	}
 }
 
-func TestNothingLeavesFilledOrDropped(t *testing.T) {
-	for _, s := range []State{Filled, Dropped} {
-		if r := reach(s); len(r) != 1 {
-			t.Errorf("%v leads to %v", s, r)
+func TestNothingLeavesFilled(t *testing.T) {
+	if r := reach(Filled); len(r) != 1 {
+		t.Errorf("filled leads to %v", r)
+	}
+}
+
+// TestTheVenueIsRightAboutADroppedOrder: what it reports is there, whatever we
+// had concluded. What we do ourselves cannot revive it.
+func TestTheVenueIsRightAboutADroppedOrder(t *testing.T) {
+	for _, sig := range signals() {
+		after, ok := Dropped.Next(sig)
+		ours := sig == Written || sig == NotWritten || sig == CancelSent || sig == CancelFail || sig == Silent
+		if ok == ours || ok && after == Dropped {
+			t.Errorf("dropped on %v: %v %v", sig, after, ok)
 		}
 	}
 }
@@ -128,7 +138,7 @@ func TestSurprisingSteps(t *testing.T) {
 		{Intended, []Signal{Written, FilledUp, WorkingNow, Acked}, Filled}, // reports overtaken by the fill
 		{Intended, []Signal{Silent}, Unknown},                              // died between intent and write
 		{Intended, []Signal{NotWritten}, Dropped},
-		{Sent, []Signal{Silent, NotWritten}, Dropped}, // proven absent
+		{Sent, []Signal{Silent, NotWritten}, Dropped},                 // proven absent
 		{Working, []Signal{CancelSent, Executed, FilledUp}, Filled},   // the fill won
 		{Working, []Signal{CancelSent, CancelDone, FilledUp}, Filled}, // cancelled → filled happens
 		{Working, []Signal{CancelSent, CancelDone, Executed}, Cancelled},
