@@ -63,6 +63,7 @@ func (r *Runner) foldFill(f order.Fill) {
 	if r.book == nil {
 		return
 	}
+	more, corrects := r.book.Corrects(f)
 	fresh, err := r.book.Fill(f)
 	if err != nil {
 		r.log.Error("runner_bad_fill", slog.Any("error", err))
@@ -70,8 +71,13 @@ func (r *Runner) foldFill(f order.Fill) {
 		return
 	}
 	r.changed = true
-	if h := r.host(f.Symbol); fresh && h != nil {
+	h := r.host(f.Symbol)
+	switch {
+	case h == nil:
+	case fresh && !f.Qty.IsZero():
 		h.fill(f)
+	case corrects:
+		h.orders.Correct(f.Ref, more)
 	}
 }
 

@@ -149,7 +149,7 @@ func TestWithoutCompletedOrdersNothingIsProven(t *testing.T) {
 				if o := r.order("a"); o.State != order.Cancelled || !strings.Contains(o.Note, "day is over") {
 					t.Errorf("the next day: %v (%s)", o.State, o.Note)
 				}
-			})
+			}, func(_ *rig, c *Config) { c.ReconcileEvery = 5 * time.Minute })
 		})
 	}
 }

@@ -94,7 +94,7 @@ func portfolioRows(id string, b baseline, fills []order.Fill) ([][]string, error
 		base.Positions = []order.Position{}
 	}
 	var own []order.Fill
-	for _, f := range fills {
+	for _, f := range order.Newest(fills) {
 		switch {
 		case f.Account != id:
 			continue

@@ -100,6 +100,15 @@ func (b *Book) Fill(f order.Fill) bool {
 	return true
 }
 
+// Correct takes in that an execution of an order that is outstanding was more
+// by a quantity, below 0 less, than was told.
+func (b *Book) Correct(ref string, more market.Qty) {
+	if e := b.open[ref]; e != nil {
+		e.filled = e.filled.Add(more)
+		b.count(e)
+	}
+}
+
 // Resync takes in the desk's list of orders after an outage. Complete says
 // that the list holds every order that was ever written in this run; what is
 // not in it then was never written, and ends.

@@ -148,3 +148,20 @@ func TestAnyOrderOfMessages(t *testing.T) {
 		}
 	})
 }
+
+// TestACorrectedExecutionLeavesItsDifference: what a correction takes away is
+// still to come as long as the order is open.
+func TestACorrectedExecutionLeavesItsDifference(t *testing.T) {
+	b := New("run", "s", "AAPL")
+	in := b.Market(at, order.Sell, market.Shares(10), "")
+	b.Fill(order.Fill{Ref: in.ID, Qty: market.Shares(6)})
+	b.Correct(in.ID, market.Shares(-2))
+	if got := b.Pending(); got != market.Shares(-6) {
+		t.Errorf("pending %v", got)
+	}
+	b.Correct("another", market.Shares(5))
+	b.Fill(order.Fill{Ref: in.ID, Qty: market.Shares(6)})
+	if b.Outstanding() != 0 || !b.Pending().IsZero() {
+		t.Errorf("%d outstanding, pending %v", b.Outstanding(), b.Pending())
+	}
+}

@@ -40,8 +40,8 @@ type Book struct {
 	cash       *market.Money
 	known      bool // positions are known
 	lines      map[market.Symbol]*line
-	fills      map[string]told
-	ids        []string // of fills, a ring once it is full
+	fills      map[string]told // by what all versions of an execution have in common
+	ids        []string        // of fills, a ring once it is full
 	oldest     int      // in ids, once it is full
 	realised   market.Money
 	commission market.Money
@@ -57,10 +57,22 @@ type line struct {
 	last     *market.Price
 }
 
-// told is what is known of an execution.
+// told is what is known of an execution: of its newest version.
 type told struct {
+	version    int
+	qty        market.Qty
+	did        effect
 	commission *market.Money
 	baseline   bool // in the baseline already, with whatever it cost
+}
+
+// effect is what a trade did to its line, and so what taking it back undoes.
+type effect struct {
+	signed   market.Qty   // below 0 sells
+	paid     market.Money // for it; below 0 was received
+	released market.Money // cost of what it closed
+	opened   market.Money // cost of what it opened
+	gain     market.Money
 }
 
 // New returns a book on top of a baseline.
@@ -73,7 +85,8 @@ func New(b Baseline) *Book {
 		k.set(p)
 	}
 	for _, id := range b.Counted {
-		k.know(id, told{baseline: true})
+		stem, version := order.ExecVersion(id)
+		k.know(stem, told{version: max(version, k.fills[stem].version), baseline: true})
 	}
 	return k
 }
@@ -100,27 +113,47 @@ func (k *Book) line(s market.Symbol) *line {
 }
 
 // Fill takes in an execution and reports whether it is new. One that is known
-// may bring its commission, and changes nothing else.
+// may bring its commission, and changes nothing else. A later version of one
+// replaces it and is not new; see [Book.Corrects]. One of the baseline is not
+// changed by it: the broker's cash and positions are.
 func (k *Book) Fill(f order.Fill) (fresh bool, err error) {
-	if f.ExecID == "" || f.Symbol == "" || f.Side != order.Buy && f.Side != order.Sell ||
-		f.Qty.Sign() <= 0 || maxQty.Less(f.Qty) || maxPrice.Less(f.Price.Abs()) {
+	stem, version := order.ExecVersion(f.ExecID)
+	was, seen := k.fills[stem]
+	later := seen && version > was.version
+	if f.ExecID == "" || f.Symbol == "" || f.Side != order.Buy && f.Side != order.Sell || f.Qty.Sign() < 0 ||
+		f.Qty.IsZero() && version < 2 || maxQty.Less(f.Qty) || maxPrice.Less(f.Price.Abs()) {
 		return false, fmt.Errorf("portfolio: execution %.60q: %.10s %v %.20s at %v: %w",
 			f.ExecID, f.Side, f.Qty, f.Symbol, f.Price, ErrBadFill)
 	}
-	was, seen := k.fills[f.ExecID]
-	if was.baseline {
+	if was.baseline || seen && version < was.version {
 		return false, nil
 	}
 	if !seen {
 		k.pending++
-		k.trade(f)
+	}
+	if later {
+		k.undo(f.Symbol, was.did)
+	}
+	if !seen || later {
+		was.version, was.qty, was.did = version, f.Qty, k.trade(f.Symbol, f.Side.Signed(f.Qty), f.Price)
 	}
 	if f.Commission != nil {
 		k.charge(was.commission, *f.Commission)
 		was.commission = f.Commission.Ptr()
 	}
-	k.know(f.ExecID, was)
+	k.know(stem, was)
 	return !seen, nil
+}
+
+// Corrects reports whether an execution is a later version of one that the book
+// knows, and by how much its quantity is more than that one's.
+func (k *Book) Corrects(f order.Fill) (more market.Qty, ok bool) {
+	stem, version := order.ExecVersion(f.ExecID)
+	was, seen := k.fills[stem]
+	if !seen || was.baseline || version <= was.version {
+		return market.Qty{}, false
+	}
+	return f.Qty.Sub(was.qty), true
 }
 
 // know keeps what is known of an execution, and forgets the oldest when there
@@ -156,9 +189,10 @@ func (k *Book) pay(m market.Money) {
 	}
 }
 
-func (k *Book) trade(f order.Fill) {
-	l, signed := k.line(f.Symbol), f.Side.Signed(f.Qty)
-	k.pay(f.Price.Mul(signed).Neg())
+func (k *Book) trade(s market.Symbol, signed market.Qty, price market.Price) (did effect) {
+	l := k.line(s)
+	did.signed, did.paid = signed, price.Mul(signed)
+	k.pay(did.paid.Neg())
 	rest := signed
 	if l.qty.Sign()*signed.Sign() < 0 {
 		closing := signed // as much of it as there is a position to close
@@ -166,30 +200,51 @@ func (k *Book) trade(f order.Fill) {
 			closing = l.qty.Neg()
 		}
 		rest = signed.Sub(closing)
-		k.reduce(l, closing, f.Price)
+		did.released, did.gain = k.reduce(l, closing, price)
 	}
 	if rest.IsZero() {
-		return
+		return did
 	}
 	if l.qty.IsZero() {
 		l.cost, l.costless = market.Money{}, false
 	}
+	did.opened = price.Mul(rest)
 	l.qty = l.qty.Add(rest)
-	l.cost = l.cost.Add(f.Price.Mul(rest))
+	l.cost = l.cost.Add(did.opened)
+	return did
 }
 
 // reduce closes a part of a position: closing has the sign of the execution.
 // What was bought for an unknown cost realises nothing that could be told.
-func (k *Book) reduce(l *line, closing market.Qty, price market.Price) {
-	released := l.cost.MulFrac(closing.Neg(), l.qty)
-	gain := price.Mul(closing).Neg().Sub(released)
+func (k *Book) reduce(l *line, closing market.Qty, price market.Price) (released, gain market.Money) {
+	released = l.cost.MulFrac(closing.Neg(), l.qty)
 	l.qty = l.qty.Add(closing)
 	l.cost = l.cost.Sub(released)
 	if l.costless {
-		return
+		return released, market.Money{}
 	}
+	gain = price.Mul(closing).Neg().Sub(released)
+	k.realise(l, gain)
+	return released, gain
+}
+
+func (k *Book) realise(l *line, gain market.Money) {
 	l.realised = l.realised.Add(gain)
 	k.realised = k.realised.Add(gain)
+}
+
+// undo takes a trade back. Cash and quantity are exact; what of the gain is
+// realised is so when nothing else was traded since.
+func (k *Book) undo(s market.Symbol, did effect) {
+	l := k.line(s)
+	k.pay(did.paid)
+	l.qty = l.qty.Sub(did.signed)
+	l.cost = l.cost.Add(did.released).Sub(did.opened)
+	k.realise(l, did.gain.Neg())
+	if l.qty.IsZero() && !l.cost.IsZero() { // of shares that are not there: it is a gain or a loss
+		k.realise(l, l.cost.Neg())
+		l.cost = market.Money{}
+	}
 }
 
 // Mark takes in a symbol's newest price.

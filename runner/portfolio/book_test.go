@@ -96,6 +96,38 @@ func TestBook(t *testing.T) {
 			},
 			cash: "898.75", realised: "0", commission: "1.25", position: "1", avg: "100", unrealised: "10",
 		},
+		{
+			name: "bought for more than was told first, and the first told again",
+			fills: []order.Fill{
+				fill("a.01", order.Buy, "10", "100"), fill("b.01", order.Buy, "20", "106"), fill("a.02", order.Buy, "10", "103"), fill("a.01", order.Buy, "10", "100"),
+			},
+			cash: "-2150", realised: "0", commission: "0", position: "30", avg: "105", unrealised: "150",
+		},
+		{
+			name:  "sold for more",
+			fills: []order.Fill{fill("1", order.Buy, "10", "100"), fill("a.01", order.Sell, "4", "105.5"), fill("a.03", order.Sell, "4", "106")},
+			cash:  "424", realised: "24", commission: "0", position: "6", avg: "100", unrealised: "60",
+		},
+		{
+			name:  "sold less",
+			fills: []order.Fill{fill("1", order.Buy, "10", "100"), fill("a.01", order.Sell, "10", "105"), fill("a.02", order.Sell, "4", "105")},
+			cash:  "420", realised: "20", commission: "0", position: "6", avg: "100", unrealised: "60",
+		},
+		{
+			name:  "taken back, with its commission",
+			fills: []order.Fill{with(fill("a.01", order.Buy, "10", "100"), "1"), with(fill("a.02", order.Buy, "0", "100"), "0")},
+			cash:  "1000", realised: "0", commission: "0", position: "0", unrealised: "0",
+		},
+		{
+			name:  "taken back before it came",
+			fills: []order.Fill{with(fill("a.02", order.Buy, "0", "100"), "0"), with(fill("a.01", order.Buy, "10", "100"), "1")},
+			cash:  "1000", realised: "0", commission: "0", position: "0", unrealised: "0",
+		},
+		{ // the gain is then no gain of a trade, and is there all the same
+			name:  "what was closed since is taken back",
+			fills: []order.Fill{fill("a.01", order.Buy, "10", "100"), fill("2", order.Sell, "10", "120"), fill("a.02", order.Buy, "0", "100"), fill("3", order.Buy, "10", "110")},
+			cash:  "1100", realised: "100", commission: "0", position: "0", unrealised: "0",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			k := flat("1000")

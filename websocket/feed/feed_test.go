@@ -224,3 +224,26 @@ func TestStopGivesUpWithItsContext(t *testing.T) {
 	close(goOn)
 	stop(t, f)
 }
+
+// TestACorrectedFillReplacesTheOlder: a page has one row for an execution,
+// whatever the order in which its versions and an answer come.
+func TestACorrectedFillReplacesTheOlder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{}
+		f := New(DefaultConfig(), r, silent)
+		f.Start()
+		f.Join(r.join)
+		one := order.Fill{ExecID: "a.01", Qty: market.Shares(10)}
+		two := order.Fill{ExecID: "a.02", Qty: market.Shares(4), Replaces: "a.01"}
+		f.do(func() { f.setDesk(event.Desk{Fills: []order.Fill{one, {ExecID: "b.01", Qty: market.Shares(1)}}}) })
+		f.do(func() { f.onFill(msg(two)) })
+		f.do(func() { f.setDesk(event.Desk{Fills: []order.Fill{one}}) }) // an answer from before
+		time.Sleep(50 * time.Millisecond)
+		stop(t, f)
+		c := r.joins[0]
+		fills := c.data["fills"].([]any)
+		if len(fills) != 2 || fills[0].(obj)["exec_id"] != "a.02" || fills[0].(obj)["qty"] != "4" {
+			t.Errorf("the page shows %v", fills)
+		}
+	})
+}

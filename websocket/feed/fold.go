@@ -45,9 +45,19 @@ func (f *Feed) onOrder(m event.Message[order.Order]) {
 }
 
 func (f *Feed) onFill(m event.Message[order.Fill]) {
-	f.owners[deskOwner].note("fill", m.Data.ExecID)
+	f.owners[deskOwner].note("fill", fillID(&m.Data))
 	f.snap.putFill(m.Data)
-	f.tell("fill", m.Data)
+	f.tellFill(&m.Data)
+}
+
+// tellFill tells an execution. One that replaces an older version is told with
+// all of them, so that a page need not know how versions are written.
+func (f *Feed) tellFill(x *order.Fill) {
+	if x.Replaces != "" {
+		f.tell("fills", f.snap.Fills)
+		return
+	}
+	f.tell("fill", x)
 }
 
 func (f *Feed) onPosition(m event.Message[order.Position]) {
@@ -167,8 +177,8 @@ func (f *Feed) setDesk(d event.Desk) {
 	}
 	d.Fills = d.Fills[max(0, len(d.Fills)-maxFills):]
 	for i := range d.Fills {
-		if x := &d.Fills[i]; !own.newer("fill", x.ExecID) && f.snap.putFill(*x) {
-			f.tell("fill", x)
+		if x := &d.Fills[i]; !own.newer("fill", fillID(x)) && f.snap.putFill(*x) {
+			f.tellFill(x)
 		}
 	}
 	f.setPositions(own, d.Positions)

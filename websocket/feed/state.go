@@ -152,7 +152,7 @@ func (s *Snapshot) putOrder(o order.Order) bool {
 }
 
 func (s *Snapshot) putFill(f order.Fill) bool {
-	return put(&s.Fills, f, maxFills, func(x *order.Fill) bool { return x.ExecID == f.ExecID },
+	return put(&s.Fills, f, maxFills, func(x *order.Fill) bool { return order.SameExecution(x.ExecID, f.ExecID) },
 		func(x *order.Fill) time.Time { return x.At })
 }
 
@@ -265,6 +265,12 @@ func orderID(o *order.Order) string {
 		return o.Ref
 	}
 	return fmt.Sprintf("%d:%d:%d", o.ClientID, o.OrderID, o.PermID)
+}
+
+// fillID is what all versions of an execution have in common.
+func fillID(f *order.Fill) string {
+	stem, _ := order.ExecVersion(f.ExecID)
+	return stem
 }
 
 func positionID(p *order.Position) string { return p.Account + " " + string(p.Symbol) }
