@@ -46,8 +46,9 @@ func (f *Feed) onOrder(m event.Message[order.Order]) {
 
 func (f *Feed) onFill(m event.Message[order.Fill]) {
 	f.owners[deskOwner].note("fill", fillID(&m.Data))
-	f.snap.putFill(m.Data)
-	f.tellFill(&m.Data)
+	if f.snap.putFill(m.Data) { // an older version of an execution is no news
+		f.tellFill(&m.Data)
+	}
 }
 
 // tellFill tells an execution. One that replaces an older version is told with

@@ -151,7 +151,14 @@ func (s *Snapshot) putOrder(o order.Order) bool {
 		func(x *order.Order) time.Time { return x.Created })
 }
 
+// putFill keeps of each execution the newest version.
 func (s *Snapshot) putFill(f order.Fill) bool {
+	_, version := order.ExecVersion(f.ExecID)
+	for i := range s.Fills {
+		if _, v := order.ExecVersion(s.Fills[i].ExecID); v > version && order.SameExecution(s.Fills[i].ExecID, f.ExecID) {
+			return false
+		}
+	}
 	return put(&s.Fills, f, maxFills, func(x *order.Fill) bool { return order.SameExecution(x.ExecID, f.ExecID) },
 		func(x *order.Fill) time.Time { return x.At })
 }
