@@ -1,0 +1,320 @@
+package desk
+
+import (
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+// TestAllOrderingsOfReportsReachOneState is goal G9 of the field lessons (and
+// §2.17): an order of 10 that fills in up to 4 parts, each told by a status, an
+// execution and a commission, and described once. Every ordering of these
+// reports, respecting nothing, ends in the same order, position and costs, in
+// the books and at those who listen.
+//
+// It is exhaustive without folding each ordering by itself: the search goes from
+// every state by every report that has not come yet, and states that are the
+// same are followed once, as the fold knows nothing but its state. What counts
+// as the same leaves out the order in which executions stand in lists, wall
+// times, and digits of a position's average cost behind the sixth, which
+// depend on the order of rounding. The number of orderings is added up along
+// the way and held against the number that there are: with 4 parts, where the
+// three statuses "Submitted" are one and the same, 13!/3! = 1,037,836,800. It
+// begins with the order sent, and with its outcome unknown.
+func TestAllOrderingsOfReportsReachOneState(t *testing.T) {
+	for parts := 1; parts <= 4; parts++ {
+		for _, begins := range []order.State{order.Sent, order.Unknown} {
+			t.Run(fmt.Sprintf("%d parts, %v", parts, begins), func(t *testing.T) {
+				s := newSearch(parts, begins)
+				ends, states := s.all(t)
+				orderings := new(big.Int)
+				for _, n := range ends {
+					orderings.Add(orderings, n)
+				}
+				want := new(big.Int).MulRange(1, int64(3*parts+1))
+				want.Div(want, new(big.Int).MulRange(1, int64(max(parts-1, 1))))
+				if orderings.Cmp(want) != 0 || len(ends) != 1 {
+					t.Fatalf("%v orderings of %v end in %d states: %v", orderings, want, len(ends), slices.Collect(maps.Keys(ends)))
+				}
+				t.Logf("%v orderings, %d states", orderings, states)
+			})
+		}
+	}
+}
+
+// search is the desk whose fold is tried, with the reports.
+type search struct {
+	d        *Desk
+	h        *held
+	out      *listener
+	j        *memJournal
+	reports  []broker.Event
+	count    []int // how often each comes
+	quantity market.Qty
+}
+
+// listener is who hears of orders, executions and positions, and keeps the
+// newest of each.
+type listener struct {
+	noOutlet
+	told    map[string]string
+	notices []string
+}
+
+func (l *listener) order(o order.Order) { l.told["order "+o.Ref] = orderWords(o) }
+func (l *listener) fill(f order.Fill)   { l.told["fill "+f.ExecID] = fillWords(f) }
+func (l *listener) position(p order.Position) {
+	l.told["position "+string(p.Symbol)] = positionWords(p)
+}
+func (l *listener) notice(n event.NoticeText) { l.notices = append(l.notices, n.Name) }
+
+func orderWords(o order.Order) string {
+	avg := "none"
+	if o.AvgPrice != nil {
+		avg = o.AvgPrice.String()
+	}
+	return fmt.Sprint(o.Ref, o.OrderID, o.PermID, o.State, o.Filled, avg, o.Note)
+}
+
+func fillWords(f order.Fill) string {
+	cost := "unknown"
+	if f.Commission != nil {
+		cost = f.Commission.String()
+	}
+	return fmt.Sprint(f.ExecID, f.Ref, f.Side, f.Qty, "@", f.Price, cost)
+}
+
+func positionWords(p order.Position) string {
+	cost := "unknown"
+	if p.AvgCost != nil {
+		// Half a millionth is added, so that digits behind the sixth play no part.
+		cost = p.AvgCost.Add(market.MustPrice("0.0000005")).String()
+		if dot := strings.IndexByte(cost, '.'); dot >= 0 {
+			cost = cost[:min(len(cost), dot+7)]
+		}
+	}
+	return fmt.Sprint(p.Symbol, p.Qty, cost)
+}
+
+// newSearch returns the search for an order of 10 that fills in parts, of other
+// sizes and at other prices.
+func newSearch(parts int, begins order.State) *search {
+	s := &search{
+		out: &listener{told: map[string]string{}}, j: &memJournal{trace: &trace{}, intents: map[string]broker.IntentRecord{}},
+		h: &held{facts: broker.Facts{Account: "DU1", ClientID: 1}, chores: make(chan chore, 1)}, quantity: market.Shares(10),
+	}
+	s.d = newDesk(DefaultConfig(), nil, s.j, s.out, quiet)
+	s.d.books.positions = map[market.Symbol]order.Position{}
+	o := described(151, "a", 0).Order
+	o.PermID, o.State = 0, begins
+	s.d.books.add(o)
+	add := func(e broker.Event, n int) {
+		if n > 0 {
+			s.reports, s.count = append(s.reports, e), append(s.count, n)
+		}
+	}
+	add(described(151, "a", order.WorkingNow), 1)
+	add(status(151, order.WorkingNow), parts-1)
+	add(status(151, order.FilledUp), 1)
+	for i, qty := range [][]string{{"10"}, {"3", "7"}, {"1", "7", "2"}, {"1", "4", "2", "3"}}[parts-1] {
+		exec := fmt.Sprint("e", i)
+		x := at(executed(151, "a", exec, qty), fmt.Sprintf("187.%d3", 2*i+1))
+		c := cost(exec)
+		c.Commission = market.MustMoney(fmt.Sprintf("0.%d7", i+1))
+		add(x, 1)
+		add(c, 1)
+	}
+	return s
+}
+
+// standing is where the search is: the books and who listens, after reports.
+type standing struct {
+	books *books
+	told  map[string]string
+	left  []int    // of each report
+	ways  *big.Int // orderings that lead here
+}
+
+// all follows every ordering to its end. It returns the ways by the state in
+// which they end, and how many states there were.
+func (s *search) all(t *testing.T) (ends map[string]*big.Int, states int) {
+	t.Helper()
+	total := 0
+	for _, n := range s.count {
+		total += n
+	}
+	level := map[string]*standing{"": {s.d.books, s.out.told, s.count, big.NewInt(1)}}
+	for range total {
+		next := map[string]*standing{}
+		for _, from := range level {
+			for i, n := range from.left {
+				if n > 0 {
+					s.step(t, from, i, next)
+				}
+			}
+		}
+		states += len(next)
+		level = next
+	}
+	ends = map[string]*big.Int{}
+	for words, end := range level {
+		s.judge(t, end)
+		ends[words] = end.ways
+	}
+	return ends, states
+}
+
+// step folds one report and adds where it leads.
+func (s *search) step(t *testing.T, from *standing, report int, next map[string]*standing) {
+	t.Helper()
+	to := &standing{books: cloneBooks(from.books), told: maps.Clone(from.told), left: slices.Clone(from.left), ways: from.ways}
+	to.left[report]--
+	s.d.books, s.out.told, s.j.records = to.books, to.told, nil
+	s.d.fold(s.h, []broker.Event{s.reports[report]})
+	if len(s.out.notices) > 0 {
+		t.Fatalf("a report that is in order raises %v", s.out.notices)
+	}
+	words := to.words()
+	if same := next[words]; same != nil {
+		same.ways = new(big.Int).Add(same.ways, to.ways)
+		return
+	}
+	next[words] = to
+}
+
+// words tell all that the fold may look at, and what was told to whom listens.
+func (p *standing) words() string {
+	b := p.books
+	var w []string
+	for _, e := range b.byRef {
+		w = append(w, "order "+orderWords(e.Order), fmt.Sprint("of it ", e.spent, e.sentAt.IsZero(), e.atEnd, len(b.live[e.Symbol]), b.byPerm[e.PermID] == e, b.byID[orderKey{1, 151}] == e))
+	}
+	for id, f := range b.execs.m {
+		w = append(w, "exec "+id+fillWords(*f))
+	}
+	for id, c := range b.costs.m {
+		if b.execs.m[id] != nil { // it is in its execution, and looked at no more
+			continue
+		}
+		w = append(w, fmt.Sprint("cost ", id, c.Commission, c.Currency))
+	}
+	for _, pos := range b.positions {
+		w = append(w, "position "+positionWords(pos))
+	}
+	for what, words := range p.told {
+		w = append(w, "told "+what+words)
+	}
+	w = append(w, fmt.Sprint(p.left, len(b.fills), len(b.ended), b.nextID, len(b.versions.m), len(b.suspects), len(b.told), len(b.findings)))
+	slices.Sort(w)
+	return strings.Join(w, "\n")
+}
+
+// judge holds an end against what plain sums say.
+func (s *search) judge(t *testing.T, end *standing) {
+	t.Helper()
+	var qty market.Qty
+	var paid, costs market.Money
+	for _, r := range s.reports {
+		switch r := r.(type) {
+		case broker.ExecutionReport:
+			qty, paid = qty.Add(r.Fill.Qty), paid.Add(r.Fill.Price.Mul(r.Fill.Qty))
+		case broker.CommissionReport:
+			costs = costs.Add(r.Commission)
+		}
+	}
+	average, _ := paid.DivQty(qty)
+	e := end.books.byRef["a"]
+	if e.State != order.Filled || e.Filled != s.quantity || qty != s.quantity || e.AvgPrice == nil || *e.AvgPrice != average || e.PermID != 9151 {
+		t.Errorf("order is %s", orderWords(e.Order))
+	}
+	var charged market.Money
+	for _, f := range end.books.fills {
+		if f.Commission == nil {
+			t.Fatalf("execution %s has no commission", f.ExecID)
+		}
+		charged = charged.Add(*f.Commission)
+		if end.told["fill "+f.ExecID] != fillWords(*f) {
+			t.Errorf("told is %s, it is %s", end.told["fill "+f.ExecID], fillWords(*f))
+		}
+	}
+	p := end.books.positions["AAPL"]
+	if charged != costs || p.Qty != s.quantity || end.told["order a"] != orderWords(e.Order) || end.told["position AAPL"] != positionWords(p) {
+		t.Errorf("costs %v of %v, position %v, told %v", charged, costs, p, end.told)
+	}
+}
+
+// cloneBooks copies what reports about orders may change.
+func cloneBooks(b *books) *books {
+	c := newBooks(time.UTC)
+	c.nextID, c.positions = b.nextID, maps.Clone(b.positions)
+	entries := map[*entry]*entry{}
+	of := func(e *entry) *entry {
+		if entries[e] == nil {
+			twin := *e
+			entries[e] = &twin
+		}
+		return entries[e]
+	}
+	for k, e := range b.byRef {
+		c.byRef[k] = of(e)
+	}
+	for k, e := range b.byID {
+		c.byID[k] = of(e)
+	}
+	for k, e := range b.byPerm {
+		c.byPerm[k] = of(e)
+	}
+	for k, list := range b.live {
+		for _, e := range list {
+			c.live[k] = append(c.live[k], of(e))
+		}
+	}
+	for _, e := range b.ended {
+		c.ended = append(c.ended, of(e))
+	}
+	for _, f := range b.fills {
+		twin := *f
+		c.fills = append(c.fills, &twin)
+		c.execs.put(f.ExecID, &twin)
+		c.remember(&twin)
+	}
+	for k, v := range b.costs.m {
+		c.costs.put(k, v)
+	}
+	maps.Copy(c.told, b.told)
+	maps.Copy(c.suspects, b.suspects)
+	c.findings = slices.Clone(b.findings)
+	return c
+}
+
+// TestTheSearchSeesADifference: with a report that contradicts another, the
+// search does find two ends, so it can fail.
+func TestTheSearchSeesADifference(t *testing.T) {
+	s := newSearch(2, order.Sent)
+	s.reports, s.count = append(s.reports, status(151, order.CancelDone)), append(s.count, 1)
+	total := map[order.State]bool{}
+	level := []*standing{{s.d.books, s.out.told, s.count, big.NewInt(1)}}
+	for _, sequence := range [][]int{{0, 7, 3}, {0, 3, 7}, {0, 3, 5, 7}} {
+		from := level[0]
+		for _, i := range sequence {
+			next := map[string]*standing{}
+			s.step(t, from, i, next)
+			for _, to := range next {
+				from = to
+			}
+		}
+		total[from.books.byRef["a"].State] = true
+	}
+	if len(total) != 2 {
+		t.Errorf("states %v", total)
+	}
+}
