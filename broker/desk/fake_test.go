@@ -120,6 +120,7 @@ type memJournal struct {
 	mark    int64
 	fail    error
 	inside  func() // called while an allowed intent is being stored
+	syncing func() // called inside Sync
 }
 
 func (j *memJournal) Intend(_ context.Context, r broker.IntentRecord) error {
@@ -162,7 +163,13 @@ func (j *memJournal) HighWater(context.Context, string, int) (int64, error) { re
 func (j *memJournal) Load(context.Context, string, int) (broker.Books, error) {
 	return j.past, nil
 }
-func (j *memJournal) Sync(context.Context) error { j.note("sync"); return j.fail }
+func (j *memJournal) Sync(context.Context) error {
+	j.note("sync")
+	if j.syncing != nil {
+		j.syncing()
+	}
+	return j.fail
+}
 
 // fakeSession is a session of which the test is the venue.
 type fakeSession struct {

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -65,8 +66,11 @@ func (e *enforcement) poke() {
 // holds all the same until the program ends, and the error says so.
 func (d *Desk) Halt(ctx context.Context, by, reason string) (event.ModeChange, error) {
 	c, err := d.change(ctx, broker.ModeRecord{Mode: broker.Halted, Reason: said("halted", by, reason), Since: time.Now()})
-	if err != nil || len(c.Pending) == 0 {
-		return c, err
+	switch {
+	case err != nil:
+		return c, fmt.Errorf("halt: it holds as long as this program runs, but is not stored: %w", err)
+	case len(c.Pending) == 0:
+		return c, nil
 	}
 	return d.shown(ctx, c), nil
 }

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.uber.org/fx"
 
+	"robotrader/broker"
+	"robotrader/broker/desk"
 	"robotrader/broker/supervisor"
+	"robotrader/services/event"
 	"robotrader/services/journal"
 	"robotrader/websocket/server"
 )
@@ -16,6 +20,7 @@ type control struct {
 	fx.In
 	Supervisor *supervisor.Supervisor
 	Journal    *journal.Journal
+	Desk       *desk.Desk
 }
 
 var _ server.Control = control{}
@@ -31,4 +36,38 @@ func (c control) Reconnect(ctx context.Context, by string) error {
 		return fmt.Errorf("reconnect: %w", err)
 	}
 	return nil
+}
+
+// Halt, ReduceOnly, Resume and Flatten return when the desk's latch is on the
+// disk; what follows of it goes on by itself.
+
+func (c control) Halt(ctx context.Context, by, reason string) (event.ModeChange, error) {
+	return c.Desk.Halt(ctx, by, reason)
+}
+
+func (c control) ReduceOnly(ctx context.Context, by, reason string) (event.ModeChange, error) {
+	return notNow(c.Desk.SetMode(ctx, broker.ReduceOnly, because("reduce only, by "+by, reason)))
+}
+
+func (c control) Resume(ctx context.Context, by, reason string) (event.ModeChange, error) {
+	return notNow(c.Desk.Resume(ctx, by, reason))
+}
+
+func (c control) Flatten(ctx context.Context, by, reason string) (event.ModeChange, error) {
+	return c.Desk.Flatten(ctx, by, reason)
+}
+
+func because(who, reason string) string {
+	if reason == "" {
+		return who
+	}
+	return who + ": " + reason
+}
+
+// notNow gives a mode that a flatten keeps the server's word for it.
+func notNow(m event.ModeChange, err error) (event.ModeChange, error) {
+	if errors.Is(err, desk.ErrFlattening) {
+		err = fmt.Errorf("%w: %w", server.ErrNotNow, err)
+	}
+	return m, err
 }

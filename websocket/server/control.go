@@ -11,7 +11,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
+	"robotrader/broker"
+	"robotrader/services/event"
 	"robotrader/services/health"
 )
 
@@ -22,7 +25,20 @@ type Control interface {
 	// Reconnect closes the session that is open, or cuts a wait short, and
 	// makes a new attempt.
 	Reconnect(ctx context.Context, by string) error
+	// Halt lets no entry go out any more and has the working ones cancelled.
+	Halt(ctx context.Context, by, reason string) (event.ModeChange, error)
+	// ReduceOnly lets only orders pass that make a position smaller.
+	ReduceOnly(ctx context.Context, by, reason string) (event.ModeChange, error)
+	// Resume lets everything pass again. The error is [ErrNotNow] while a
+	// flatten is under way.
+	Resume(ctx context.Context, by, reason string) (event.ModeChange, error)
+	// Flatten halts, and has every position closed.
+	Flatten(ctx context.Context, by, reason string) (event.ModeChange, error)
 }
+
+// ErrNotNow means that an order makes no sense as the trader stands. The error
+// around it says why and what helps.
+var ErrNotNow = errors.New("not now")
 
 const (
 	// controlWithin bounds one order to the control.
@@ -36,6 +52,9 @@ type Done struct {
 	Done string `json:"done"` // such as "reconnect"
 	// Link is where the link stands right after, as /readyz tells it.
 	Link health.Ready `json:"link"`
+	// Mode is the mode right after, with the orders that have not ended yet;
+	// nil when the order is not about it.
+	Mode *event.ModeChange `json:"mode,omitempty"`
 }
 
 // Fault is the answer when something is refused or went wrong.
@@ -52,11 +71,62 @@ type SignedIn struct {
 	Control bool `json:"control"`
 }
 
+// An ask is what the body of an order may say; all of it is optional.
+type ask struct {
+	Reason string `json:"reason"` // plain words, for the record; at most 200 characters
+	// Mode is, for halt, "halted" (the default) or "reduce_only".
+	Mode broker.Mode `json:"mode"`
+}
+
+// maxReason bounds a reason, in bytes.
+const maxReason = 200
+
+// do carries out one kind of order.
+type do func(ctx context.Context, by string, a ask) (*event.ModeChange, error)
+
 // orders lists what can be ordered by POST /api/NAME.
-func (s *Server) orders() map[string]func(context.Context, string) error {
-	return map[string]func(context.Context, string) error{
-		"reconnect": s.parts.Control.Reconnect,
+func (s *Server) orders() map[string]do {
+	c := s.parts.Control
+	mode := func(set func(context.Context, string, string) (event.ModeChange, error)) do {
+		return func(ctx context.Context, by string, a ask) (*event.ModeChange, error) {
+			m, err := set(ctx, by, a.Reason)
+			return &m, err
+		}
 	}
+	return map[string]do{
+		"reconnect": func(ctx context.Context, by string, _ ask) (*event.ModeChange, error) {
+			return nil, c.Reconnect(ctx, by)
+		},
+		"halt": func(ctx context.Context, by string, a ask) (*event.ModeChange, error) {
+			if a.Mode == broker.ReduceOnly {
+				return mode(c.ReduceOnly)(ctx, by, a)
+			}
+			return mode(c.Halt)(ctx, by, a)
+		},
+		"resume":  mode(c.Resume),
+		"flatten": mode(c.Flatten),
+	}
+}
+
+// readAsk reads the body of an order. An empty one asks for nothing special.
+func readAsk(r *http.Request, name string) (a ask, err error) {
+	raw, err := io.ReadAll(r.Body)
+	if err != nil || len(raw) == 0 {
+		return a, err
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return a, fmt.Errorf("content type %.60q is not application/json", r.Header.Get("Content-Type"))
+	}
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return a, err
+	}
+	switch {
+	case len(a.Reason) > maxReason || strings.ContainsFunc(a.Reason, unicode.IsControl):
+		return a, fmt.Errorf("reason %.40q… is not one line of at most %d bytes", a.Reason, maxReason)
+	case a.Mode != "" && (name != "halt" || a.Mode != broker.Halted && a.Mode != broker.ReduceOnly):
+		return a, fmt.Errorf("mode %.20q is not halted or reduce_only, of halt", a.Mode)
+	}
+	return a, nil
 }
 
 // controlRoutes adds what changes something. Without a control, or without a
@@ -140,25 +210,39 @@ func (s *Server) wrongToken(w http.ResponseWriter, r *http.Request) {
 	fault(w, http.StatusUnauthorized, "this is not the trader's token", "it is in the file named token in the trader's data folder")
 }
 
-func (s *Server) order(name string, do func(context.Context, string) error) http.HandlerFunc {
+func (s *Server) order(name string, do do) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		by, _ := r.Context().Value(byKey{}).(string)
 		by += " at " + peer(r).String()
+		asked, err := readAsk(r, name)
+		if err != nil { // it may quote the body, which is no secret
+			fault(w, http.StatusBadRequest, fmt.Sprintf("%s: the body is not understood: %v", name, err), `send nothing, or {"reason": "…"} as application/json, at most 4 KiB`)
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), s.within)
 		defer cancel()
-		err := do(ctx, by)
+		mode, err := do(ctx, by, asked)
 		if err != nil {
 			s.log.Warn("http_order_failed", "order", name, "by", by, "error", err)
-			mend := "look at the trader's log, and ask again: asking twice is harmless"
-			if errors.Is(err, context.DeadlineExceeded) {
-				mend = "the trader is busy or its disk is slow; ask again: asking twice is harmless"
-			}
-			fault(w, http.StatusServiceUnavailable, fmt.Sprintf("%s is not known to have taken effect: %v", name, err), mend)
+			s.failed(w, name, err)
 			return
 		}
 		s.log.Info("http_order_done", "order", name, "by", by)
-		writeJSON(w, http.StatusOK, Done{Done: name, Link: s.parts.Health.Ready()})
+		writeJSON(w, http.StatusOK, Done{Done: name, Link: s.parts.Health.Ready(), Mode: mode})
 	}
+}
+
+// failed answers an order that is not known to have taken effect.
+func (s *Server) failed(w http.ResponseWriter, name string, err error) {
+	if errors.Is(err, ErrNotNow) {
+		fault(w, http.StatusConflict, fmt.Sprintf("%s is refused: %v", name, err), "look at what the mode waits for")
+		return
+	}
+	mend := "look at the trader's log, and ask again: asking twice is harmless"
+	if errors.Is(err, context.DeadlineExceeded) {
+		mend = "the trader is busy or its disk is slow; ask again: asking twice is harmless"
+	}
+	fault(w, http.StatusServiceUnavailable, fmt.Sprintf("%s is not known to have taken effect: %v", name, err), mend)
 }
 
 // login swaps the token for a cookie. The body is JSON, which a form of

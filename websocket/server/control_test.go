@@ -18,6 +18,9 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"robotrader/broker"
+	"robotrader/services/event"
 )
 
 const token = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -27,6 +30,8 @@ type fakeControl struct {
 	mu  sync.Mutex
 	by  []string
 	err error
+	// modes are what was asked of the mode.
+	modes []string
 	// hang lets an order last until its context ends.
 	hang bool
 }
@@ -40,6 +45,31 @@ func (c *fakeControl) Reconnect(ctx context.Context, by string) error {
 	defer c.mu.Unlock()
 	c.by = append(c.by, by)
 	return c.err
+}
+
+// set notes what mode was asked for, and why.
+func (c *fakeControl) set(ctx context.Context, what, by, reason string) (event.ModeChange, error) {
+	err := c.Reconnect(ctx, by)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.modes = append(c.modes, what+": "+reason)
+	return event.ModeChange{Mode: broker.Halted, Pending: []event.Ending{{OrderID: 7, Ref: "a", Symbol: "AAPL", Cancel: event.CancelWaits}}}, err
+}
+
+func (c *fakeControl) Halt(ctx context.Context, by, reason string) (event.ModeChange, error) {
+	return c.set(ctx, "halt", by, reason)
+}
+
+func (c *fakeControl) ReduceOnly(ctx context.Context, by, reason string) (event.ModeChange, error) {
+	return c.set(ctx, "reduce_only", by, reason)
+}
+
+func (c *fakeControl) Resume(ctx context.Context, by, reason string) (event.ModeChange, error) {
+	return c.set(ctx, "resume", by, reason)
+}
+
+func (c *fakeControl) Flatten(ctx context.Context, by, reason string) (event.ModeChange, error) {
+	return c.set(ctx, "flatten", by, reason)
 }
 
 func controlled(c Control) *Server {
@@ -115,7 +145,10 @@ func TestWhoMayReconnect(t *testing.T) {
 		{"a foreign host", "POST", "/api/reconnect", []func(*http.Request){holds(token), host("evil.example")}, 403, "host"},
 		{"reading", "GET", "/api/reconnect", []func(*http.Request){holds(token)}, 405, "POST"},
 		{"another verb", "PUT", "/api/reconnect", []func(*http.Request){holds(token)}, 405, ""},
-		{"what is not built", "POST", "/api/halt", []func(*http.Request){holds(token)}, 405, ""},
+		{"nobody halts", "POST", "/api/halt", nil, 401, "traderctl"},
+		{"nobody flattens", "POST", "/api/flatten", []func(*http.Request){carries(in)}, 403, ""},
+		{"a foreign page resumes", "POST", "/api/resume", []func(*http.Request){carries(in), origin("http://evil.example")}, 403, ""},
+		{"what is not built", "POST", "/api/liquidate", []func(*http.Request){holds(token)}, 405, ""},
 	} {
 		before := len(c.by)
 		w := answer(s, tt.method, tt.path, tt.set...)
@@ -128,6 +161,47 @@ func TestWhoMayReconnect(t *testing.T) {
 	}
 	if by := strings.Join(c.by, "|"); by != "the token's holder at 192.0.2.1|the dashboard at 192.0.2.1|the dashboard at 192.0.2.1" {
 		t.Errorf("recorded as asked by %s", by)
+	}
+}
+
+func TestModesOverHTTP(t *testing.T) {
+	c := &fakeControl{}
+	s := controlled(c)
+	for _, tt := range []struct {
+		path, kind, body string
+		status           int
+		did              string // "" = nothing
+		says             string
+	}{
+		{"halt", "", "", 200, "halt: ", `"pending":[{"order_id":7,"ref":"a","symbol":"AAPL","cancel":"waits"}]`},
+		{"halt", "application/json", `{"reason":"a test"}`, 200, "halt: a test", `"done":"halt"`},
+		{"halt", "application/json", `{"mode":"reduce_only"}`, 200, "reduce_only: ", ""},
+		{"resume", "application/json", `{"reason":"all is well"}`, 200, "resume: all is well", ""},
+		{"flatten", "", "", 200, "flatten: ", `"done":"flatten"`},
+		{"halt", "application/json", `{"mode":"active"}`, 400, "", "reduce_only"},
+		{"resume", "application/json", `{"mode":"reduce_only"}`, 400, "", "of halt"},
+		{"halt", "application/json", `{"reason":"two\nlines"}`, 400, "", "one line"},
+		{"halt", "application/json", `{"reason":"` + strings.Repeat("x", 201) + `"}`, 400, "", "200"},
+		{"flatten", "application/json", `{`, 400, "", "not understood"},
+		{"flatten", "text/plain", `{}`, 400, "", "application/json"},
+	} {
+		c.modes = nil
+		set := []func(*http.Request){holds(token)}
+		if tt.body != "" {
+			set = append(set, body(tt.kind, tt.body))
+		}
+		w := answer(s, "POST", "/api/"+tt.path, set...)
+		if did := strings.Join(c.modes, "|"); w.Code != tt.status || did != tt.did || !strings.Contains(w.Body.String(), tt.says) {
+			t.Errorf("%s %s: %d %s, did %q", tt.path, tt.body, w.Code, w.Body, did)
+		}
+	}
+	c.err = fmt.Errorf("a flatten is under way: %w", ErrNotNow)
+	if w := answer(s, "POST", "/api/resume", holds(token)); w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), "under way") {
+		t.Errorf("resume in a flatten: %d %s", w.Code, w.Body)
+	}
+	c.err = errors.New("journal: disk full")
+	if w := answer(s, "POST", "/api/halt", holds(token)); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "disk full") {
+		t.Errorf("a halt that is not stored: %d %s", w.Code, w.Body)
 	}
 }
 
