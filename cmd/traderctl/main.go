@@ -37,6 +37,11 @@ func main() {
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	root := command()
 	root.SetArgs(args)
+	return ended(ctx, root, out, errs)
+}
+
+// ended executes a command and returns its exit code.
+func ended(ctx context.Context, root *cobra.Command, out, errs io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
@@ -72,6 +77,9 @@ func command() *cobra.Command {
 		ordersCommand(),
 		positionsCommand(),
 		reconnectCommand(),
+		haltCommand(),
+		resumeCommand(),
+		flattenCommand(),
 		probeCommand(),
 		doctorCommand(),
 		matrixCommand(),

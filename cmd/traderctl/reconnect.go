@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,7 +68,18 @@ func printDone(w io.Writer, d server.Done) error {
 }
 
 // post posts to the running trader, with its token, and returns the answer.
-func post(c *cobra.Command, name string) ([]byte, error) {
+func post(c *cobra.Command, name string) ([]byte, error) { return postJSON(c, name, nil) }
+
+// postJSON is post with a body, unless that is empty.
+func postJSON(c *cobra.Command, name string, ask map[string]string) ([]byte, error) {
+	var body io.Reader
+	if len(ask) > 0 {
+		raw, err := json.Marshal(ask)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		body = bytes.NewReader(raw)
+	}
 	addr, err := where(c)
 	if err != nil {
 		return nil, err
@@ -78,11 +90,14 @@ func post(c *cobra.Command, name string) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), orderWithin)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/api/"+name, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/api/"+name, body)
 	if err != nil {
 		return nil, fmt.Errorf("%w: address %q: %w", errUsage, addr, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	res, err := tokenClient().Do(req)
 	if err != nil {
 		return nil, unanswered(addr, err)

@@ -11,13 +11,44 @@ import (
 	"testing"
 
 	"robotrader/broker"
+	"robotrader/services/event"
 	"robotrader/services/health"
 	"robotrader/websocket/server"
 )
 
-type counted struct{ n int }
+// counted counts what it was asked, and keeps what of the mode.
+type counted struct {
+	n     int
+	modes []string
+	err   error
+}
 
 func (c *counted) Reconnect(context.Context, string) error { c.n++; return nil }
+
+func (c *counted) set(what, reason string) (event.ModeChange, error) {
+	c.modes = append(c.modes, what+": "+reason)
+	return event.ModeChange{
+		Mode: broker.Halted, Reason: what, Flatten: what == "flatten",
+		Pending: []event.Ending{{OrderID: 7, Ref: "a", Symbol: "AAPL", Cancel: event.CancelWaits}},
+		Closing: []event.Closing{{Symbol: "AAPL", State: event.ClosingWaits}},
+	}, c.err
+}
+
+func (c *counted) Halt(_ context.Context, _, why string) (event.ModeChange, error) {
+	return c.set("halt", why)
+}
+
+func (c *counted) ReduceOnly(_ context.Context, _, why string) (event.ModeChange, error) {
+	return c.set("reduce_only", why)
+}
+
+func (c *counted) Resume(_ context.Context, _, why string) (event.ModeChange, error) {
+	return c.set("resume", why)
+}
+
+func (c *counted) Flatten(_ context.Context, _, why string) (event.ModeChange, error) {
+	return c.set("flatten", why)
+}
 
 func TestReconnect(t *testing.T) {
 	const token = "abcdefghijklmnopqrstuvwxyz"

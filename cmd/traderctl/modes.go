@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"robotrader/services/event"
+	"robotrader/websocket/server"
+)
+
+const modeExits = `
+Exit: 0 the trader has it on its disk, 1 not: no trader runs, or it refused or
+did not answer, 2 usage.`
+
+func haltCommand() *cobra.Command {
+	c := modeCommand("halt", "Let no entry go out any more, and cancel the working ones", `Let no entry go out any more, and cancel the working ones.
+
+It is answered when the latch is on the trader's disk: a restart keeps it, and
+only resume ends it. Orders that can only make a position smaller, such as a
+protective stop, stay. The answer lists what has not ended yet; without a link
+that is carried out when it is ready.
+`+modeExits)
+	c.Flags().Bool("reduce-only", false, "let orders pass that make a position smaller, and cancel nothing")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		ask := map[string]string{}
+		if flagOn(c, "reduce-only") {
+			ask["mode"] = "reduce_only"
+		}
+		return setMode(c, "halt", ask)
+	}
+	return c
+}
+
+func resumeCommand() *cobra.Command {
+	c := modeCommand("resume", "Let orders pass again", `Let orders pass again, whoever made the mode stricter.
+
+It is refused while positions are being closed.
+`+modeExits)
+	c.RunE = func(c *cobra.Command, _ []string) error { return setMode(c, "resume", map[string]string{}) }
+	return c
+}
+
+func flattenCommand() *cobra.Command {
+	c := modeCommand("flatten", "Halt, cancel all orders and close every position", `Halt, cancel all orders and close every position.
+
+It is answered when the latch is on the trader's disk; the closing goes on by
+itself, also after a restart: see traderctl status or the page. A position is
+closed by a market order in the regular session, and outside by what
+desk.flatten_outside says. It is done when the broker, asked anew, shows none;
+the mode stays halted.
+`+modeExits)
+	c.Flags().Bool("yes", false, "do not ask whether this is meant")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if !flagOn(c, "yes") {
+			if err := confirm(c); err != nil {
+				return err
+			}
+		}
+		return setMode(c, "flatten", map[string]string{})
+	}
+	return c
+}
+
+func modeCommand(name, short, long string) *cobra.Command {
+	c := &cobra.Command{Use: name, Short: short, Long: long, Args: cobra.NoArgs}
+	c.Flags().String("reason", "", "why, for the record")
+	c.Flags().String("http", "", "address of the trader (default: what it wrote into its data folder)")
+	c.Flags().String("token-file", "", "file with the trader's token (default: token in the data folder)")
+	return c
+}
+
+// confirm has a person at a terminal type the word. Whoever is none has to say
+// --yes.
+func confirm(c *cobra.Command) error {
+	if f, ok := c.InOrStdin().(*os.File); ok {
+		if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+			return fmt.Errorf("%w: this closes every position; without a terminal to ask at, say --yes", errUsage)
+		}
+	}
+	fmt.Fprint(c.ErrOrStderr(), "This cancels all orders and closes every position. Type flatten to go on: ")
+	line, err := bufio.NewReader(io.LimitReader(c.InOrStdin(), 100)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("confirmation: %w", err)
+	}
+	if !strings.EqualFold(strings.TrimSpace(line), "flatten") {
+		return fmt.Errorf("%w: not confirmed, so nothing was done", errUsage)
+	}
+	return nil
+}
+
+func setMode(c *cobra.Command, name string, ask map[string]string) error {
+	if reason := flagText(c, "reason"); reason != "" {
+		ask["reason"] = reason
+	}
+	raw, err := postJSON(c, name, ask)
+	if err != nil {
+		return err
+	}
+	if flagOn(c, "json") {
+		_, err := c.OutOrStdout().Write(raw)
+		return err
+	}
+	var done server.Done
+	if err := json.Unmarshal(raw, &done); err != nil || done.Mode == nil {
+		return fmt.Errorf("answer not understood: %.200s: %w", raw, err)
+	}
+	return printMode(c.OutOrStdout(), done)
+}
+
+func printMode(w io.Writer, d server.Done) error {
+	m := d.Mode
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: stored\nmode    %s\nreason  %s\nlink    %s\n", d.Done, m.Mode, m.Reason, d.Link.State)
+	for _, p := range m.Pending {
+		fmt.Fprintf(&b, "order   %d %s (%s) has not ended; its cancel: %s\n", p.OrderID, p.Ref, p.Symbol, cancelWords[p.Cancel])
+	}
+	for _, p := range m.Closing {
+		held := "unknown"
+		if p.Position != nil {
+			held = p.Position.String()
+		}
+		fmt.Fprintf(&b, "close   %s: %s, position %s %s\n", p.Symbol, p.State, held, p.Detail)
+	}
+	if m.Flatten {
+		b.WriteString("flatten is under way; it is done when the broker, asked anew, shows no position\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+var cancelWords = map[string]string{
+	event.CancelNext:    "about to be written",
+	event.CancelWritten: "written, not answered yet",
+	event.CancelWaits:   "waits for a link that is ready",
+}
