@@ -46,3 +46,12 @@ export const login = (token: string): Promise<SignedIn> =>
   });
 
 export const reconnect = (): Promise<unknown> => ask("/api/reconnect", { method: "POST" });
+
+export type Command = "halt" | "resume" | "flatten";
+
+export const command = (name: Command, reason = ""): Promise<unknown> =>
+  ask("/api/" + name, reason === "" ? { method: "POST" } : {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ reason }),
+  });

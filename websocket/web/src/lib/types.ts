@@ -237,12 +237,38 @@ export interface Decided {
   decision: { allowed: boolean; rule?: string; reason?: string; at: string };
 }
 
+/** The desk's mode, and what it has still to do. */
+export interface Mode {
+  mode: string;
+  reason: string;
+  since: string;
+  flatten?: boolean;
+  pending?: Ending[];
+  closing?: Closing[];
+  flat?: string;
+}
+
+export interface Ending {
+  order_id: number;
+  ref: string;
+  symbol: string;
+  cancel: string;
+}
+
+export interface Closing {
+  symbol: string;
+  state: string;
+  position: string | null;
+  tries: number;
+  detail?: string;
+}
+
 export interface Snapshot {
   started: string;
   version: string;
   link: Link | null;
   health: Health | null;
-  mode: { mode: string; reason: string; since: string } | null;
+  mode: Mode | null;
   read_only: boolean;
   quotes: Record<string, Quote>;
   bars: Record<string, Bar[]>;
