@@ -248,7 +248,9 @@ func (s *fakeSession) Time(ctx context.Context) (time.Time, error) { return s.at
 
 // asked is failing for a question that may stay without an answer.
 func (s *fakeSession) asked(ctx context.Context, what string) error {
-	if s.hang == what {
+	hang := ""
+	s.venue(func() { hang = s.hang })
+	if hang == what {
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -297,16 +299,29 @@ func (s *fakeSession) Cancel(_ context.Context, id int64) error {
 	return nil
 }
 
-func (s *fakeSession) Positions(ctx context.Context) ([]order.Position, error) {
-	return s.held, s.asked(ctx, "positions")
+// venue changes what the session answers, while it may be asked.
+func (s *fakeSession) venue(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
 }
 
-func (s *fakeSession) OpenOrders(ctx context.Context) ([]broker.OrderReport, error) {
-	return s.open, s.asked(ctx, "open orders")
+func (s *fakeSession) Positions(ctx context.Context) (list []order.Position, err error) {
+	err = s.asked(ctx, "positions")
+	s.venue(func() { list = s.held })
+	return list, err
 }
 
-func (s *fakeSession) Executions(ctx context.Context) ([]broker.ExecutionReport, []broker.CommissionReport, error) {
-	return s.fills, s.costs, s.asked(ctx, "executions")
+func (s *fakeSession) OpenOrders(ctx context.Context) (list []broker.OrderReport, err error) {
+	err = s.asked(ctx, "open orders")
+	s.venue(func() { list = s.open })
+	return list, err
+}
+
+func (s *fakeSession) Executions(ctx context.Context) (fills []broker.ExecutionReport, costs []broker.CommissionReport, err error) {
+	err = s.asked(ctx, "executions")
+	s.venue(func() { fills, costs = s.fills, s.costs })
+	return fills, costs, err
 }
 
 func (s *fakeSession) Account(ctx context.Context) ([]broker.AccountValue, error) {

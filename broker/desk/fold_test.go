@@ -222,8 +222,10 @@ func TestAPositionThatTheVenueTells(t *testing.T) {
 		if p.Qty != market.Shares(10) || *p.AvgCost != market.MustPrice("187.35") || len(r.out.notices) > 0 {
 			t.Errorf("position %+v, notices %+v", p, r.out.notices)
 		}
-		r.session.held = []order.Position{tell("25").Position}
-		r.session.fills = []broker.ExecutionReport{executed(151, "a", "e1", "10")}
+		r.session.venue(func() {
+			r.session.held = []order.Position{tell("25").Position}
+			r.session.fills = []broker.ExecutionReport{executed(151, "a", "e1", "10")}
+		})
 		r.send(tell("25")) // by another hand
 		time.Sleep(time.Second)
 		if p := r.desk.State(context.Background()).Positions[0]; p.Qty != market.Shares(10) {

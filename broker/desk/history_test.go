@@ -78,7 +78,7 @@ type switchboard interface {
 
 // play has six clients ask at random: two command, four order. It needs a
 // bubble.
-func play(b switchboard, l *logbook, seed uint64) {
+func playHistory(b switchboard, l *logbook, seed uint64) {
 	var clients sync.WaitGroup
 	for client := range wire {
 		rnd := rand.New(rand.NewPCG(seed, uint64(client)))
@@ -136,7 +136,7 @@ func deskHistory(t *testing.T, seed uint64) []porcupine.Operation {
 		ctx, end := context.WithCancel(t.Context())
 		var venue sync.WaitGroup
 		venue.Go(func() { r.endsCancelled(ctx) })
-		play(fakedDesk{r}, &l, seed)
+		playHistory(fakedDesk{r}, &l, seed)
 		end()
 		venue.Wait()
 		r.stop(t)
@@ -210,7 +210,7 @@ func (b *earlyLatch) command(op int) bool {
 func TestTheCheckerRejectsALatchThatIsNotAskedAgain(t *testing.T) {
 	for seed := range uint64(12) {
 		var l logbook
-		synctest.Test(t, func(*testing.T) { play(&earlyLatch{logbook: &l}, &l, seed) })
+		synctest.Test(t, func(*testing.T) { playHistory(&earlyLatch{logbook: &l}, &l, seed) })
 		if got := porcupine.CheckOperationsTimeout(latchModel, l.ops, 30*time.Second); got != porcupine.Illegal {
 			t.Errorf("seed %d: the history of a broken desk is %v", seed, got)
 		}

@@ -23,12 +23,16 @@ type knowing struct {
 	foreign   []broker.ExecutionReport
 }
 
-func (k *knowing) CompletedOrders(ctx context.Context) ([]broker.CompletedReport, error) {
-	return k.completed, k.asked(ctx, "completed")
+func (k *knowing) CompletedOrders(ctx context.Context) (list []broker.CompletedReport, err error) {
+	err = k.asked(ctx, "completed")
+	k.venue(func() { list = k.completed })
+	return list, err
 }
 
-func (k *knowing) AllExecutions(ctx context.Context) ([]broker.ExecutionReport, error) {
-	return k.foreign, k.asked(ctx, "all executions")
+func (k *knowing) AllExecutions(ctx context.Context) (list []broker.ExecutionReport, err error) {
+	err = k.asked(ctx, "all executions")
+	k.venue(func() { list = k.foreign })
+	return list, err
 }
 
 // reconciling runs a test with a session that knows all.
@@ -83,7 +87,7 @@ func (r *rig) mode() broker.Mode { return r.desk.mode.Load().Mode }
 // entries away, and says what was looked at.
 func TestTheBooksDriftAllDay(t *testing.T) {
 	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
-		k.held = heldAt("25")
+		k.venue(func() { k.held = heldAt("25") })
 		time.Sleep(31 * time.Second)
 		if reply := r.ask(buy("a")); reply.Rule != "reconciling" {
 			t.Errorf("between the looks: %+v", reply)
@@ -122,12 +126,12 @@ func TestAReportOnItsWayIsNoDifference(t *testing.T) {
 	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
 		r.ask(buy("a"))
 		r.send(described(151, "a", order.WorkingNow))
-		k.open = []broker.OrderReport{described(151, "a", order.WorkingNow)}
+		k.venue(func() { k.open = []broker.OrderReport{described(151, "a", order.WorkingNow)} })
 		time.Sleep(20 * time.Second)
-		k.held = heldAt("10")
+		k.venue(func() { k.held = heldAt("10") })
 		time.Sleep(11 * time.Second) // one look sees it
 		x := executed(151, "a", "e1", "10")
-		k.fills, k.open = []broker.ExecutionReport{x}, nil
+		k.venue(func() { k.fills, k.open = []broker.ExecutionReport{x}, nil })
 		r.send(x)
 		time.Sleep(2 * time.Minute)
 		if r.mode() != broker.Active || len(r.out.findings) != 0 || r.order("a").State != order.Filled || r.position() != market.Shares(10) {
@@ -148,7 +152,7 @@ func TestAnEmptyAnswerReadAsFlat(t *testing.T) {
 				r.ask(buy("a"))
 				x := executed(151, "a", "e1", "4")
 				r.send(described(151, "a", order.WorkingNow), x)
-				k.open, k.fills, k.held = nil, nil, nil // the lists that come with the error
+				k.venue(func() { k.open, k.fills, k.held = nil, nil, nil }) // the lists that come with the error
 				k.fails(what, broker.ErrNoAnswer)
 				time.Sleep(10 * time.Minute)
 				if o := r.order("a"); o.State != order.Partial || r.position() != market.Shares(4) || r.mode() != broker.Active {
@@ -166,7 +170,7 @@ func TestAnEmptyAnswerReadAsFlat(t *testing.T) {
 // its evidence and never traded away.
 func TestFlatClosesOpenNothing(t *testing.T) {
 	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
-		k.held = heldAt("-40")
+		k.venue(func() { k.held = heldAt("-40") })
 		time.Sleep(time.Minute)
 		if len(k.placed) != 0 || len(k.cancelled) != 0 || r.position() != market.Shares(-40) {
 			t.Errorf("placed %+v, cancelled %v, position %v", k.placed, k.cancelled, r.position())
@@ -184,8 +188,8 @@ func TestATradeByHandIsAdopted(t *testing.T) {
 				before.Fill.ClientID, before.Fill.At = 0, day.Add(-time.Hour)
 				byHand := executed(4, "", "h1", "25")
 				byHand.Fill.ClientID, byHand.Fill.At = 0, day.Add(20*time.Second)
-				k.foreign = []broker.ExecutionReport{before, byHand}
-				k.held = heldAt("25")
+				k.venue(func() { k.foreign = []broker.ExecutionReport{before, byHand} })
+				k.venue(func() { k.held = heldAt("25") })
 				time.Sleep(40 * time.Second)
 				if r.position() != market.Shares(25) || r.mode() != mode || r.out.named("reconciliation_difference") != 0 {
 					t.Errorf("position %v, mode %s, notices %+v", r.position(), r.mode(), r.out.notices)
@@ -234,7 +238,7 @@ func TestFillsAround1100(t *testing.T) {
 		if r.position() != market.Shares(4) {
 			t.Errorf("while the venue is lost: %v", r.position())
 		}
-		k.fills, k.held = []broker.ExecutionReport{x, missed}, heldAt("10")
+		k.venue(func() { k.fills, k.held = []broker.ExecutionReport{x, missed}, heldAt("10") })
 		r.send(broker.Notice{Kind: broker.NoticeLinkUp, Code: 1102, Text: "back"})
 		time.Sleep(2 * time.Minute)
 		if o := r.order("a"); o.State != order.Filled || o.Filled != market.Shares(10) || r.position() != market.Shares(10) || len(r.out.findings) != 0 {
@@ -254,7 +258,7 @@ func TestNothingIsAskedOfWhoLostTheVenue(t *testing.T) {
 			}
 		})
 		r.send(broker.Notice{Kind: broker.NoticeLinkDown, Code: 1100, Text: "lost"})
-		k.held = heldAt("25")
+		k.venue(func() { k.held = heldAt("25") })
 		time.Sleep(10 * time.Minute)
 		if n := asked.Load(); n != 0 || r.mode() != broker.Active {
 			t.Errorf("asked %d times, mode %s", n, r.mode())
@@ -272,7 +276,7 @@ func TestALockStepReplayIsComparedAtReadyAlone(t *testing.T) {
 		if n := asked.Load(); n != 0 {
 			t.Errorf("asked %d times", n)
 		}
-		k.held = heldAt("25")
+		k.venue(func() { k.held = heldAt("25") })
 		if _, err := r.desk.recover(context.Background(), k); err != nil {
 			t.Fatal(err)
 		}
@@ -308,14 +312,14 @@ func TestNeverTwoQuestionsAtOnce(t *testing.T) {
 // TestAWedgedQuestionEnds: the look is bounded, and the session's end ends it.
 func TestAWedgedQuestionEnds(t *testing.T) {
 	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
-		k.hang = "positions"
+		k.venue(func() { k.hang = "positions" })
 		time.Sleep(2 * time.Minute)
 		if n := r.out.named("reconciliation_failed"); n != 1 {
 			t.Errorf("told %d times", n)
 		}
-		k.hang = ""
+		k.venue(func() { k.hang = "" })
 		time.Sleep(time.Minute)
-		k.hang = "executions"
+		k.venue(func() { k.hang = "executions" })
 		time.Sleep(31 * time.Second) // it hangs in the question now, and rig.stop ends the session
 	})
 }

@@ -65,23 +65,31 @@ func TestWhatResolvesAnUnknownOrder(t *testing.T) {
 		note   string
 		finds  int
 	}{
-		{"open", func(k *knowing) { k.open = []broker.OrderReport{described(151, "a", order.WorkingNow)} }, order.Working, "", 0},
+		{"open", func(k *knowing) {
+			k.venue(func() { k.open = []broker.OrderReport{described(151, "a", order.WorkingNow)} })
+		}, order.Working, "", 0},
 		{"executed", func(k *knowing) {
-			k.fills, k.held = []broker.ExecutionReport{executed(151, "a", "e1", "10")}, heldAt("10")
+			k.venue(func() { k.fills, k.held = []broker.ExecutionReport{executed(151, "a", "e1", "10")}, heldAt("10") })
 		}, order.Filled, "", 0},
 		{"cancelled", func(k *knowing) {
-			k.completed = []broker.CompletedReport{done(order.CancelDone, "Cancelled", "Cancelled by Trader", "0")}
+			k.venue(func() {
+				k.completed = []broker.CompletedReport{done(order.CancelDone, "Cancelled", "Cancelled by Trader", "0")}
+			})
 		}, order.Cancelled, "Cancelled by Trader", 0},
 		{"rejected", func(k *knowing) {
-			k.completed = []broker.CompletedReport{done(order.HeldBack, "Inactive", "Rejected by System: no", "0")}
+			k.venue(func() {
+				k.completed = []broker.CompletedReport{done(order.HeldBack, "Inactive", "Rejected by System: no", "0")}
+			})
 		}, order.Rejected, "Rejected", 0},
 		{"filled without executions", func(k *knowing) {
-			k.completed, k.held = []broker.CompletedReport{done(order.FilledUp, "Filled", "Filled Size: 10", "10")}, heldAt("10")
+			k.venue(func() {
+				k.completed, k.held = []broker.CompletedReport{done(order.FilledUp, "Filled", "Filled Size: 10", "10")}, heldAt("10")
+			})
 		}, order.Filled, "Filled Size", 2}, // and the position, which nothing else explains
 		{"another's", func(k *knowing) {
 			c := done(order.CancelDone, "Cancelled", "", "0")
 			c.Order.Symbol = "MSFT"
-			k.completed = []broker.CompletedReport{c}
+			k.venue(func() { k.completed = []broker.CompletedReport{c} })
 			k.fails("positions", broker.ErrNoAnswer) // and no proof of absence
 		}, order.Unknown, "", 0},
 	} {
@@ -135,7 +143,7 @@ func TestAbsenceIsProven(t *testing.T) {
 func TestWithoutCompletedOrdersNothingIsProven(t *testing.T) {
 	for name, change := range map[string]func(*knowing){
 		"refused": func(k *knowing) { k.fails("completed", errRefused) },
-		"silent":  func(k *knowing) { k.hang = "completed" },
+		"silent":  func(k *knowing) { k.venue(func() { k.hang = "completed" }) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			reconciling(t, func(t *testing.T, r *rig, k *knowing) {
@@ -190,7 +198,7 @@ func TestOrdersDroppedInTheDisconnectWindow(t *testing.T) {
 			t.Errorf("after the reconnection: %+v", reply)
 		}
 		x := executed(151, "a", "e1", "10") // it had been filled
-		k.fills, k.held = []broker.ExecutionReport{x}, heldAt("10")
+		k.venue(func() { k.fills, k.held = []broker.ExecutionReport{x}, heldAt("10") })
 		time.Sleep(31 * time.Second)
 		if o := r.order("a"); o.State != order.Filled || r.position() != market.Shares(10) || len(r.out.findings) != 0 || len(r.session.placed) != 0 {
 			t.Errorf("order %v, position %v, findings %+v", o.State, r.position(), r.out.findings)
@@ -210,7 +218,7 @@ func TestDuplicateOrdersOnRestart(t *testing.T) {
 		if reply := r.ask(buy("another")); reply.Rule != "unknown_order" {
 			t.Errorf("another: %+v", reply)
 		}
-		k.open = []broker.OrderReport{described(11, "died", order.WorkingNow)}
+		k.venue(func() { k.open = []broker.OrderReport{described(11, "died", order.WorkingNow)} })
 		time.Sleep(31 * time.Second)
 		if o := r.order("died"); o.State != order.Working || len(k.placed) != 0 {
 			t.Errorf("order is %v, placed %+v", o.State, k.placed)
