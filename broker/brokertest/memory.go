@@ -44,7 +44,8 @@ type Memory struct {
 	sessions []*session // open ones
 	nextID   int64
 	faults   Faults
-	held     []broker.Event // commissions that are held back
+	held     []broker.Event  // commissions that are held back
+	spent    map[string]bool // OCA groups that have filled something: nobody joins one
 }
 
 // Faults is what the venue does wrong, from the next call on.
@@ -98,7 +99,7 @@ func NewMemory(cfg MemoryConfig) (*Memory, error) {
 	if err := x.List(exchange.StockDetails(cfg.Symbol, hours.Trading, hours.Liquid)); err != nil {
 		return nil, fmt.Errorf("brokertest: memory: %w", err)
 	}
-	return &Memory{cfg: cfg, began: time.Now(), exchange: x, source: source, nextID: cfg.NextOrderID}, nil
+	return &Memory{cfg: cfg, began: time.Now(), exchange: x, source: source, nextID: cfg.NextOrderID, spent: map[string]bool{}}, nil
 }
 
 // Name returns "memory".
@@ -276,6 +277,9 @@ func (m *Memory) send(events []broker.Event) {
 func (m *Memory) tell(reports []exchange.Report) {
 	var events []broker.Event
 	for _, r := range reports {
+		if r, ok := r.(exchange.Executed); ok && r.Order.OCAGroup != "" {
+			m.spent[r.Order.OCAGroup] = true
+		}
 		for _, e := range m.words(r) {
 			switch e.(type) {
 			case broker.CommissionReport:

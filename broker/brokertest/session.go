@@ -126,6 +126,10 @@ func (s *session) Place(ctx context.Context, t broker.Ticket) error {
 	if in.Action == order.Modify {
 		return s.modify(t.OrderID, r)
 	}
+	if s.m.spent[r.OCAGroup] { // from general knowledge: an exit that comes after its stop filled is too late
+		s.m.send([]broker.Event{broker.Notice{Kind: broker.NoticeReject, Code: 201, Text: "Order rejected - reason:the OCA group has filled", OrderID: t.OrderID}})
+		return nil
+	}
 	s.m.tell(slices.Clone(s.m.exchange.Place(s.m.now(), r)))
 	return nil
 }

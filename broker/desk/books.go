@@ -70,6 +70,7 @@ type entry struct {
 
 	change   *change   // a change that was written and is not proven, nil without one
 	unfit    bool      // the venue refused the newest change
+	used     bool      // another order of its group has filled: nobody can join that any more
 	owed     time.Time // wall time of a fill in its group that the venue has yet to take off it, else zero
 	suspect  bool      // it was told that the gateway may hold it behind a dialog
 	endAsked *held     // the session in which a halt or a flatten had it cancelled, nil = none

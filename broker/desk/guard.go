@@ -244,7 +244,7 @@ func (d *Desk) plan(h *held, g *guard, pos market.Qty, wall time.Time) plan {
 			p.cause = fmt.Sprintf("orders that the desk did not group take all of %v; a stop beside them could turn the position over: cancel them, or let them end", pos.Abs())
 		}
 		return p
-	case want.Sign() <= 0:
+	case want.Sign() <= 0 || p.stop != nil && p.stop.used: // an exit could not join it: a new one follows
 		p.in = g.cancel(p.stop, now)
 		return p
 	}
@@ -463,7 +463,7 @@ func (d *Desk) sharedOut(e *entry, wall time.Time) {
 	}
 	for _, o := range d.books.live[e.Symbol] {
 		if o != e && o.OCA == e.OCA && isGuard(o) {
-			o.owed = wall
+			o.owed, o.used = wall, true
 		}
 	}
 }

@@ -32,6 +32,13 @@ type shop struct {
 // openShop serves a session of the venue. It needs a bubble.
 func openShop(t *testing.T, venue *brokertest.Memory, journal *memJournal) *shop {
 	t.Helper()
+	s := newShop(t, venue, journal)
+	s.connect()
+	return s
+}
+
+func newShop(t *testing.T, venue *brokertest.Memory, journal *memJournal) *shop {
+	t.Helper()
 	tr := journal.trace
 	s := &shop{t: t, out: &recorder{trace: tr}, journal: journal, venue: venue}
 	s.desk = newDesk(DefaultConfig(), gateFunc(func(v broker.View, in order.Intent) order.Decision {
@@ -45,7 +52,6 @@ func openShop(t *testing.T, venue *brokertest.Memory, journal *memJournal) *shop
 	if err := s.desk.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	s.connect()
 	return s
 }
 

@@ -123,27 +123,21 @@ func (a *asked) lookAtPosition() {
 	a.saw["reduction"] = strconv.FormatBool(a.reduction)
 }
 
-// openSameSide is what the open orders on the intent's side will still take. Of
-// a one-cancels-all group that is its largest order, and nothing of the group
-// that the intent joins; the order that is to be changed does not count beside
+// openSameSide is what the open orders on the intent's side will still take. A
+// stop of the one-cancels-all group that the intent joins takes nothing beside
+// it; other orders of the group do, because a fill that nobody has told yet may
+// have ended the group. An order that is to be changed does not count beside
 // itself.
 func (a *asked) openSameSide() market.Qty {
 	var open market.Qty
-	groups := map[string]market.Qty{}
 	for _, o := range a.v.Open {
-		if o.Side != a.in.Side || !o.State.Live() || o.Symbol != a.in.Symbol || a.in.Action == order.Modify && o.Ref == a.in.Target {
-			continue
-		}
-		rest := o.Remaining()
 		switch {
-		case o.OCA == "":
-			open = open.Add(rest)
-		case o.OCA != a.in.OCA && groups[o.OCA].Less(rest):
-			groups[o.OCA] = rest
+		case o.Side != a.in.Side || !o.State.Live() || o.Symbol != a.in.Symbol:
+		case a.in.Action == order.Modify && o.Ref == a.in.Target:
+		case a.in.OCA != "" && o.OCA == a.in.OCA && o.Type == order.Stop:
+		default:
+			open = open.Add(o.Remaining())
 		}
-	}
-	for _, rest := range groups {
-		open = open.Add(rest)
 	}
 	return open
 }
