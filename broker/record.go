@@ -100,6 +100,14 @@ type Books struct {
 	Mode *ModeRecord
 }
 
+// EquityRecord is what an account was worth at one time, as the venue told it.
+type EquityRecord struct {
+	Account string
+	Wall    time.Time
+	Market  time.Time // zero when there was no market time yet
+	Equity  market.Money
+}
+
 // SentRecord is one order of the past that counts against the gate's rates.
 type SentRecord struct {
 	At       time.Time    // market time of the intent

@@ -54,6 +54,7 @@ type books struct {
 	minute   []time.Time // market times of orders written, oldest first
 	day      string      // market day of notional
 	notional market.Money
+	score    *score
 }
 
 type orderKey struct {
@@ -112,6 +113,7 @@ func newBooks(zone *time.Location) *books {
 		suspects: map[market.Symbol]suspect{},
 		values:   map[[2]string]broker.AccountValue{},
 		nextID:   1,
+		score:    newScore(zone),
 	}
 }
 
@@ -258,6 +260,7 @@ func (b *books) remember(p *order.Fill) {
 // keep remembers a fill; it returns the kept one.
 func (b *books) keep(f order.Fill) *order.Fill {
 	b.moved(f.ExecID, f.Symbol, f.Side.Signed(f.Qty))
+	b.score.fill(b, f)
 	p := &f
 	b.execs.put(f.ExecID, p)
 	b.remember(p)

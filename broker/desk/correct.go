@@ -48,6 +48,7 @@ func (d *Desk) corrected(was *order.Fill, f order.Fill) {
 		f.Commission, f.RealizedPNL = old.Commission, old.RealizedPNL
 	}
 	*was = f
+	d.books.score.built = "" // it is built anew, with this version
 	d.books.execs.put(old.ExecID, nil)
 	d.books.execs.put(f.ExecID, was)
 	signed := f.Side.Signed(f.Qty.Sub(old.Qty))

@@ -136,6 +136,7 @@ func (d *Desk) Start(ctx context.Context) error {
 	if past.Mode != nil {
 		d.mode.Store(past.Mode)
 	}
+	d.remember(ctx, past.Mode)
 	go d.run() // joined by Stop
 	if d.conn == nil {
 		return nil

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"robotrader/broker"
-	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
 )
@@ -71,6 +70,7 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) e
 		dec = b.decision()
 	} else {
 		dec = d.gate.Decide(v, in)
+		d.latchOn(dec)
 	}
 	dec.IntentID = in.ID
 	if dec.At.IsZero() {
@@ -87,22 +87,6 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) e
 	default:
 		return d.place(ctx, h, v, rec)
 	}
-}
-
-// sense takes the view that the gate decides on.
-func (d *Desk) sense(h *held, in order.Intent) broker.View {
-	v := broker.View{
-		Link: d.linkState(), Mode: d.mode.Load().Mode, ReadOnly: d.cfg.ReadOnly,
-		Details: d.floor.details(in.Symbol), Position: d.books.holding(in.Symbol),
-	}
-	if h != nil {
-		v.Open = d.books.open(in.Symbol, h)
-		v.Account = h.facts.Account
-		v.Live = len(v.Account) > 0 && v.Account[0] != 'D'
-	}
-	v.Now, v.Quote = d.floor.sense(in.Symbol, in.At)
-	v.Sent, v.SentNotional = d.books.rates(v.Now)
-	return v
 }
 
 // bar is why an intent does not pass, if the rule is not empty.
@@ -250,8 +234,8 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 		err := h.trader.Place(ctx, broker.Ticket{OrderID: o.OrderID, Account: o.Account, Contract: v.Details.Contract, Intent: in})
 		sig = d.outcome(h, err, &reply)
 	}
-	if sig != order.NotWritten && !reserved(in) { // a stop takes nothing from what strategies may send
-		d.books.count(v.Now, worth(v, in))
+	if sig != order.NotWritten {
+		d.tally(v, in, rec.Decision)
 	}
 	if sig == order.Written {
 		e.sentAt = time.Now()
@@ -293,18 +277,6 @@ func (d *Desk) cancel(ctx context.Context, h *held, v broker.View, rec broker.In
 	d.books.answers.put(rec.Intent.ID, reply)
 	d.out.decision(event.Decided{Intent: rec.Intent, Decision: rec.Decision})
 	return reply
-}
-
-// worth reckons an order's notional: at its limit, or at the newest price. It
-// is 0 when neither is known.
-func worth(v broker.View, in order.Intent) market.Money {
-	if in.Limit != nil {
-		return in.Limit.Mul(in.Qty).Abs()
-	}
-	if p, _, ok := v.Quote.Newest(); ok {
-		return p.Mul(in.Qty).Abs()
-	}
-	return market.Money{}
 }
 
 // known answers an intent that was asked before, as far as memory goes.

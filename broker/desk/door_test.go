@@ -70,7 +70,7 @@ func TestTheViewCountsWhatWentOut(t *testing.T) {
 		r.ask(limit)
 		r.ask(buy("c"))
 		v := r.views[2]
-		if len(v.Open) != 2 || v.Open[0].Ref != "a" || len(v.Sent) != 2 || v.SentNotional != market.MustMoney("2872.5") {
+		if len(v.Open) != 2 || v.Open[0].Ref != "a" || len(v.Sent) != 2 || v.SentNotional != market.MustMoney("3745") { // the market stands above the limit
 			t.Errorf("view after two orders: open %d, sent %d, notional %v", len(v.Open), len(v.Sent), v.SentNotional)
 		}
 		done := func(ids ...int64) { // an order without an answer would bar what comes

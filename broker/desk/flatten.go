@@ -97,7 +97,7 @@ func (d *Desk) unclear(ctx context.Context, h *held) (missing []market.Symbol, q
 			missing = append(missing, sym)
 			continue
 		}
-		at, q := d.floor.sense(sym, time.Time{})
+		at, q, _ := d.floor.sense(sym, time.Time{})
 		if _, _, ok := q.Newest(); !ok && !c.asked && !d.open(info, at) {
 			c.asked = true
 			quotes = append(quotes, info.Contract)
@@ -363,7 +363,7 @@ func (d *Desk) closingIntent(sym market.Symbol, pos market.Qty) (in order.Intent
 	if d.cfg.FlattenOutside == FlattenWait {
 		return in, "the regular session is closed, and desk.flatten_outside is wait"
 	}
-	_, q := d.floor.sense(sym, in.At)
+	_, q, _ := d.floor.sense(sym, in.At)
 	price, _, ok := q.Newest()
 	if !ok {
 		return in, "the regular session is closed and no price is known for a limit; market data is asked for"

@@ -28,6 +28,7 @@ type floor struct {
 	clock    market.Clock
 	speed    float64
 	quotes   map[market.Symbol]market.Quote
+	trades   map[market.Symbol]*market.Trades
 	wanted   []market.Symbol
 	data     map[market.Symbol]event.DataState
 	lines    map[market.Symbol]*line // of the wanted symbols, as long as the process lives
@@ -40,6 +41,7 @@ type floor struct {
 
 func (f *floor) init() {
 	f.quotes = map[market.Symbol]market.Quote{}
+	f.trades = map[market.Symbol]*market.Trades{}
 	f.data = map[market.Symbol]event.DataState{}
 	f.lines = map[market.Symbol]*line{}
 	f.info = map[market.Symbol]*market.Details{}
@@ -63,18 +65,9 @@ func (f *floor) set(at time.Time, speed float64, anew bool) {
 		at = shown
 	}
 	f.clock, f.speed = market.NewClock(at, wall, speed), speed
-}
-
-// sense returns the market time and quote for an intent made at at. In a
-// lock-step replay nothing but ticks and intents moves the clock.
-func (f *floor) sense(s market.Symbol, at time.Time) (time.Time, market.Quote) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	wall := time.Now()
-	if f.speed == 0 && !f.clock.Now(wall).IsZero() {
-		f.clock = f.clock.Advance(at, wall)
+	if anew { // their prices may be of another day
+		clear(f.trades)
 	}
-	return f.clock.Now(wall), f.quotes[s]
 }
 
 // apply takes ticks in, all of them, and returns the data states that changed.
@@ -90,6 +83,7 @@ func (f *floor) apply(ticks []market.Tick, frames uint64) (changed []event.DataS
 			newest = t.At
 		}
 		f.quotes[t.Symbol] = f.quotes[t.Symbol].Apply(*t)
+		f.traded(t)
 		fresh := t.Known && t.Kind <= market.TickTrade
 		l := f.lines[t.Symbol]
 		if fresh && l != nil {

@@ -329,6 +329,7 @@ func (d *Desk) foldCommission(c broker.CommissionReport) {
 			return // told twice
 		}
 		*f = after
+		d.books.score.cost(c.ExecID, c.Commission)
 	}
 	r := d.stamp()
 	r.Commission = &c
@@ -347,6 +348,7 @@ func (d *Desk) foldValues(h *held, values []broker.AccountValue) {
 			continue
 		}
 		d.books.values[k] = v
+		d.books.score.told(v, d.floor.now(), d.mode.Load())
 		changed = append(changed, v)
 	}
 	if len(changed) == 0 {

@@ -311,8 +311,11 @@ func (d *Desk) stopPrice(g *guard, pos market.Qty, stop *entry, want market.Qty)
 		return g.price, ""
 	}
 	s := g.state.Symbol
-	_, q := d.floor.sense(s, time.Time{})
+	_, q, trades := d.floor.sense(s, time.Time{})
 	newest, _, known := q.Newest()
+	if j, ok := d.gate.(tickJudge); ok && known { // a tick that is another symbol's must not price a stop
+		known, _ = j.Sane(q, trades)
+	}
 	base := d.books.positions[s].AvgCost
 	if base == nil || base.Sign() <= 0 {
 		if !known {
@@ -332,6 +335,11 @@ func (d *Desk) stopPrice(g *guard, pos market.Qty, stop *entry, want market.Qty)
 	}
 	g.price = &at
 	return g.price, ""
+}
+
+// tickJudge is a gate that tells whether a quote can be believed.
+type tickJudge interface {
+	Sane(q market.Quote, recent market.Trades) (ok bool, why string)
 }
 
 // percentOff is StopPercent below a price for a long position, above it for a

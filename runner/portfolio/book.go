@@ -42,7 +42,7 @@ type Book struct {
 	lines      map[market.Symbol]*line
 	fills      map[string]told // by what all versions of an execution have in common
 	ids        []string        // of fills, a ring once it is full
-	oldest     int      // in ids, once it is full
+	oldest     int             // in ids, once it is full
 	realised   market.Money
 	commission market.Money
 	pending    int

@@ -3,7 +3,6 @@ package risk
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"robotrader/broker"
@@ -14,8 +13,9 @@ import (
 // Gate decides about intents. It has no state, so it is safe for concurrent
 // use.
 type Gate struct {
-	cfg   Config
-	rules []rule
+	cfg    Config
+	rules  []rule
+	limits string // of cfg, in words
 }
 
 // New returns a gate with a configuration that passed Validate.
@@ -23,7 +23,7 @@ func New(cfg Config) (*Gate, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	g := &Gate{cfg: cfg}
+	g := &Gate{cfg: cfg, limits: cfg.text()}
 	for _, r := range rules {
 		if !slices.Contains(cfg.Off, r.name) {
 			g.rules = append(g.rules, r)
@@ -37,6 +37,7 @@ type rule struct {
 	name    string
 	entries bool // reductions skip it
 	cancels bool // cancels are asked, too
+	latches bool // what it found does not go away by itself: a person has to look
 	refuse  func(*asked) string
 }
 
@@ -48,11 +49,21 @@ var rules = []rule{
 	{name: RuleReadOnly, cancels: true, refuse: (*asked).readOnly},
 	{name: RulePosition, entries: true, refuse: (*asked).position},
 	{name: RuleFreshQuote, entries: true, refuse: (*asked).freshQuote},
+	{name: RuleTickSanity, refuse: (*asked).tickSanity},
 	{name: RuleHalted, entries: true, refuse: (*asked).halted},
 	{name: RuleSession, entries: true, refuse: (*asked).session},
+	{name: RuleEquity, entries: true, refuse: (*asked).equity},
+	{name: RuleDailyLoss, entries: true, latches: true, refuse: (*asked).dailyLoss},
+	{name: RuleDrawdown, entries: true, latches: true, refuse: (*asked).drawdown},
+	{name: RuleLosingStreak, entries: true, latches: true, refuse: (*asked).losingStreak},
 	{name: RuleMaxQty, entries: true, refuse: (*asked).maxQty},
 	{name: RuleMaxNotional, entries: true, refuse: (*asked).maxNotional},
 	{name: RuleCollar, refuse: (*asked).collar},
+	{name: RulePositionNotional, entries: true, refuse: (*asked).positionNotional},
+	{name: RuleGrossNotional, entries: true, refuse: (*asked).grossNotional},
+	{name: RuleLeverage, entries: true, refuse: (*asked).leverage},
+	{name: RuleDuplicate, entries: true, refuse: (*asked).duplicate},
+	{name: RuleChurn, entries: true, refuse: (*asked).churn},
 	{name: RuleOrdersPerMinute, entries: true, refuse: (*asked).ordersPerMinute},
 	{name: RuleNotionalPerDay, entries: true, refuse: (*asked).notionalPerDay},
 }
@@ -62,18 +73,28 @@ type asked struct {
 	*Config
 	v         broker.View
 	in        order.Intent
+	left      market.Qty // what the order will have to fill
 	reduction bool
 	ref       *market.Price // the newest of last, bid and ask
+	believed  *market.Price // ref, or when that is not sane the median of the newest trades
+	insane    string        // why ref cannot be acted upon, "" when it can
 	notional  *market.Money // nil when nothing says at what price
+	reach     broker.Exposure
+	own       *market.Money // the position with the open orders of this side and this one, nil = unknown
+	gross     *market.Money // all positions likewise, nil = unknown
 	saw       map[string]string
 }
 
 // Decide answers the desk.
 func (g *Gate) Decide(v broker.View, in order.Intent) order.Decision {
-	a := &asked{Config: &g.cfg, v: v, in: in, saw: make(map[string]string, 12)}
+	a := &asked{Config: &g.cfg, v: v, in: in, saw: make(map[string]string, 32)}
 	d := order.Decision{IntentID: in.ID, At: v.Now, Saw: a.saw}
 	a.look()
-	for _, r := range g.rules {
+	if in.Action != order.Cancel {
+		a.saw["limits"] = g.limits
+	}
+	for i := range g.rules {
+		r := &g.rules[i]
 		if in.Action == order.Cancel && !r.cancels || a.reduction && r.entries {
 			continue
 		}
@@ -86,75 +107,36 @@ func (g *Gate) Decide(v broker.View, in order.Intent) order.Decision {
 	return d
 }
 
-// look works out the numbers and notes them.
-func (a *asked) look() {
-	a.saw["link"], a.saw["mode"] = a.v.Link.String(), string(a.v.Mode)
-	if a.in.Action == order.Cancel {
-		return
-	}
-	a.lookAtPosition()
-	if p, at, ok := a.v.Quote.Newest(); ok {
-		a.ref = &p
-		a.saw["reference"], a.saw["quote_age"] = p.String(), a.v.Now.Sub(at).String()
-	}
-	at := a.ref
-	if a.in.Limit != nil && (at == nil || at.Less(*a.in.Limit)) {
-		at = a.in.Limit
-	}
-	if at != nil {
-		n := at.Mul(a.in.Qty).Abs()
-		a.notional = &n
-		a.saw["notional"] = n.String()
-	}
-	a.saw["orders_last_minute"] = strconv.Itoa(a.sentLastMinute())
-	a.saw["notional_today"] = a.v.SentNotional.String()
+// Latches reports whether what a rule found stays true until a person looks at
+// it: the desk then lets only reductions through, also after a restart.
+func (g *Gate) Latches(name string) bool {
+	return slices.ContainsFunc(rules, func(r rule) bool { return r.latches && r.name == name })
 }
 
-func (a *asked) lookAtPosition() {
-	if a.v.Position == nil {
-		a.saw["position"] = "unknown"
-		return
+// Sane tells whether a quote may start an order, such as a stop that is priced
+// anew or an exit, and why not. Recent are the symbol's newest trades. With
+// the rule tick_sanity switched off everything is sane.
+func (g *Gate) Sane(q market.Quote, recent market.Trades) (ok bool, why string) {
+	if slices.Contains(g.cfg.Off, RuleTickSanity) {
+		return true, ""
 	}
-	open := a.openSameSide()
-	held := *a.v.Position
-	against := held.Sign()*a.in.Side.Signed(a.in.Qty).Sign() < 0
-	a.reduction = against && !held.Abs().Sub(open).Less(a.in.Qty)
-	a.saw["position"], a.saw["open_same_side"] = held.String(), open.String()
-	a.saw["reduction"] = strconv.FormatBool(a.reduction)
+	return g.cfg.sanity().Check(q, recent)
 }
 
-// openSameSide is what the open orders on the intent's side will still take. A
-// stop of the one-cancels-all group that the intent joins takes nothing beside
-// it; other orders of the group do, because a fill that nobody has told yet may
-// have ended the group. An order that is to be changed does not count beside
-// itself.
-func (a *asked) openSameSide() market.Qty {
-	var open market.Qty
-	for _, o := range a.v.Open {
-		switch {
-		case o.Side != a.in.Side || !o.State.Live() || o.Symbol != a.in.Symbol:
-		case a.in.Action == order.Modify && o.Ref == a.in.Target:
-		case a.in.OCA != "" && o.OCA == a.in.OCA && o.Type == order.Stop:
-		default:
-			open = open.Add(o.Remaining())
-		}
-	}
-	return open
-}
-
-func (a *asked) sentLastMinute() int {
-	n, from := 0, a.v.Now.Add(-time.Minute)
-	for _, at := range a.v.Sent {
-		if at.After(from) {
-			n++
-		}
-	}
-	return n
+func (c *Config) sanity() market.Sanity {
+	return market.Sanity{MaxJump: c.MaxJump, MaxSpread: c.MaxSpread}
 }
 
 func (a *asked) intent() string {
 	if err := a.in.Validate(); err != nil {
 		return err.Error()
+	}
+	switch t := a.v.Target; {
+	case a.in.Action != order.Modify:
+	case t == nil:
+		return fmt.Sprintf("no order with intent id %.40q is known; nothing to modify", a.in.Target)
+	case t.Side != a.in.Side || t.Symbol != a.in.Symbol:
+		return fmt.Sprintf("the order is a %s of %s, and a modification cannot make it a %s of %s; cancel it and ask anew", t.Side, t.Symbol, a.in.Side, a.in.Symbol)
 	}
 	return ""
 }
@@ -177,14 +159,22 @@ func (a *asked) mode() string {
 		if a.reduction {
 			return ""
 		}
-		return "the mode is reduce_only, and this order does not only make a position smaller; resume to trade"
+		return "the mode is reduce_only" + a.because() + ", and this order does not only make a position smaller; resume to trade"
 	case broker.Halted:
-		if a.v.Own && a.reduction {
-			return "" // what protects or closes a position, asked for by the desk itself
+		if a.v.Own && a.reduction { // a stop that protects, or a position that is closed
+			return ""
 		}
-		return "the mode is halted; resume to trade"
+		return "the mode is halted" + a.because() + "; resume to trade"
 	}
 	return fmt.Sprintf("the mode %.20q is unknown, which counts as halted", a.v.Mode)
+}
+
+// because tells in brackets why the mode is what it is, when that is known.
+func (a *asked) because() string {
+	if a.v.ModeReason == "" {
+		return ""
+	}
+	return " (" + a.v.ModeReason + ")"
 }
 
 func (a *asked) readOnly() string {
@@ -246,63 +236,4 @@ func (a *asked) session() string {
 	a.saw["session"] = "unknown"
 	return fmt.Sprintf("the venue told no trading hours of %s for %s; wait for them or put %s into risk.off",
 		a.in.Symbol, a.v.Now.Format(time.RFC3339), RuleSession)
-}
-
-func (a *asked) maxQty() string {
-	if a.MaxOrderQty.Less(a.in.Qty) {
-		return fmt.Sprintf("%v shares are more than %v; ask for less or raise risk.max_order_qty", a.in.Qty, a.MaxOrderQty)
-	}
-	return ""
-}
-
-func (a *asked) maxNotional() string {
-	if a.notional == nil {
-		return "no price is known to measure the order with; wait for market data"
-	}
-	if a.MaxOrderNotional.Less(*a.notional) {
-		return fmt.Sprintf("%v shares are worth %v, more than %v; ask for less or raise risk.max_order_notional",
-			a.in.Qty, a.notional, a.MaxOrderNotional)
-	}
-	return ""
-}
-
-// collar keeps a limit near the market, so that a slip of the hand does not
-// trade, and wants a market to exist. An order that reduces passes when there
-// is none to compare with.
-func (a *asked) collar() string {
-	if a.ref == nil {
-		if a.reduction {
-			return ""
-		}
-		return "no bid, ask or last is known to compare the order with; wait for market data"
-	}
-	if a.in.Limit == nil {
-		return ""
-	}
-	hundred := market.Shares(100)
-	off := a.in.Limit.Mul(hundred).Sub(a.ref.Mul(hundred)).Abs() // amounts, which cannot overflow here
-	if most := a.ref.Abs().Mul(a.PriceCollar); most.Less(off) {
-		return fmt.Sprintf("the limit %v is more than %v %% away from %v; correct it or raise risk.price_collar",
-			a.in.Limit, a.PriceCollar, a.ref)
-	}
-	return ""
-}
-
-func (a *asked) ordersPerMinute() string {
-	if n := a.sentLastMinute(); n >= a.OrdersPerMinute {
-		return fmt.Sprintf("%d orders went out in the last minute, and %d are the most; wait or raise risk.orders_per_minute",
-			n, a.OrdersPerMinute)
-	}
-	return ""
-}
-
-func (a *asked) notionalPerDay() string {
-	if a.notional == nil {
-		return "no price is known to measure the order with; wait for market data"
-	}
-	if sum := a.v.SentNotional.Add(*a.notional); a.NotionalPerDay.Less(sum) {
-		return fmt.Sprintf("with %v sent today this order makes %v, more than %v; wait for tomorrow or raise risk.notional_per_day",
-			a.v.SentNotional, sum, a.NotionalPerDay)
-	}
-	return ""
 }

@@ -31,8 +31,14 @@ func good() broker.View {
 		},
 		Details:  &market.Details{Liquid: market.Hours{{Open: noon.Add(-2 * time.Hour), Close: noon.Add(4 * time.Hour)}}},
 		Position: shares(100),
+		Others:   new(market.Money),
+		Standing: broker.Standing{
+			Equity: amount("1000000"), DayStart: amount("1000000"), Peak: amount("1000000"), Currency: "USD",
+		},
 	}
 }
+
+func amount(s string) *market.Money { return market.MustMoney(s).Ptr() }
 
 func intent(side order.Side, n int64) order.Intent {
 	return order.Intent{
@@ -140,10 +146,10 @@ func TestSizesAndLimits(t *testing.T) {
 		change func(*broker.View)
 		want   string
 	}{
-		{"500 × 100", intent(order.Buy, 500), nil, ""},
-		{"501 × 100", intent(order.Buy, 501), nil, RuleMaxNotional},
+		{"500 × 100", intent(order.Buy, 500), flat, ""},
+		{"501 × 100", intent(order.Buy, 501), flat, RuleMaxNotional},
 		{"500 at 100.01", limit(intent(order.Buy, 500), "100.01"), nil, RuleMaxNotional},
-		{"500 at 99, the market at 100", limit(intent(order.Buy, 500), "99"), nil, ""},
+		{"500 at 99, the market at 100", limit(intent(order.Buy, 500), "99"), flat, ""},
 		{"501 at 99, the market at 100", limit(intent(order.Buy, 501), "99"), nil, RuleMaxNotional},
 		{"10,001 of a cheap share", intent(order.Buy, 10_001), cheap, RuleMaxQty},
 		{"10,000 of a cheap share", intent(order.Buy, 10_000), cheap, ""},
@@ -169,6 +175,8 @@ func TestSizesAndLimits(t *testing.T) {
 		})
 	}
 }
+
+func flat(v *broker.View) { v.Position = shares(0) }
 
 func cheap(v *broker.View) { v.Quote = market.Quote{Last: dollars("1"), LastAt: noon} }
 
@@ -202,8 +210,12 @@ func TestReasonsNameValueLimitAndMend(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]string{
 		"link": "ready", "mode": "active", "position": "100", "open_same_side": "0", "reduction": "false",
-		"reference": "100", "quote_age": "1s", "notional": "50100", "orders_last_minute": "0", "notional_today": "0",
-		"session": "open",
+		"reference": "100", "bid": "99.98", "ask": "100.02", "quote_age": "1s", "notional": "50100",
+		"position_after": "601", "position_notional": "60100", "others": "0", "gross": "60100",
+		"equity": "1000000", "currency": "USD", "day_start_equity": "1000000", "peak_equity": "1000000",
+		"day_loss": "0", "drawdown": "0", "realized_today": "0", "losing_streak": "0",
+		"orders_last_minute": "0", "notional_today": "0", "session": "open",
+		"limits": DefaultConfig().text(),
 	}, d.Saw); diff != "" {
 		t.Errorf("saw: %s", diff)
 	}
@@ -212,16 +224,32 @@ func TestReasonsNameValueLimitAndMend(t *testing.T) {
 // Each optional rule, switched off, lets through what it alone refuses.
 func TestOff(t *testing.T) {
 	for rule, spoil := range map[string]func(*broker.View, *order.Intent){
-		RuleFreshQuote:  func(v *broker.View, _ *order.Intent) { v.Now = v.Now.Add(time.Minute) },
-		RuleHalted:      func(v *broker.View, _ *order.Intent) { v.Quote.Halted = true },
-		RuleSession:     func(v *broker.View, _ *order.Intent) { v.Details = nil },
-		RuleMaxQty:      func(v *broker.View, in *order.Intent) { in.Qty = market.Shares(20_000); cheap(v) },
-		RuleMaxNotional: func(_ *broker.View, in *order.Intent) { in.Qty = market.Shares(1000) },
-		RuleCollar:      func(_ *broker.View, in *order.Intent) { *in = limit(*in, "1") },
+		RuleFreshQuote: func(v *broker.View, _ *order.Intent) { v.Now = v.Now.Add(time.Minute) },
+		RuleHalted:     func(v *broker.View, _ *order.Intent) { v.Quote.Halted = true },
+		RuleSession:    func(v *broker.View, _ *order.Intent) { v.Details = nil },
+		RuleMaxQty:     func(v *broker.View, in *order.Intent) { in.Qty = market.Shares(20_000); cheap(v) },
+		RuleMaxNotional: func(v *broker.View, in *order.Intent) { // buying back a short: the position stays small
+			v.Position, in.Qty = shares(-600), market.Shares(1000)
+		},
+		RuleCollar: func(_ *broker.View, in *order.Intent) { *in = limit(*in, "1") },
 		RuleOrdersPerMinute: func(v *broker.View, _ *order.Intent) {
 			v.Sent = slices.Repeat([]time.Time{noon}, 100)
 		},
 		RuleNotionalPerDay: func(v *broker.View, _ *order.Intent) { v.SentNotional = market.MustMoney("1000000") },
+		RuleTickSanity:     func(v *broker.View, _ *order.Intent) { v.Quote.Bid = dollars("100.03") },
+		RuleEquity:         func(v *broker.View, _ *order.Intent) { v.Standing.Peak = nil },
+		RuleDailyLoss:      func(v *broker.View, _ *order.Intent) { v.Standing.Realized = market.MustMoney("-2000") },
+		RuleDrawdown:       func(v *broker.View, _ *order.Intent) { v.Standing.Peak = amount("1100000") },
+		RuleLosingStreak:   func(v *broker.View, _ *order.Intent) { v.Standing.LosingStreak = 5 },
+		RulePositionNotional: func(v *broker.View, _ *order.Intent) {
+			v.Position = shares(500)
+		},
+		RuleGrossNotional: func(v *broker.View, _ *order.Intent) { v.Others = amount("199999") },
+		RuleLeverage: func(v *broker.View, _ *order.Intent) {
+			v.Standing.Equity, v.Standing.DayStart, v.Standing.Peak = amount("10000"), amount("10000"), amount("10000")
+		},
+		RuleDuplicate: func(v *broker.View, _ *order.Intent) { v.Twin = broker.Twin{ID: "x-0", At: noon} },
+		RuleChurn:     func(v *broker.View, _ *order.Intent) { v.LastExit = noon },
 	} {
 		v, in := good(), intent(order.Buy, 10)
 		spoil(&v, &in)
@@ -232,8 +260,8 @@ func TestOff(t *testing.T) {
 			t.Errorf("%s is off: refused by %q (%s)", rule, d.Rule, d.Reason)
 		}
 	}
-	if len(Optional()) != 8 {
-		t.Errorf("%d optional rules, 8 are tested", len(Optional()))
+	if len(Optional()) != 18 {
+		t.Errorf("%d optional rules, 18 are tested", len(Optional()))
 	}
 }
 
@@ -247,7 +275,9 @@ func TestValidate(t *testing.T) {
 	}
 	for _, want := range []string{
 		"risk.max_order_qty 0", "risk.max_order_notional 0", "risk.orders_per_minute 0", "risk.max_quote_age 0s",
-		"risk.price_collar 0", "risk.notional_per_day 0", `risk.off: "link"`, "risk.off: session is named twice",
+		"risk.price_collar 0", "risk.notional_per_day 0", "risk.max_position_notional 0", "risk.max_gross_notional 0",
+		"risk.max_leverage 0", "risk.max_jump 0", "risk.max_spread 0", "risk.duplicate_within 0s", "risk.churn_cooldown 0s",
+		"risk.max_daily_loss 0", "risk.max_drawdown 0", "risk.max_losing_streak 0", `risk.off: "link"`, "risk.off: session is named twice",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)

@@ -1,0 +1,321 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// Bounds of what the score keeps.
+const (
+	keepTrips = 1024 // round trips of a day one by one; older ones only as a sum
+	keepTwins = 4096 // entries, to tell one that is asked twice
+	keepOwing = 1024 // executions whose commission has not come
+)
+
+// keyEquity is the venue's name for what an account is worth.
+const keyEquity = "NetLiquidation"
+
+// score is what the risk rules look back upon: how the account fares today,
+// and what was done lately. It is of the turn.
+type score struct {
+	zone  *time.Location
+	built string // the account whose executions are in, empty before the first
+
+	trips  map[market.Symbol]*trip // that are open or were last
+	closed []*trip                 // of one day, oldest first
+	early  market.Money            // of closed ones that are not kept one by one
+	owing  ring[string, *trip]     // by execution: whom its commission is charged
+	exits  map[market.Symbol]time.Time
+	twins  ring[twinKey, broker.Twin]
+
+	day          dayOf // of start and closed
+	equity       *market.Money
+	currency     string
+	start, peak  *market.Money
+	note         string
+	restricted   bool                  // the mode was stricter than active when it was looked at last
+	remembered   map[string]equityPast // by account: what an earlier life saw
+	rememberNote string                // why there is nothing to remember, "" when the journal was asked
+}
+
+// trip is a position from flat to flat.
+type trip struct {
+	qty    market.Qty   // still held
+	result market.Money // what came in less what went out, commissions included
+	known  bool         // it began flat, or at a known cost
+	end    time.Time    // market time of the last execution, zero while it is open
+}
+
+type twinKey struct {
+	strategy string
+	symbol   market.Symbol
+	side     order.Side
+	qty      market.Qty
+}
+
+// dayOf is a market day, from midnight to midnight.
+type dayOf struct{ from, to time.Time }
+
+func (d dayOf) has(t time.Time) bool { return !t.Before(d.from) && t.Before(d.to) }
+
+func marketDay(at time.Time, zone *time.Location) dayOf {
+	y, m, d := at.In(zone).Date()
+	return dayOf{time.Date(y, m, d, 0, 0, 0, 0, zone), time.Date(y, m, d+1, 0, 0, 0, 0, zone)}
+}
+
+func newScore(zone *time.Location) *score {
+	return &score{
+		zone: zone, trips: map[market.Symbol]*trip{}, exits: map[market.Symbol]time.Time{},
+		owing: newRing[string, *trip](keepOwing), twins: newRing[twinKey, broker.Twin](keepTwins),
+		rememberNote: "this journal remembers no equity",
+	}
+}
+
+// build takes in the executions and orders that the books hold, once positions
+// are known: they tell how the account stood before the first execution.
+func (s *score) build(b *books) {
+	if b.positions == nil || s.built == b.account && s.built != "" {
+		return
+	}
+	s.built = b.account
+	clear(s.trips)
+	clear(s.exits)
+	s.closed, s.early = nil, market.Money{}
+	mine := func(account string) bool { return account == "" || account == b.account }
+	for sym, p := range b.positions {
+		s.trips[sym] = &trip{qty: p.Qty}
+	}
+	for _, f := range b.fills {
+		if mine(f.Account) {
+			t := s.trip(f.Symbol)
+			t.qty = t.qty.Sub(f.Side.Signed(f.Qty))
+		}
+	}
+	for sym, t := range s.trips {
+		t.began(b.positions[sym], t.qty)
+	}
+	for _, f := range b.fills {
+		if mine(f.Account) {
+			s.take(*f)
+		}
+	}
+	for _, e := range b.byRef {
+		if e.Strategy != "" && mine(e.Account) {
+			s.wrote(e.Strategy, e.Symbol, e.Side, e.Qty, broker.Twin{ID: e.Ref, At: e.Created})
+		}
+	}
+}
+
+func (s *score) trip(sym market.Symbol) *trip {
+	t := s.trips[sym]
+	if t == nil {
+		t = &trip{known: true}
+		s.trips[sym] = t
+	}
+	return t
+}
+
+// began sets how a trip stood when it was seen first.
+func (t *trip) began(p order.Position, qty market.Qty) {
+	*t = trip{qty: qty, known: qty.IsZero()}
+	if p.AvgCost != nil && p.Qty == qty && !qty.IsZero() {
+		t.known, t.result = true, p.AvgCost.Mul(qty).Neg()
+	}
+}
+
+// fill takes in an execution before the position is moved by it.
+func (s *score) fill(b *books, f order.Fill) {
+	if s.built == "" || f.Account != "" && f.Account != s.built {
+		return // build finds it in the books
+	}
+	if b.positions != nil {
+		if p := b.positions[f.Symbol]; p.Qty != s.trip(f.Symbol).qty {
+			t := &trip{} // somebody else moved it: a new one begins here
+			t.began(p, p.Qty)
+			s.trips[f.Symbol] = t
+		}
+	}
+	s.take(f)
+}
+
+func (s *score) take(f order.Fill) {
+	t := s.trip(f.Symbol)
+	if t.qty.IsZero() {
+		t = &trip{known: true}
+		s.trips[f.Symbol] = t
+	}
+	delta := f.Side.Signed(f.Qty)
+	if t.qty.Sign()*delta.Sign() < 0 && f.At.After(s.exits[f.Symbol]) {
+		s.exits[f.Symbol] = f.At
+	}
+	s.charge(t, f)
+	after := t.qty.Add(delta)
+	if t.qty.Sign()*after.Sign() < 0 { // turned over: one ends, another begins
+		t.result = t.result.Add(f.Price.Mul(t.qty))
+		s.close(t, f.At)
+		s.trips[f.Symbol] = &trip{qty: after, known: true, result: f.Price.Mul(after).Neg()}
+		return
+	}
+	t.result = t.result.Sub(f.Price.Mul(delta))
+	if t.qty = after; after.IsZero() {
+		s.close(t, f.At)
+	}
+}
+
+// charge takes an execution's commission from its trip, now or when it comes.
+func (s *score) charge(t *trip, f order.Fill) {
+	if f.Commission != nil {
+		t.result = t.result.Sub(*f.Commission)
+		return
+	}
+	s.owing.put(f.ExecID, t)
+}
+
+// cost takes in a commission that came after its execution.
+func (s *score) cost(id string, commission market.Money) {
+	if t := s.owing.m[id]; t != nil {
+		t.result = t.result.Sub(commission)
+		s.owing.put(id, nil)
+	}
+}
+
+func (s *score) close(t *trip, at time.Time) {
+	t.qty, t.end = market.Qty{}, at
+	if !t.known {
+		return // what it cost nobody told
+	}
+	if s.closed = append(s.closed, t); len(s.closed) < 2*keepTrips {
+		return
+	}
+	for _, old := range s.closed[:keepTrips] {
+		if s.day.has(old.end) {
+			s.early = s.early.Add(old.result)
+		}
+	}
+	s.closed = append(s.closed[:0:0], s.closed[keepTrips:]...)
+}
+
+// wrote notes an entry that went out.
+func (s *score) wrote(strategy string, sym market.Symbol, side order.Side, qty market.Qty, t broker.Twin) {
+	k := twinKey{strategy, sym, side, qty}
+	if t.At.After(s.twins.m[k].At) {
+		s.twins.put(k, t)
+	}
+}
+
+// told takes in what the venue says that the account is worth.
+func (s *score) told(v broker.AccountValue, now time.Time, m *broker.ModeRecord) {
+	equity, err := market.ParseMoney(v.Value)
+	if v.Key != keyEquity || err != nil {
+		return
+	}
+	s.equity, s.currency = &equity, v.Currency
+	s.mark(v.Account, now, m)
+}
+
+// mark keeps the day's first equity and the highest since the mode last became
+// active. It is asked whenever the equity, the time or the mode may be another.
+func (s *score) mark(account string, now time.Time, m *broker.ModeRecord) {
+	if s.equity == nil || now.IsZero() {
+		return
+	}
+	if !s.day.has(now) {
+		first := s.day.from.IsZero()
+		s.day, s.early = marketDay(now, s.zone), market.Money{}
+		s.start, s.note = s.equity, "the day's first equity is that of "+now.UTC().Format(time.RFC3339)
+		if first {
+			s.recall(account)
+		}
+	}
+	active := m.Mode == broker.Active
+	if s.peak == nil || s.peak.Less(*s.equity) || active && s.restricted {
+		s.peak = s.equity
+	}
+	s.restricted = !active
+}
+
+// recall takes the marks of an earlier life.
+func (s *score) recall(account string) {
+	if s.rememberNote != "" {
+		s.note += ", the first after a restart, and so is the highest: " + s.rememberNote
+		return
+	}
+	past := s.remembered[account]
+	if past.start != nil && s.day.has(past.at) {
+		s.start, s.note = past.start, "the day's first equity is that of "+past.at.UTC().Format(time.RFC3339)+", from the journal"
+	}
+	s.peak = past.peak
+}
+
+// standing tells how the account fares.
+func (s *score) standing() broker.Standing {
+	v := broker.Standing{
+		Equity: s.equity, Currency: s.currency, DayStart: s.start, Peak: s.peak, Note: s.note, Realized: s.early,
+	}
+	streak := true
+	for i := len(s.closed) - 1; i >= 0; i-- {
+		t := s.closed[i]
+		if !s.day.has(t.end) {
+			continue
+		}
+		v.Realized = v.Realized.Add(t.result)
+		if streak = streak && t.result.Sign() < 0; streak {
+			v.LosingStreak++
+		}
+	}
+	return v
+}
+
+// equityPast is what an earlier life saw of an account's equity.
+type equityPast struct {
+	at    time.Time     // market time of start
+	start *market.Money // the first of the newest market day
+	peak  *market.Money // the highest since the mode last became active
+}
+
+// equityMemory is a journal that remembers what the account was worth.
+type equityMemory interface {
+	// Equity returns the newest values of NetLiquidation of all accounts,
+	// oldest first.
+	Equity(ctx context.Context) ([]broker.EquityRecord, error)
+}
+
+// remember asks the journal for the equity of earlier lives. Without an answer
+// the first equity of this life counts as the day's first, and decisions say
+// so.
+func (d *Desk) remember(ctx context.Context, mode *broker.ModeRecord) {
+	s := d.books.score
+	memory, ok := d.journal.(equityMemory)
+	if !ok {
+		return
+	}
+	records, err := memory.Equity(ctx)
+	if err != nil {
+		s.rememberNote = fmt.Sprintf("the journal does not tell it: %v", err)
+		d.log.Warn("desk_equity_not_remembered", "error", err)
+		return
+	}
+	s.rememberNote, s.remembered = "", map[string]equityPast{}
+	var from time.Time
+	if mode != nil && mode.Mode == broker.Active {
+		from = mode.Since
+	}
+	for _, r := range records {
+		if r.Account == d.cfg.Ephemeral && r.Account != "" || r.Market.IsZero() {
+			continue
+		}
+		past := s.remembered[r.Account]
+		if past.start == nil || !marketDay(r.Market, s.zone).has(past.at) {
+			past.start, past.at = &r.Equity, r.Market
+		}
+		if !r.Wall.Before(from) && (past.peak == nil || past.peak.Less(r.Equity)) {
+			past.peak = &r.Equity
+		}
+		s.remembered[r.Account] = past
+	}
+}

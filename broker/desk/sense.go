@@ -1,0 +1,163 @@
+package desk
+
+import (
+	"fmt"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// latcher is a gate that names the rules after whose refusal a person has to
+// look: the mode becomes reduce_only, and stays so over a restart.
+type latcher interface{ Latches(rule string) bool }
+
+// sense takes the view that the gate decides on.
+func (d *Desk) sense(h *held, in order.Intent) broker.View {
+	mode := d.mode.Load()
+	v := broker.View{
+		Link: d.linkState(), Mode: mode.Mode, ModeReason: mode.Reason, ReadOnly: d.cfg.ReadOnly,
+		Details: d.floor.details(in.Symbol), Position: d.books.holding(in.Symbol),
+	}
+	v.Now, v.Quote, v.Trades = d.floor.sense(in.Symbol, in.At)
+	if h != nil {
+		v.Open = d.books.open(in.Symbol, h)
+		v.Account = h.facts.Account
+		v.Live = len(v.Account) > 0 && v.Account[0] != 'D'
+	}
+	v.Sent, v.SentNotional = d.books.rates(v.Now)
+	if in.Action == order.Cancel {
+		return v
+	}
+	if h != nil {
+		v.Others, v.OthersNote = d.others(h, in.Symbol)
+	}
+	s := d.books.score
+	s.build(d.books)
+	s.mark(v.Account, v.Now, mode)
+	v.Standing = s.standing()
+	v.Twin = s.twins.m[twinKey{in.Strategy, in.Symbol, in.Side, in.Qty}]
+	v.LastExit = s.exits[in.Symbol]
+	return v
+}
+
+// others adds up what all symbols but one may be held for. The note says why
+// that is unknown, or what it was measured at when that is not the market.
+func (d *Desk) others(h *held, but market.Symbol) (sum *market.Money, note string) {
+	if d.books.positions == nil {
+		return nil, "the positions are unknown"
+	}
+	var total market.Money
+	var unpriced, atCost market.Symbol // the first of them, by name
+	add := func(s market.Symbol, p order.Position, open []order.Order) {
+		e := broker.Exposure{
+			Held:  p.Qty,
+			Buys:  broker.OpenQty(open, s, order.Buy, "", nil),
+			Sells: broker.OpenQty(open, s, order.Sell, "", nil),
+		}
+		worst := e.Worst()
+		if worst.IsZero() {
+			return
+		}
+		if newest, ok := d.floor.newest(s); ok {
+			e.Raise(&newest)
+		} else if !p.Qty.IsZero() && p.AvgCost != nil {
+			cost := p.AvgCost.Abs()
+			e.Raise(&cost)
+			atCost = byName(atCost, s)
+		}
+		for i := range open {
+			e.Raise(open[i].Limit)
+			e.Raise(open[i].StopPrice)
+		}
+		if !e.Priced {
+			unpriced = byName(unpriced, s)
+			return
+		}
+		total = total.Add(e.Price.Mul(worst).Abs())
+	}
+	for s, p := range d.books.positions {
+		if s != but {
+			add(s, p, d.books.open(s, h))
+		}
+	}
+	for s, list := range d.books.live {
+		if _, held := d.books.positions[s]; s != but && !held && len(list) > 0 {
+			add(s, order.Position{}, d.books.open(s, h))
+		}
+	}
+	switch {
+	case unpriced != "":
+		return nil, fmt.Sprintf("no price of %s is known", unpriced)
+	case atCost != "":
+		note = fmt.Sprintf("%s is measured at its cost, as no price of it is known", atCost)
+	}
+	return &total, note
+}
+
+// byName returns the first of two names, the empty one being none.
+func byName(a, b market.Symbol) market.Symbol {
+	if a == "" {
+		return b
+	}
+	return min(a, b)
+}
+
+// newest returns a symbol's newest price.
+func (f *floor) newest(s market.Symbol) (market.Price, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, _, ok := f.quotes[s].Newest()
+	return p, ok
+}
+
+// sense returns the market time, quote and newest trades for an intent made at
+// at. In a lock-step replay nothing but ticks and intents moves the clock.
+func (f *floor) sense(s market.Symbol, at time.Time) (time.Time, market.Quote, market.Trades) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	wall := time.Now()
+	if f.speed == 0 && !f.clock.Now(wall).IsZero() {
+		f.clock = f.clock.Advance(at, wall)
+	}
+	var trades market.Trades
+	if t := f.trades[s]; t != nil {
+		trades = *t
+	}
+	return f.clock.Now(wall), f.quotes[s], trades
+}
+
+// traded keeps a trade's price, to tell a jump. The mutex is held.
+func (f *floor) traded(t *market.Tick) {
+	if !t.Known || t.Kind != market.TickTrade {
+		return
+	}
+	list := f.trades[t.Symbol]
+	if list == nil {
+		list = new(market.Trades)
+		f.trades[t.Symbol] = list
+	}
+	list.Add(t.Price)
+}
+
+// tally counts an order that was written, or may have been, into what the
+// rates look back upon. What only reduces, and what the desk asked for itself,
+// does not use up the budget of entries.
+func (d *Desk) tally(v broker.View, in order.Intent, dec order.Decision) {
+	if v.Own || dec.Saw["reduction"] == "true" {
+		return
+	}
+	d.books.count(v.Now, v.Grows(in))
+	if in.Action == order.Place {
+		d.books.score.wrote(in.Strategy, in.Symbol, in.Side, in.Qty, broker.Twin{ID: in.ID, At: v.Now})
+	}
+}
+
+// latchOn makes the mode reduce_only when a rule refused whose finding stays true
+// until a person looks at it. The caller has the turn.
+func (d *Desk) latchOn(dec order.Decision) {
+	if l, ok := d.gate.(latcher); ok && !dec.Allowed && l.Latches(dec.Rule) {
+		d.restrict("risk rule " + dec.Rule + ": " + dec.Reason)
+	}
+}

@@ -1,0 +1,171 @@
+package risk
+
+import (
+	"strconv"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// look works out the numbers and notes them.
+func (a *asked) look() {
+	a.saw["link"], a.saw["mode"] = a.v.Link.String(), string(a.v.Mode)
+	if a.v.Own {
+		a.saw["own"] = "true"
+	}
+	if a.in.Action == order.Cancel {
+		return
+	}
+	a.left = a.v.Left(a.in)
+	a.lookAtPosition()
+	a.lookAtPrices()
+	a.lookAtExposure()
+	a.lookAtStanding()
+	a.saw["orders_last_minute"] = strconv.Itoa(a.sentLastMinute())
+	a.saw["notional_today"] = a.v.SentNotional.String()
+	if t := a.v.Twin; t.ID != "" {
+		a.saw["same_asked"], a.saw["same_asked_ago"] = t.ID, a.v.Now.Sub(t.At).String()
+	}
+	if !a.v.LastExit.IsZero() {
+		a.saw["exit_ago"] = a.v.Now.Sub(a.v.LastExit).String()
+	}
+}
+
+// lookAtPosition tells whether the order only makes the position smaller.
+func (a *asked) lookAtPosition() {
+	if a.v.Position == nil {
+		a.saw["position"] = "unknown"
+		return
+	}
+	// A stop of the intent's own group is reduced by what it executes, so that
+	// it takes nothing of its room.
+	open := broker.OpenQty(a.v.Open, a.in.Symbol, a.in.Side, a.in.OCA, a.v.Target)
+	held := *a.v.Position
+	against := held.Sign()*a.in.Side.Signed(a.left).Sign() < 0
+	a.reduction = against && !held.Abs().Sub(open).Less(a.left)
+	a.saw["position"], a.saw["open_same_side"] = held.String(), open.String()
+	a.saw["reduction"] = strconv.FormatBool(a.reduction)
+}
+
+// lookAtPrices finds the reference, and whether it can be believed.
+func (a *asked) lookAtPrices() {
+	q := a.v.Quote
+	if p, at, ok := q.Newest(); ok {
+		a.ref, a.believed = &p, &p
+		a.saw["reference"], a.saw["quote_age"] = p.String(), a.v.Now.Sub(at).String()
+	}
+	if q.Bid != nil {
+		a.saw["bid"] = q.Bid.String()
+	}
+	if q.Ask != nil {
+		a.saw["ask"] = q.Ask.String()
+	}
+	median, known := a.v.Trades.Median()
+	if known {
+		a.saw["median"] = median.String()
+	}
+	if _, a.insane = a.sanity().Check(q, a.v.Trades); a.insane != "" && known {
+		a.believed = &median
+	}
+	if a.notional = a.v.Worth(a.in); a.notional != nil {
+		a.saw["notional"] = a.notional.String()
+	}
+}
+
+// lookAtExposure reckons what position and gross exposure may become with this
+// order.
+func (a *asked) lookAtExposure() {
+	if a.v.Position == nil {
+		return
+	}
+	e := broker.Exposure{
+		Held:  *a.v.Position,
+		Buys:  a.openWith(order.Buy),
+		Sells: a.openWith(order.Sell),
+	}
+	if a.ref != nil {
+		e.Raise(a.ref)
+	}
+	e.Raise(a.in.Limit)
+	e.Raise(a.in.Stop)
+	for i := range a.v.Open {
+		if o := &a.v.Open[i]; o.Symbol == a.in.Symbol && o.State.Live() && !broker.Same(o, a.v.Target) {
+			e.Raise(o.Limit)
+			e.Raise(o.StopPrice)
+		}
+	}
+	after := e.Held.Add(e.Buys)
+	if a.in.Side == order.Sell {
+		after = e.Held.Sub(e.Sells)
+	}
+	a.reach, a.saw["position_after"] = e, after.String()
+	if !e.Priced {
+		return
+	}
+	own := e.Price.Mul(after).Abs()
+	a.own, a.saw["position_notional"] = &own, own.String()
+	if a.v.OthersNote != "" {
+		a.saw["others_note"] = a.v.OthersNote
+	}
+	if a.v.Others == nil {
+		a.saw["gross"] = "unknown"
+		return
+	}
+	gross := e.Price.Mul(e.Worst()).Abs().Add(*a.v.Others)
+	a.gross = &gross
+	a.saw["others"], a.saw["gross"] = a.v.Others.String(), gross.String()
+}
+
+// openWith returns what may be taken on a side by the open orders and, on its
+// own side, this one; a stop of its group counts as far as it is larger.
+func (a *asked) openWith(side order.Side) market.Qty {
+	if side != a.in.Side {
+		return broker.OpenQty(a.v.Open, a.in.Symbol, side, "", a.v.Target)
+	}
+	open := broker.OpenQty(a.v.Open, a.in.Symbol, side, a.in.OCA, a.v.Target)
+	most := a.left
+	if a.in.OCA != "" {
+		for i := range a.v.Open {
+			o := &a.v.Open[i]
+			if o.OCA != a.in.OCA || o.Type != order.Stop || o.Side != side || o.Symbol != a.in.Symbol || !o.State.Live() || broker.Same(o, a.v.Target) {
+				continue
+			}
+			if r := o.Remaining(); most.Less(r) {
+				most = r
+			}
+		}
+	}
+	return open.Add(most)
+}
+
+// lookAtStanding notes how the account fares.
+func (a *asked) lookAtStanding() {
+	s := a.v.Standing
+	for _, n := range [...]struct {
+		key   string
+		value *market.Money
+	}{{"equity", s.Equity}, {"day_start_equity", s.DayStart}, {"peak_equity", s.Peak}} {
+		if a.saw[n.key] = "unknown"; n.value != nil {
+			a.saw[n.key] = n.value.String()
+		}
+	}
+	if s.Currency != "" {
+		a.saw["currency"] = s.Currency
+	}
+	if s.Note != "" {
+		a.saw["standing"] = s.Note
+	}
+	a.saw["realized_today"], a.saw["losing_streak"] = s.Realized.String(), strconv.Itoa(s.LosingStreak)
+}
+
+func (a *asked) sentLastMinute() int {
+	n, from := 0, a.v.Now.Add(-time.Minute)
+	for _, at := range a.v.Sent {
+		if at.After(from) {
+			n++
+		}
+	}
+	return n
+}
