@@ -1,0 +1,266 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+func amount(s string) *market.Money { return market.MustMoney(s).Ptr() }
+
+// deal is an execution at a minute of the day.
+func deal(n int, side order.Side, qty, price, commission string) order.Fill {
+	f := order.Fill{
+		ExecID: fmt.Sprintf("e%d", n), Account: "DU1", Symbol: "AAPL", Side: side, Qty: market.MustQty(qty),
+		Price: market.MustPrice(price), At: day.Add(time.Duration(n) * time.Minute), Currency: "USD",
+	}
+	if commission != "" {
+		f.Commission = amount(commission)
+	}
+	return f
+}
+
+// scored returns books that are recovered, with a position in AAPL.
+func scored(held string, cost *market.Price) *books {
+	b := newBooks(time.UTC)
+	b.account = "DU1"
+	b.positions = map[market.Symbol]order.Position{"AAPL": {Symbol: "AAPL", Qty: market.MustQty(held), AvgCost: cost}}
+	b.score.build(b)
+	b.score.equity = amount("1000")
+	b.score.mark("DU1", day, &broker.ModeRecord{Mode: broker.Active})
+	return b
+}
+
+// happens folds executions as the desk does.
+func happens(b *books, fills ...order.Fill) {
+	for _, f := range fills {
+		b.keep(f)
+		b.move(f, 0)
+	}
+}
+
+func TestRoundTrips(t *testing.T) {
+	cost := market.MustPrice("90").Ptr()
+	for _, tt := range []struct {
+		name     string
+		held     string
+		cost     *market.Price
+		fills    []order.Fill
+		realized string
+		streak   int
+		exit     int // minute, 0 for none
+	}{
+		{"none", "0", nil, nil, "0", 0, 0},
+		{"an open one is no result", "0", nil, []order.Fill{deal(1, order.Buy, "10", "100", "1")}, "0", 0, 0},
+		{"won", "0", nil, []order.Fill{deal(1, order.Buy, "10", "100", "1"), deal(2, order.Sell, "10", "101", "1")}, "8", 0, 2},
+		{"won less than the commissions", "0", nil, []order.Fill{deal(1, order.Buy, "10", "100", "1"), deal(2, order.Sell, "10", "100.1", "1")}, "-1", 1, 2},
+		{"in parts", "0", nil, []order.Fill{
+			deal(1, order.Buy, "6", "100", "1"), deal(2, order.Buy, "4", "101", "1"), deal(3, order.Sell, "3", "99", "1"), deal(4, order.Sell, "7", "98", "1"),
+		}, "-25", 1, 4},
+		{"a part of it sold", "0", nil, []order.Fill{deal(1, order.Buy, "10", "100", "1"), deal(2, order.Sell, "4", "99", "1")}, "0", 0, 2},
+		{"short", "0", nil, []order.Fill{deal(1, order.Sell, "10", "100", "1"), deal(2, order.Buy, "10", "101", "1")}, "-12", 1, 2},
+		{"turned over and back", "0", nil, []order.Fill{
+			deal(1, order.Buy, "10", "100", "1"), deal(2, order.Sell, "15", "99", "1"), deal(3, order.Buy, "5", "100", "1"),
+		}, "-18", 2, 3},
+		{"a win ends the streak", "0", nil, []order.Fill{
+			deal(1, order.Buy, "1", "100", "0"), deal(2, order.Sell, "1", "99", "0"),
+			deal(3, order.Buy, "1", "100", "0"), deal(4, order.Sell, "1", "101", "0"),
+			deal(5, order.Buy, "1", "100", "0"), deal(6, order.Sell, "1", "99", "0"),
+		}, "-1", 1, 6},
+		{"held from before at a known cost", "10", cost, []order.Fill{deal(1, order.Sell, "10", "89", "1")}, "-11", 1, 1},
+		{"held from before at no known cost", "10", nil, []order.Fill{deal(1, order.Sell, "10", "89", "1")}, "0", 0, 1},
+		{"yesterday's count no more", "0", nil, []order.Fill{
+			deal(-1440, order.Buy, "1", "100", "0"), deal(-1439, order.Sell, "1", "99", "0"),
+		}, "0", 0, -1439},
+	} {
+		b := scored(tt.held, tt.cost)
+		happens(b, tt.fills...)
+		s := b.score.standing()
+		if s.Realized != market.MustMoney(tt.realized) || s.LosingStreak != tt.streak {
+			t.Errorf("%s: realized %v, streak %d; want %s, %d", tt.name, s.Realized, s.LosingStreak, tt.realized, tt.streak)
+		}
+		var want time.Time
+		if tt.exit != 0 {
+			want = day.Add(time.Duration(tt.exit) * time.Minute)
+		}
+		if at := b.score.exits["AAPL"]; !at.Equal(want) {
+			t.Errorf("%s: the last exit was at %v, want %v", tt.name, at, want)
+		}
+		// The same executions known before the first look give the same score.
+		again := newBooks(time.UTC)
+		again.account, again.positions = "DU1", b.positions
+		for _, f := range tt.fills {
+			again.keep(f)
+		}
+		again.score.day = b.score.day
+		again.score.build(again)
+		if tt.held == "0" && (again.score.standing().Realized != s.Realized || again.score.standing().LosingStreak != s.LosingStreak || !again.score.exits["AAPL"].Equal(want)) {
+			t.Errorf("%s: rebuilt %+v, want %+v", tt.name, again.score.standing(), s)
+		}
+	}
+}
+
+func TestACommissionThatComesLate(t *testing.T) {
+	b := scored("0", nil)
+	happens(b, deal(1, order.Buy, "1", "100", ""), deal(2, order.Sell, "1", "100.5", ""))
+	b.score.cost("e1", market.MustMoney("1"))
+	b.score.cost("e1", market.MustMoney("1")) // told twice
+	b.score.cost("nobody", market.MustMoney("7"))
+	if s := b.score.standing(); s.Realized != market.MustMoney("-0.5") || s.LosingStreak != 1 {
+		t.Errorf("realized %v, streak %d", s.Realized, s.LosingStreak)
+	}
+}
+
+func TestAPositionMovedElsewhereBeginsAnew(t *testing.T) {
+	b := scored("0", nil)
+	happens(b, deal(1, order.Buy, "10", "100", "0"))
+	b.positions["AAPL"] = order.Position{Symbol: "AAPL", Qty: market.Shares(4)} // by hand, at no cost that is told
+	happens(b, deal(2, order.Sell, "4", "50", "0"))
+	if s := b.score.standing(); !s.Realized.IsZero() || s.LosingStreak != 0 {
+		t.Errorf("a result out of nothing: %v, %d", s.Realized, s.LosingStreak)
+	}
+}
+
+func TestManyTripsAreStillSummedUp(t *testing.T) {
+	b := scored("0", nil)
+	for n := range 3 * keepTrips {
+		for i, side := range []order.Side{order.Buy, order.Sell} {
+			f := deal(1, side, "1", fmt.Sprint(100-i), "0")
+			f.ExecID = fmt.Sprint(n, side)
+			happens(b, f)
+		}
+	}
+	if s := b.score.standing(); s.Realized != market.MustMoney(fmt.Sprint(-3*keepTrips)) || len(b.score.closed) >= 2*keepTrips {
+		t.Errorf("realized %v of %d trips, %d kept", s.Realized, 3*keepTrips, len(b.score.closed))
+	}
+}
+
+func TestMarksOfTheEquity(t *testing.T) {
+	b := newBooks(time.UTC)
+	s := b.score
+	active, restricted := &broker.ModeRecord{Mode: broker.Active}, &broker.ModeRecord{Mode: broker.ReduceOnly}
+	equity := func(v string, at time.Time, m *broker.ModeRecord) {
+		s.told(broker.AccountValue{Account: "DU1", Key: keyEquity, Value: v, Currency: "USD"}, at, m)
+	}
+	want := func(what, now, start, peak string) {
+		t.Helper()
+		v := s.standing()
+		if *v.Equity != market.MustMoney(now) || *v.DayStart != market.MustMoney(start) || *v.Peak != market.MustMoney(peak) {
+			t.Errorf("%s: equity %v, start %v, peak %v; want %s, %s, %s", what, v.Equity, v.DayStart, v.Peak, now, start, peak)
+		}
+	}
+	equity("1000", time.Time{}, active) // no clock, so no day
+	if v := s.standing(); v.DayStart != nil || v.Peak != nil || *v.Equity != market.MustMoney("1000") {
+		t.Errorf("without a clock: %+v", v)
+	}
+	s.mark("DU1", day, active)
+	want("the first", "1000", "1000", "1000")
+	if note := s.standing().Note; !strings.Contains(note, "first after a restart") {
+		t.Errorf("the note %q does not say that nothing is remembered", note)
+	}
+	equity("1100", day, active)
+	want("up", "1100", "1000", "1100")
+	equity("900", day, active)
+	want("down", "900", "1000", "1100")
+	equity("not told", day, active)
+	want("no amount", "900", "1000", "1100")
+	s.mark("DU1", day.Add(24*time.Hour), active)
+	want("the next day", "900", "900", "1100")
+	equity("850", day.Add(24*time.Hour), restricted)
+	want("restricted", "850", "900", "1100")
+	equity("840", day.Add(24*time.Hour), active)
+	want("resumed", "840", "900", "840")
+}
+
+// remembering is a journal that remembers equity.
+type remembering struct {
+	*memJournal
+	equity []broker.EquityRecord
+	err    error
+}
+
+func (j remembering) Equity(context.Context) ([]broker.EquityRecord, error) { return j.equity, j.err }
+
+func TestMarksOutliveTheProcess(t *testing.T) {
+	at := func(after time.Duration, account, equity string) broker.EquityRecord {
+		return broker.EquityRecord{Account: account, Wall: day.Add(after), Market: day.Add(after), Equity: market.MustMoney(equity)}
+	}
+	records := []broker.EquityRecord{
+		at(-48*time.Hour, "DU1", "5000"), at(-2*time.Hour, "DU1", "2000"), at(-time.Hour, "DU1", "2500"), at(-time.Minute, "DU1", "900"),
+		at(-time.Hour, "DU2", "9000"), {Account: "DU1", Equity: market.MustMoney("7000")}, // without a market time
+	}
+	for _, tt := range []struct {
+		name        string
+		mode        *broker.ModeRecord
+		err         error
+		ephemeral   string
+		start, peak string
+		note        string
+	}{
+		{"all", nil, nil, "", "2000", "5000", "from the journal"},
+		{"since it became active", &broker.ModeRecord{Mode: broker.Active, Since: day.Add(-3 * time.Hour)}, nil, "", "2000", "2500", "from the journal"},
+		{"an account that ended with its process", nil, nil, "DU1", "1000", "1000", "the day's first"},
+		{"a journal that fails", nil, context.Canceled, "", "1000", "1000", "the journal does not tell it"},
+	} {
+		b := newBooks(time.UTC)
+		d := &Desk{books: b, log: quiet, journal: remembering{&memJournal{}, records, tt.err}, cfg: Config{Ephemeral: tt.ephemeral}}
+		d.remember(t.Context(), tt.mode)
+		b.score.told(broker.AccountValue{Account: "DU1", Key: keyEquity, Value: "1000"}, day, &broker.ModeRecord{Mode: broker.Active})
+		s := b.score.standing()
+		if *s.DayStart != market.MustMoney(tt.start) || *s.Peak != market.MustMoney(tt.peak) || !strings.Contains(s.Note, tt.note) {
+			t.Errorf("%s: start %v, peak %v, %q", tt.name, s.DayStart, s.Peak, s.Note)
+		}
+	}
+}
+
+func TestOthersAreMeasuredAtTheirWorst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ready(t)
+		defer r.stop(t)
+		d, h := r.desk, r.desk.held.Load()
+		r.tick("MSFT", "40")
+		synctest.Wait()
+		d.turn <- struct{}{}
+		defer d.give()
+		want := func(what, sum, note string) {
+			t.Helper()
+			got, said := d.others(h, "AAPL")
+			if (got == nil) != (sum == "") || got != nil && *got != market.MustMoney(sum) || !strings.Contains(said, note) || (note == "") != (said == "") {
+				t.Errorf("%s: %v, %q; want %q, %q", what, got, said, sum, note)
+			}
+		}
+		hold := func(s market.Symbol, qty string, cost *market.Price) {
+			d.books.positions[s] = order.Position{Symbol: s, Qty: market.MustQty(qty), AvgCost: cost}
+		}
+		open := func(ref string, s market.Symbol, side order.Side, qty, limit string) {
+			o := order.Order{Ref: ref, Account: "DU1", Symbol: s, Side: side, Qty: market.MustQty(qty), State: order.Working}
+			if limit != "" {
+				o.Limit = market.MustPrice(limit).Ptr()
+			}
+			d.books.add(o)
+		}
+		want("flat", "0", "")
+		hold("AAPL", "1000", nil) // the one that is asked about
+		hold("MSFT", "10", nil)
+		want("one", "400", "")
+		open("a", "MSFT", order.Buy, "5", "41")
+		want("with an order above the market", "615", "")
+		open("b", "MSFT", order.Sell, "40", "")
+		want("the worse side", "1230", "")
+		open("c", "SPY", order.Sell, "1", "500")
+		want("an order without a position", "1730", "")
+		hold("IBM", "-2", market.MustPrice("100").Ptr())
+		want("at its cost", "1930", "IBM is measured at its cost")
+		hold("GE", "1", nil)
+		want("at no price", "", "no price of GE is known")
+		d.books.positions = nil
+		want("unknown", "", "the positions are unknown")
+	})
+}
