@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"math/bits"
+	"strconv"
 )
 
 const (
@@ -233,7 +234,7 @@ func (m Money) append(b []byte) []byte {
 		q, r := n.QuoRem(n, big.NewInt(moneyUnit), new(big.Int))
 		return appendFraction(q.Append(b, 10), r.Uint64(), moneyDecimals)
 	}
-	b = fmt.Appendf(b, "%d", whole)
+	b = strconv.AppendUint(b, whole, 10)
 	return appendFraction(b, frac, moneyDecimals)
 }
 

@@ -79,15 +79,15 @@ type asked struct {
 	believed  *market.Price // ref, or when that is not sane the median of the newest trades
 	insane    string        // why ref cannot be acted upon, "" when it can
 	notional  *market.Money // nil when nothing says at what price
-	reach     broker.Exposure
 	own       *market.Money // the position with the open orders of this side and this one, nil = unknown
 	gross     *market.Money // all positions likewise, nil = unknown
 	saw       map[string]string
+	text      []byte // scratch
 }
 
 // Decide answers the desk.
 func (g *Gate) Decide(v broker.View, in order.Intent) order.Decision {
-	a := &asked{Config: &g.cfg, v: v, in: in, saw: make(map[string]string, 32)}
+	a := &asked{Config: &g.cfg, v: v, in: in, saw: make(map[string]string, 32), text: make([]byte, 0, 48)}
 	d := order.Decision{IntentID: in.ID, At: v.Now, Saw: a.saw}
 	a.look()
 	if in.Action != order.Cancel {

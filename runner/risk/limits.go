@@ -42,7 +42,7 @@ func (a *asked) notionalPerDay() string {
 	adds := *a.notional
 	if a.in.Action == order.Modify {
 		adds = a.v.Grows(a.in)
-		a.saw["adds"] = adds.String()
+		note(a, "adds", adds)
 	}
 	if sum := a.v.SentNotional.Add(adds); a.NotionalPerDay.Less(sum) {
 		return fmt.Sprintf("with %v sent today this order makes %v, more than %v; wait for tomorrow or raise risk.notional_per_day",
@@ -107,7 +107,11 @@ func (a *asked) leverage() string {
 				c, s.Currency, RuleLeverage)
 		}
 	}
-	if most := s.Equity.MulFrac(a.MaxLeverage, market.Shares(1)); most.Less(*a.gross) {
+	most := *s.Equity
+	if one := market.Shares(1); a.MaxLeverage != one {
+		most = most.MulFrac(a.MaxLeverage, one)
+	}
+	if most.Less(*a.gross) {
 		return fmt.Sprintf("with the open orders and this one all symbols may be held for %v, more than %v times the equity %v; ask for less or raise risk.max_leverage",
 			a.gross, a.MaxLeverage, s.Equity)
 	}

@@ -24,13 +24,27 @@ func (a *asked) look() {
 	a.lookAtExposure()
 	a.lookAtStanding()
 	a.saw["orders_last_minute"] = strconv.Itoa(a.sentLastMinute())
-	a.saw["notional_today"] = a.v.SentNotional.String()
+	note(a, "notional_today", a.v.SentNotional)
 	if t := a.v.Twin; t.ID != "" {
 		a.saw["same_asked"], a.saw["same_asked_ago"] = t.ID, a.v.Now.Sub(t.At).String()
 	}
 	if !a.v.LastExit.IsZero() {
 		a.saw["exit_ago"] = a.v.Now.Sub(a.v.LastExit).String()
 	}
+}
+
+// note notes a number under a name. It writes into a buffer of the question, so
+// that a number costs one allocation, its text.
+func note[T market.Price | market.Qty | market.Money](a *asked, name string, v T) {
+	switch v := any(v).(type) {
+	case market.Price:
+		a.text, _ = v.AppendText(a.text[:0]) // these never fail
+	case market.Qty:
+		a.text, _ = v.AppendText(a.text[:0])
+	case market.Money:
+		a.text, _ = v.AppendText(a.text[:0])
+	}
+	a.saw[name] = string(a.text)
 }
 
 // lookAtPosition tells whether the order only makes the position smaller.
@@ -45,7 +59,8 @@ func (a *asked) lookAtPosition() {
 	held := *a.v.Position
 	against := held.Sign()*a.in.Side.Signed(a.left).Sign() < 0
 	a.reduction = against && !held.Abs().Sub(open).Less(a.left)
-	a.saw["position"], a.saw["open_same_side"] = held.String(), open.String()
+	note(a, "position", held)
+	note(a, "open_same_side", open)
 	a.saw["reduction"] = strconv.FormatBool(a.reduction)
 }
 
@@ -54,23 +69,24 @@ func (a *asked) lookAtPrices() {
 	q := a.v.Quote
 	if p, at, ok := q.Newest(); ok {
 		a.ref, a.believed = &p, &p
-		a.saw["reference"], a.saw["quote_age"] = p.String(), a.v.Now.Sub(at).String()
+		note(a, "reference", p)
+		a.saw["quote_age"] = a.v.Now.Sub(at).String()
 	}
 	if q.Bid != nil {
-		a.saw["bid"] = q.Bid.String()
+		note(a, "bid", *q.Bid)
 	}
 	if q.Ask != nil {
-		a.saw["ask"] = q.Ask.String()
+		note(a, "ask", *q.Ask)
 	}
 	median, known := a.v.Trades.Median()
 	if known {
-		a.saw["median"] = median.String()
+		note(a, "median", median)
 	}
 	if _, a.insane = a.sanity().Check(q, a.v.Trades); a.insane != "" && known {
 		a.believed = &median
 	}
 	if a.notional = a.v.Worth(a.in); a.notional != nil {
-		a.saw["notional"] = a.notional.String()
+		note(a, "notional", *a.notional)
 	}
 }
 
@@ -100,12 +116,13 @@ func (a *asked) lookAtExposure() {
 	if a.in.Side == order.Sell {
 		after = e.Held.Sub(e.Sells)
 	}
-	a.reach, a.saw["position_after"] = e, after.String()
+	note(a, "position_after", after)
 	if !e.Priced {
 		return
 	}
 	own := e.Price.Mul(after).Abs()
-	a.own, a.saw["position_notional"] = &own, own.String()
+	a.own = &own
+	note(a, "position_notional", own)
 	if a.v.OthersNote != "" {
 		a.saw["others_note"] = a.v.OthersNote
 	}
@@ -115,7 +132,8 @@ func (a *asked) lookAtExposure() {
 	}
 	gross := e.Price.Mul(e.Worst()).Abs().Add(*a.v.Others)
 	a.gross = &gross
-	a.saw["others"], a.saw["gross"] = a.v.Others.String(), gross.String()
+	note(a, "others", *a.v.Others)
+	note(a, "gross", gross)
 }
 
 // openWith returns what may be taken on a side by the open orders and, on its
@@ -147,9 +165,11 @@ func (a *asked) lookAtStanding() {
 		key   string
 		value *market.Money
 	}{{"equity", s.Equity}, {"day_start_equity", s.DayStart}, {"peak_equity", s.Peak}} {
-		if a.saw[n.key] = "unknown"; n.value != nil {
-			a.saw[n.key] = n.value.String()
+		if n.value == nil {
+			a.saw[n.key] = "unknown"
+			continue
 		}
+		note(a, n.key, *n.value)
 	}
 	if s.Currency != "" {
 		a.saw["currency"] = s.Currency
@@ -157,7 +177,8 @@ func (a *asked) lookAtStanding() {
 	if s.Note != "" {
 		a.saw["standing"] = s.Note
 	}
-	a.saw["realized_today"], a.saw["losing_streak"] = s.Realized.String(), strconv.Itoa(s.LosingStreak)
+	note(a, "realized_today", s.Realized)
+	a.saw["losing_streak"] = strconv.Itoa(s.LosingStreak)
 }
 
 func (a *asked) sentLastMinute() int {

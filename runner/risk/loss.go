@@ -25,7 +25,7 @@ func (a *asked) dailyLoss() string {
 			loss, equity = fell, true
 		}
 	}
-	a.saw["day_loss"] = loss.String()
+	note(a, "day_loss", loss)
 	switch {
 	case loss.Less(a.MaxDailyLoss):
 		return ""
@@ -44,7 +44,10 @@ func (a *asked) drawdown() string {
 		return ""
 	}
 	down := s.Peak.Sub(*s.Equity)
-	a.saw["drawdown"] = down.String()
+	note(a, "drawdown", down)
+	if down.Sign() <= 0 && s.Peak.Sign() > 0 {
+		return ""
+	}
 	if s.Peak.Sign() > 0 && down.Less(s.Peak.MulFrac(market.Qty(a.MaxDrawdown), market.Shares(100))) {
 		return ""
 	}
