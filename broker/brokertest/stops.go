@@ -94,6 +94,20 @@ func groups(t *testing.T, a broker.Adapter, d Driver) {
 	if filled != in.Qty {
 		t.Errorf("%v of the group filled, want %v", filled, in.Qty)
 	}
+	late := exit
+	late.OrderID++
+	late.Intent.ID = "conform-late"
+	if err := s.(broker.Trader).Place(within(t), late); err != nil {
+		t.Fatal(err)
+	}
+	w.until("word that the group has filled", func() bool {
+		for _, n := range w.notices {
+			if n.OrderID == late.OrderID && n.Kind == broker.NoticeReject {
+				return true
+			}
+		}
+		return false
+	})
 	if open, err := s.(broker.AccountSource).OpenOrders(within(t)); err != nil || len(open) != 0 {
 		t.Errorf("open orders %+v, %v", open, err)
 	}

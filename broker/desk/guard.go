@@ -63,6 +63,7 @@ type guard struct {
 	state event.GuardState
 	sign  int           // of the position
 	price *market.Price // of its stop, kept as long as the position lasts
+	ref   string        // of the newest stop that was asked for
 	tries int           // writes since the broker confirmed one
 	after time.Time     // wall time before which nothing is tried again
 	why   string        // the newest refusal
@@ -127,8 +128,11 @@ func (d *Desk) protectOne(h *held, s market.Symbol, wall time.Time) {
 		*g = guard{state: event.GuardState{Symbol: s, Since: wall}, sign: sign, told: g.told, asked: g.asked}
 	}
 	p := d.plan(h, g, pos, wall)
-	if p.stop != nil && proven(p.stop) && !p.stop.unfit {
+	switch e := d.books.byRef[g.ref]; {
+	case p.stop != nil && proven(p.stop) && !p.stop.unfit:
 		g.tries, g.after, g.why = 0, time.Time{}, ""
+	case e != nil && (e.State == order.Rejected || e.unfit):
+		g.why = fmt.Sprintf("the broker refused stop %s: %s", e.Ref, e.Note)
 	}
 	if p.in != nil && !wall.Before(g.after) {
 		d.act(g, *p.in, wall)
@@ -154,7 +158,7 @@ func (d *Desk) act(g *guard, in order.Intent, wall time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), d.cfg.OrderDeadline)
 	defer cancel()
 	if in.Action == order.Place {
-		g.price = in.Stop
+		g.price, g.ref = in.Stop, in.ID
 	}
 	g.asked++
 	g.tries++
@@ -166,7 +170,7 @@ func (d *Desk) act(g *guard, in order.Intent, wall time.Time) {
 	}
 	switch {
 	case reply.Result == event.Written && !reply.Known:
-		g.why = ""
+		g.why = "" // the broker's word follows
 	case reply.Rule == "":
 		g.why = fmt.Sprintf("%s: %s", reply.Result, reply.Reason)
 	default:
@@ -174,118 +178,125 @@ func (d *Desk) act(g *guard, in order.Intent, wall time.Time) {
 	}
 }
 
+// rests is what rests at the broker against a position, or did.
+type rests struct {
+	stop   *entry     // the newest of the desk's stops against it
+	extra  *entry     // one that is not wanted: of another side, beside another, or of no position
+	free   market.Qty // what orders outside of the stop's group may take of the position
+	others market.Qty // how much of that are stops that somebody else placed
+	held   market.Qty // for how much the broker has confirmed the desk's stop
+}
+
+func (d *Desk) resting(h *held, s market.Symbol, pos market.Qty) (r rests) {
+	side := exitSide(pos)
+	live := slices.DeleteFunc(slices.Clone(d.books.live[s]), func(e *entry) bool { return h.foreign(e.Account) })
+	for _, e := range live {
+		switch {
+		case !isGuard(e) || e.ClientID != h.facts.ClientID:
+		case pos.IsZero() || e.Side != side:
+			r.extra = e
+		default:
+			if r.stop != nil {
+				r.extra = r.stop
+			}
+			r.stop = e
+		}
+	}
+	for _, e := range live {
+		if e == r.stop || e == r.extra || e.Side != side || pos.IsZero() || r.stop != nil && e.OCA != "" && e.OCA == r.stop.OCA {
+			continue
+		}
+		r.free = r.free.Add(e.Remaining())
+		if e.State != order.Unknown && (e.Type == order.Stop || e.Type == order.Trail) {
+			r.others = r.others.Add(e.Remaining())
+		}
+	}
+	if r.stop != nil {
+		switch r.stop.State {
+		case order.Accepted, order.Working, order.Partial:
+			r.held = r.stop.Remaining()
+		default: // it may be there, and nobody knows
+		}
+	}
+	return r
+}
+
+// exitSide is the side that closes a position.
+func exitSide(pos market.Qty) order.Side {
+	if pos.Sign() < 0 {
+		return order.Buy
+	}
+	return order.Sell
+}
+
 // plan compares what should rest at the broker with what does.
 func (d *Desk) plan(h *held, g *guard, pos market.Qty, wall time.Time) plan {
-	s := g.state.Symbol
-	side := order.Sell
-	if pos.Sign() < 0 {
-		side = order.Buy
-	}
-	var p plan
-	var extra *entry
-	var free, others market.Qty // what orders outside of the stop's group, and stops made elsewhere, will take
-	for _, e := range d.against(h, s) {
-		if !isGuard(e) || e.ClientID != h.facts.ClientID {
-			continue
-		}
-		if pos.IsZero() || e.Side != side {
-			extra = e
-			continue
-		}
-		if p.stop != nil {
-			extra = p.stop
-		}
-		p.stop = e
-	}
-	for _, e := range d.against(h, s) {
-		if e == p.stop || e == extra || e.Side != side || pos.IsZero() || p.stop != nil && e.OCA != "" && e.OCA == p.stop.OCA {
-			continue
-		}
-		free = free.Add(e.Remaining())
-		if e.State.Live() && e.State != order.Unknown && (e.Type == order.Stop || e.Type == order.Trail) {
-			others = others.Add(e.Remaining())
-		}
-	}
-	now := d.floor.now()
+	r, now := d.resting(h, g.state.Symbol, pos), d.floor.now()
+	p := plan{stop: r.stop}
+	settled := func(e *entry) bool { return proven(e) && wall.Sub(e.owed) >= settleAfter }
 	switch {
-	case extra != nil:
+	case r.extra != nil:
 		if p.stop == nil {
-			p.stop = extra
+			p.stop = r.extra
 		}
 		p.cause = "a stop that is not wanted any more is being cancelled"
-		if proven(extra) && wall.Sub(extra.owed) >= settleAfter && !now.IsZero() {
-			p.in = g.cancel(extra, now)
+		if settled(r.extra) && !now.IsZero() {
+			p.in = g.cancel(r.extra, now)
 		}
 		return p
 	case pos.IsZero():
 		return p
 	}
-	held := market.Qty{}
-	if p.stop != nil {
-		switch p.stop.State {
-		case order.Accepted, order.Working, order.Partial:
-			held = p.stop.Remaining()
-		}
-	}
-	if p.covered = !held.Add(others).Less(pos.Abs()); !p.covered {
-		p.cause = d.uncovered(p.stop, pos, held)
-	}
-	want := pos.Abs().Sub(free)
+	p.covered = !r.held.Add(r.others).Less(pos.Abs())
+	p.cause = uncovered(r, pos)
 	switch {
-	case now.IsZero() || p.stop != nil && (!proven(p.stop) || wall.Sub(p.stop.owed) < settleAfter):
-		return p
-	case p.stop != nil && d.exiting(p.stop):
-		if !p.covered {
-			p.cause = fmt.Sprintf("the stop holds %v of %v while an exit works in its group; the rest follows when that has ended", held, pos.Abs())
-		}
-		return p
-	case want.Sign() <= 0 && p.stop == nil:
-		if !p.covered {
-			p.cause = fmt.Sprintf("orders that the desk did not group take all of %v; a stop beside them could turn the position over: cancel them, or let them end", pos.Abs())
-		}
-		return p
-	case want.Sign() <= 0 || p.stop != nil && p.stop.used: // an exit could not join it: a new one follows
-		p.in = g.cancel(p.stop, now)
-		return p
+	case now.IsZero() || r.stop != nil && !settled(r.stop):
+	case r.stop != nil && d.exiting(r.stop):
+		p.cause = fmt.Sprintf("the stop holds %v of %v while an exit works in its group; the rest follows when that has ended", r.held, pos.Abs())
+	default:
+		d.mend(g, pos, r, now, &p)
 	}
-	price, why := d.stopPrice(g, pos, p.stop, want)
-	switch {
-	case price == nil:
-		if !p.covered {
-			p.cause = why
-		}
-	case p.stop == nil:
-		p.in = d.newStop(s, side, want, price, now)
-	case p.stop.Qty != p.stop.Filled.Add(want) || !alike(p.stop.StopPrice, price):
-		p.in = g.resize(p.stop, p.stop.Filled.Add(want), price, now)
+	if p.covered {
+		p.cause = ""
 	}
 	return p
 }
 
-// against lists the live orders of a symbol in the session's account, in the
-// order of their making.
-func (d *Desk) against(h *held, s market.Symbol) (list []*entry) {
-	for _, e := range d.books.live[s] {
-		if !h.foreign(e.Account) {
-			list = append(list, e)
-		}
+// mend plans what makes the stop what it should be.
+func (d *Desk) mend(g *guard, pos market.Qty, r rests, now time.Time, p *plan) {
+	want := pos.Abs().Sub(r.free)
+	switch {
+	case want.Sign() <= 0 && r.stop == nil:
+		p.cause = fmt.Sprintf("orders that the desk did not group take all of %v; a stop beside them could turn the position over: cancel them, or let them end", pos.Abs())
+		return
+	case want.Sign() <= 0 || r.stop != nil && r.stop.used: // an exit could not join it: a new one follows
+		p.in = g.cancel(r.stop, now)
+		return
 	}
-	return list
+	price, why := d.stopPrice(g, pos, r.stop, want)
+	switch {
+	case price == nil:
+		p.cause = why
+	case r.stop == nil:
+		p.in = d.newStop(g.state.Symbol, exitSide(pos), want, price, now)
+	case r.stop.Qty != r.stop.Filled.Add(want) || !alike(r.stop.StopPrice, price):
+		p.in = g.resize(r.stop, r.stop.Filled.Add(want), price, now)
+	}
 }
 
 // uncovered words why a position is not covered, before anything is done.
-func (d *Desk) uncovered(stop *entry, pos, held market.Qty) string {
-	switch {
+func uncovered(r rests, pos market.Qty) string {
+	switch stop := r.stop; {
 	case stop == nil:
 		return "no stop rests at the broker yet"
 	case stop.State == order.Unknown:
 		return fmt.Sprintf("the outcome of stop %s is unknown; no other is placed before the broker has told: %s", stop.Ref, stop.Note)
 	case stop.State == order.Inactive:
 		return fmt.Sprintf("the broker holds stop %s back: %s", stop.Ref, stop.Note)
-	case held.IsZero():
+	case r.held.IsZero():
 		return fmt.Sprintf("the broker has not confirmed stop %s yet", stop.Ref)
 	default:
-		return fmt.Sprintf("stop %s holds %v of %v; it is being changed", stop.Ref, held, pos.Abs())
+		return fmt.Sprintf("stop %s holds %v of %v", stop.Ref, r.held, pos.Abs())
 	}
 }
 

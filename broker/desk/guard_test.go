@@ -381,14 +381,12 @@ func TestFieldLessonStopsSurviveARestart(t *testing.T) {
 		journal.mark = stop.OrderID
 		last := openShop(t, venue, journal)
 		last.trade(order.Buy, 100, "")
-		if got := last.holds(300, "95"); got.PermID != stop.PermID || last.order1(got).Ref != stop.Ref {
+		if got := last.holds(300, "95"); got.PermID != stop.PermID || last.orderOf(got.Ref).Ref != stop.Ref {
 			t.Errorf("the stop that was found is not the one that follows: %+v", got)
 		}
 		last.close()
 	})
 }
-
-func (s *shop) order1(o order.Order) order.Order { return s.orderOf(o.Ref) }
 
 // TestStopOfUnknownOutcomeIsNotDoubled: the stop was written and the session
 // ends before any answer; nothing is placed until the broker has told.
@@ -491,9 +489,8 @@ func TestRefusedStopIsShownAndTriedWithinBounds(t *testing.T) {
 	})
 }
 
-// TestStopRejectedByTheBroker: the same for a broker's word, and for a session
-// that cannot write.
-func TestStopRejectedByTheBroker(t *testing.T) {
+// TestStopThatCannotBeWritten: the session takes no bytes; nothing was sent.
+func TestStopThatCannotBeWritten(t *testing.T) {
 	play(t, func(t *testing.T, s *shop) {
 		s.trade(order.Buy, 100, "")
 		s.holds(100, "95")
@@ -506,6 +503,38 @@ func TestStopRejectedByTheBroker(t *testing.T) {
 		if n := s.out.named("position_naked"); n != 1 {
 			t.Errorf("told %d times", n)
 		}
+	})
+}
+
+// TestStopRejectedByTheVenue: error 201 for each stop; the tries become rarer,
+// under a new number each, and the venue's words are shown.
+func TestStopRejectedByTheVenue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ready(t, func(r *rig, c *Config) {
+			c.Protect = ProtectOn
+			r.session.held = []order.Position{{Account: "DU1", Symbol: "AAPL", ConID: 265598, Qty: market.Shares(-70), AvgCost: market.MustPrice("180").Ptr()}}
+		})
+		told := 0
+		for range 120 {
+			time.Sleep(500 * time.Millisecond)
+			synctest.Wait()
+			for _, k := range r.session.placed[told:] {
+				r.send(broker.Notice{Kind: broker.NoticeReject, Code: 201, Text: "no stops in this account", OrderID: k.OrderID})
+				told++
+			}
+		}
+		if told < 5 || told > 8 { // after 1, 2, 4, 8, 16, 32 s
+			t.Errorf("%d stops in a minute", told)
+		}
+		g := r.desk.State(context.Background()).Guards[0]
+		if g.Covered || !strings.Contains(g.Cause, "no stops in this account") || r.out.named("position_naked") != 1 {
+			t.Errorf("guard %+v, told %d times", g, r.out.named("position_naked"))
+		}
+		in := r.session.placed[0].Intent
+		if in.Side != order.Buy || *in.Stop != market.MustPrice("189") { // 5 % above the cost, and the market is below it
+			t.Errorf("stop %+v", in)
+		}
+		r.stop(t)
 	})
 }
 

@@ -71,10 +71,27 @@ func (c *client) placeOrder(m wire.PlaceOrder) {
 		c.Fail(m.OrderID, venue.Rejected, "Order rejected - reason:client %d has %d open orders: cancel some", c.id, c.open)
 		return
 	}
+	if m.OCAGroup != "" && b.spent(r.Account, m.OCAGroup) {
+		c.Fail(m.OrderID, venue.Rejected, "Order rejected - reason:OCA group %s has filled already", m.OCAGroup)
+		return
+	}
 	if b.cfg.PresetTIF && m.TIF == "" {
 		c.Fail(m.OrderID, venue.PresetApplied, "Order TIF was set to DAY based on order preset.")
 	}
 	b.give(key, m, d, r)
+}
+
+// spent reports whether an order of a group has filled anything in what is
+// remembered of the day. Nobody joins such a group (from general knowledge): an
+// exit that arrives after the stop of its group filled would turn the position
+// over.
+func (b *Blotter) spent(account, group string) bool {
+	for _, p := range b.placed {
+		if o := &p.order; o.OCAGroup == group && (account == "" || o.Account == account) && o.Filled.Sign() > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // give gives an order to the exchange and tells what became of it.
