@@ -43,6 +43,9 @@ const (
 	ProtectOff = "off"
 )
 
+// codeCancelled is the venue's word that an order is cancelled.
+const codeCancelled = 202
+
 var minStop, maxStop = market.MustPercent("0.1"), market.MustPercent("50")
 
 // guardPrefix begins the reference of each stop of the guard, and the ids of

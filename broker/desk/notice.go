@@ -92,6 +92,12 @@ func (d *Desk) noticed(h *held, e *entry, n broker.Notice) {
 		d.unchanged(h, e, n)
 		return
 	}
+	if n.Code == codeCancelled && isGuard(e) && !e.owed.IsZero() {
+		// A status is authoritative, and may be lost. A fill in the stop's group
+		// and the venue's word that it is cancelled are two witnesses.
+		d.step(e, order.CancelDone)
+		return
+	}
 	switch n.Kind {
 	case broker.NoticeReadOnly: // it refused this very message, an order or its cancel
 		if e.State == order.Cancelling {
