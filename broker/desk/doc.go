@@ -66,6 +66,12 @@
 // does not list has ended, and the rates of an earlier run of its market do
 // not count.
 //
+// Every position has one stop at the broker, which the desk itself keeps by the
+// same door (guard.go says how): it follows partial fills, is known again after
+// a restart, and shares a one-cancels-all group with the orders that leave the
+// position. Until the broker has confirmed it, an entry in the symbol is
+// refused. A change of an order counts when the broker shows it (modify.go).
+//
 // Memory is bounded: the live orders, the newest 500 to 1,000 ended ones and
 // as many fills, 65,536 execution ids and as many answers, 65,536 ticks and a
 // read of the session's. What is older is in

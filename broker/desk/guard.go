@@ -276,6 +276,10 @@ func (d *Desk) mend(g *guard, pos market.Qty, r rests, now time.Time, p *plan) {
 		p.in = g.cancel(r.stop, now)
 		return
 	}
+	if d.floor.details(g.state.Symbol) == nil {
+		p.cause = fmt.Sprintf("the trader does not know the contract of %s; start it with that symbol, too", g.state.Symbol)
+		return
+	}
 	price, why := d.stopPrice(g, pos, r.stop, want)
 	switch {
 	case price == nil:

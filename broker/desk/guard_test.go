@@ -595,6 +595,66 @@ func TestPositionMadeElsewhere(t *testing.T) {
 	})
 }
 
+// TestPositionOfASymbolThatIsNotWanted: it is shown as naked, and nothing is
+// written for a contract that nobody described.
+func TestPositionOfASymbolThatIsNotWanted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ready(t, func(r *rig, c *Config) {
+			c.Protect = ProtectOn
+			r.session.held = []order.Position{{Account: "DU1", Symbol: "MSFT", ConID: 272093, Qty: market.Shares(7), AvgCost: market.MustPrice("250").Ptr()}}
+		})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		g := r.desk.State(context.Background()).Guards
+		if len(g) != 1 || g[0].Covered || !strings.Contains(g[0].Cause, "start it with that symbol") || r.out.named("position_naked") != 1 {
+			t.Errorf("guards %+v, told %d times", g, r.out.named("position_naked"))
+		}
+		if len(r.session.placed)+len(r.journal.intents) != 0 {
+			t.Errorf("%d orders, %d intents", len(r.session.placed), len(r.journal.intents))
+		}
+		r.stop(t)
+	})
+}
+
+// TestStopStaysWhenTheTraderStops: also where an orderly stop cancels what
+// works, because nobody watches afterwards.
+func TestStopStaysWhenTheTraderStops(t *testing.T) {
+	play(t, func(t *testing.T, s *shop) {
+		s.desk.cfg.OnStop = CancelWorking
+		s.trade(order.Buy, 100, "")
+		s.trade(order.Buy, 50, "90")
+		if err := s.desk.WindDown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		s.turn()
+		s.holds(100, "95")
+		if o := s.orderOf("t-2"); o.State != order.Cancelled {
+			t.Errorf("the entry is %v", o.State)
+		}
+	})
+}
+
+// TestNoStopWhileThePositionsAreClosed: closing cancels what works first, and a
+// stop that comes again each time would never let it end.
+func TestNoStopWhileThePositionsAreClosed(t *testing.T) {
+	play(t, func(t *testing.T, s *shop) {
+		s.trade(order.Buy, 100, "")
+		s.holds(100, "95")
+		s.desk.mode.Store(&broker.ModeRecord{Mode: broker.Halted, Reason: "test", Flatten: true})
+		s.cancelStop()
+		s.turn()
+		if n := len(s.stops()); n != 0 {
+			t.Errorf("%d stops", n)
+		}
+		if g := s.state().Guards[0]; g.Covered || !strings.Contains(g.Cause, "being closed") {
+			t.Errorf("guard %+v", g)
+		}
+		s.desk.mode.Store(&broker.ModeRecord{Mode: broker.Halted, Reason: "test"}) // it was given up
+		s.turn()
+		s.holds(100, "95")
+	})
+}
+
 // TestOrderBesideTheGuard: what others sell leaves that much less for a stop,
 // and a stop of theirs is cover.
 func TestOrderBesideTheGuard(t *testing.T) {

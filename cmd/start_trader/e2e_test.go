@@ -274,13 +274,18 @@ func finished(t *testing.T, orders []map[string]string) {
 	if len(orders) == 0 {
 		t.Error("the journal has no orders")
 	}
+	stops := 0
 	for _, o := range orders {
 		if strings.HasPrefix(o["ref"], "guard-") && o["state"] == "cancelled" && o["filled"] == "0" {
+			stops++
 			continue // the stop of a position that a strategy closed
 		}
 		if o["state"] != "filled" || o["filled"] != o["qty"] {
 			t.Errorf("order %s ended the day %s with %s of %s", o["ref"], o["state"], o["filled"], o["qty"])
 		}
+	}
+	if stops == 0 {
+		t.Error("no position had a stop at the broker")
 	}
 }
 
