@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,6 +202,13 @@ func play(t *testing.T, run func(t *testing.T, s *shop)) {
 	})
 }
 
+// written are the tickets that went out.
+func written(s *fakeSession) []broker.Ticket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.placed)
+}
+
 func newJournal() *memJournal {
 	return &memJournal{trace: &trace{}, intents: map[string]broker.IntentRecord{}}
 }
@@ -238,6 +247,7 @@ func TestStopTriggersAndNothingIsTurnedOver(t *testing.T) {
 		s.turn()
 		s.holds(0, "")
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		s.holds(0, "")
 	})
 }
@@ -374,6 +384,7 @@ func TestFieldLessonStopsSurviveARestart(t *testing.T) {
 				t.Errorf("%s: another stop: %+v", tt.name, got)
 			}
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			next.holds(200, "95")
 			next.close()
 		}
@@ -399,6 +410,7 @@ func TestStopOfUnknownOutcomeIsNotDoubled(t *testing.T) {
 		s.venue.Fail(brokertest.Faults{Silent: true})
 		s.turn()
 		time.Sleep(20 * time.Second)
+		synctest.Wait()
 		if g := s.state().Guards[0]; g.Covered || !strings.Contains(g.Cause, "outcome") {
 			t.Errorf("guard %+v", g)
 		}
@@ -452,15 +464,16 @@ func TestStopCancelledByHandIsPlacedAgain(t *testing.T) {
 // told once; entries are refused; the tries become rarer, and never end.
 func TestRefusedStopIsShownAndTriedWithinBounds(t *testing.T) {
 	play(t, func(t *testing.T, s *shop) {
-		refuse := true
+		var mended atomic.Bool
 		s.gate = func(_ broker.View, in order.Intent) order.Decision {
-			if refuse && in.Type == order.Stop {
+			if !mended.Load() && in.Type == order.Stop {
 				return order.Decision{Rule: "test", Reason: "no stops today"}
 			}
 			return order.Decision{Allowed: true}
 		}
 		s.trade(order.Buy, 100, "")
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if g := s.state().Guards[0]; g.Covered || !strings.Contains(g.Cause, "no stops today") || g.Position != market.Shares(100) || time.Since(g.Since) < 10*time.Minute {
 			t.Errorf("guard %+v", g)
 		}
@@ -479,8 +492,9 @@ func TestRefusedStopIsShownAndTriedWithinBounds(t *testing.T) {
 		if reply := s.request(order.Buy, 10, ""); reply.Result != event.Refused || reply.Rule != "unprotected" || !strings.Contains(reply.Reason, "no stops today") {
 			t.Errorf("entry: %+v", reply)
 		}
-		refuse = false
+		mended.Store(true)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		s.turn()
 		s.holds(100, "95")
 		if n := s.out.named("position_covered"); n != 1 {
@@ -518,7 +532,7 @@ func TestStopRejectedByTheVenue(t *testing.T) {
 		for range 120 {
 			time.Sleep(500 * time.Millisecond)
 			synctest.Wait()
-			for _, k := range r.session.placed[told:] {
+			for _, k := range written(r.session)[told:] {
 				r.send(broker.Notice{Kind: broker.NoticeReject, Code: 201, Text: "no stops in this account", OrderID: k.OrderID})
 				told++
 			}
@@ -530,7 +544,7 @@ func TestStopRejectedByTheVenue(t *testing.T) {
 		if g.Covered || !strings.Contains(g.Cause, "no stops in this account") || r.out.named("position_naked") != 1 {
 			t.Errorf("guard %+v, told %d times", g, r.out.named("position_naked"))
 		}
-		in := r.session.placed[0].Intent
+		in := written(r.session)[0].Intent
 		if in.Side != order.Buy || *in.Stop != market.MustPrice("189") { // 5 % above the cost, and the market is below it
 			t.Errorf("stop %+v", in)
 		}
@@ -585,10 +599,10 @@ func TestPositionMadeElsewhere(t *testing.T) {
 		})
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if n := len(r.session.placed); n != 1 {
+		if n := len(written(r.session)); n != 1 {
 			t.Fatalf("%d orders", n)
 		}
-		if in := r.session.placed[0].Intent; in.Qty != market.Shares(70) || *in.Stop != market.MustPrice("177.88") { // of 187.25, the market
+		if in := written(r.session)[0].Intent; in.Qty != market.Shares(70) || *in.Stop != market.MustPrice("177.88") { // of 187.25, the market
 			t.Errorf("stop %+v", in)
 		}
 		r.stop(t)
@@ -609,8 +623,8 @@ func TestPositionOfASymbolThatIsNotWanted(t *testing.T) {
 		if len(g) != 1 || g[0].Covered || !strings.Contains(g[0].Cause, "start it with that symbol") || r.out.named("position_naked") != 1 {
 			t.Errorf("guards %+v, told %d times", g, r.out.named("position_naked"))
 		}
-		if len(r.session.placed)+len(r.journal.intents) != 0 {
-			t.Errorf("%d orders, %d intents", len(r.session.placed), len(r.journal.intents))
+		if len(written(r.session))+len(r.journal.intents) != 0 {
+			t.Errorf("%d orders, %d intents", len(written(r.session)), len(r.journal.intents))
 		}
 		r.stop(t)
 	})
@@ -675,11 +689,11 @@ func TestOrderBesideTheGuard(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			synctest.Wait()
 			g := r.desk.State(context.Background()).Guards[0]
-			if len(r.session.placed) != tt.stops || g.Covered != tt.covered || g.Covered == (g.Cause != "") {
-				t.Errorf("%+v: %d stops, %+v", tt, len(r.session.placed), g)
+			if len(written(r.session)) != tt.stops || g.Covered != tt.covered || g.Covered == (g.Cause != "") {
+				t.Errorf("%+v: %d stops, %+v", tt, len(written(r.session)), g)
 			}
-			if tt.stops == 1 && r.session.placed[0].Intent.Qty != market.Shares(70-tt.qty) {
-				t.Errorf("stop %+v", r.session.placed[0].Intent)
+			if tt.stops == 1 && written(r.session)[0].Intent.Qty != market.Shares(70-tt.qty) {
+				t.Errorf("stop %+v", written(r.session)[0].Intent)
 			}
 			r.stop(t)
 		})
