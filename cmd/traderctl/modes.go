@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -55,13 +54,23 @@ itself, also after a restart: see traderctl status or the page. A position is
 closed by a market order in the regular session, and outside by what
 desk.flatten_outside says. It is done when the broker, asked anew, shows none;
 the mode stays halted.
-`+modeExits)
+
+With --direct no trader has to run: this program takes the dead one's data
+folder and its place at the gateway, does the same, and waits for the end of it.
+Give it the flags or the file that the trader was started with.
+`+modeExits+`
+With --direct: 0 flat, 1 not known to be flat, 2 usage.`)
+
 	c.Flags().Bool("yes", false, "do not ask whether this is meant")
+	addDirect(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if !flagOn(c, "yes") {
 			if err := confirm(c); err != nil {
 				return err
 			}
+		}
+		if flagOn(c, "direct") {
+			return flattenDirect(c)
 		}
 		return setMode(c, "flatten", map[string]string{})
 	}
@@ -76,21 +85,15 @@ func modeCommand(name, short, long string) *cobra.Command {
 	return c
 }
 
-// confirm has a person at a terminal type the word. Whoever is none has to say
-// --yes.
+// confirm has a person type the word.
 func confirm(c *cobra.Command) error {
-	if f, ok := c.InOrStdin().(*os.File); ok {
-		if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-			return fmt.Errorf("%w: this closes every position; without a terminal to ask at, say --yes", errUsage)
-		}
-	}
 	fmt.Fprint(c.ErrOrStderr(), "This cancels all orders and closes every position. Type flatten to go on: ")
 	line, err := bufio.NewReader(io.LimitReader(c.InOrStdin(), 100)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("confirmation: %w", err)
 	}
 	if !strings.EqualFold(strings.TrimSpace(line), "flatten") {
-		return fmt.Errorf("%w: not confirmed, so nothing was done", errUsage)
+		return fmt.Errorf("%w: not confirmed, so nothing was done; type flatten, or say --yes where nobody can", errUsage)
 	}
 	return nil
 }
@@ -121,13 +124,7 @@ func printMode(w io.Writer, d server.Done) error {
 	for _, p := range m.Pending {
 		fmt.Fprintf(&b, "order   %d %s (%s) has not ended; its cancel: %s\n", p.OrderID, p.Ref, p.Symbol, cancelWords[p.Cancel])
 	}
-	for _, p := range m.Closing {
-		held := "unknown"
-		if p.Position != nil {
-			held = p.Position.String()
-		}
-		fmt.Fprintf(&b, "close   %s: %s, position %s %s\n", p.Symbol, p.State, held, p.Detail)
-	}
+	tellClosing(&b, m.Closing)
 	if m.Flatten {
 		b.WriteString("flatten is under way; it is done when the broker, asked anew, shows no position\n")
 	}
