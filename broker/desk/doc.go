@@ -23,6 +23,15 @@
 // wire. A halt sets its latch before it waits for its turn, so an order that
 // waits for the disk meanwhile is dropped.
 //
+// What a mode asks for is done by a goroutine of each session, which looks at
+// the latch and at nothing that a command left for it: a halt's cancels and a
+// flatten's orders are the same whether the command came a moment ago, while
+// the link was down, or in an earlier life. A flatten has two steps a symbol
+// that are never together: first all its orders end, then one order closes what
+// is held, and another follows only when that one has ended. Its ids are made of
+// the latch's time and a count, so that no life asks for a step twice. Only an
+// answer of the broker ends it; an error is not flat.
+//
 // Ticks never wait for a turn. Serve publishes them on the goroutine that read
 // them, a read's ticks of a symbol together, and keeps quotes, data states and
 // the market clock under a mutex of their own. All other events go to the turn

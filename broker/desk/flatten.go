@@ -40,6 +40,7 @@ type closing struct {
 	ref    string    // the newest order, empty before the first
 	wrote  time.Time // wall time when it was written
 	due    time.Time // wall time before which no other is
+	info   time.Time // wall time before which its contract is not asked for
 	asked  bool      // for quotes of a symbol that is not wanted, in this flatten
 }
 
@@ -94,7 +95,10 @@ func (d *Desk) unclear(ctx context.Context, h *held) (missing []market.Symbol, q
 		}
 		info := d.floor.details(sym)
 		if info == nil {
-			missing = append(missing, sym)
+			if !now.Before(c.info) {
+				c.info = now.Add(flattenAgain)
+				missing = append(missing, sym)
+			}
 			continue
 		}
 		at, q, _ := d.floor.sense(sym, time.Time{})

@@ -136,11 +136,11 @@ func (d *Desk) unheld() {
 // 46th of a second waits for room, and reports are to be folded meanwhile.
 //
 // These cancels have no intent of their own in the journal. The latch is it:
-// it was durable before the first of them, says who asked and why, and makes
-// every later start do the same. What is written twice does no harm, as a
-// cancel can only end an order, and that each was written is recorded with its
-// order. So a hundred of them cost no commit on their way, where one each
-// would be a hundred.
+// it says who asked and why, is durable when the halt is answered, and makes
+// every later start do the same. What is written twice, or before the latch is
+// on the disk, does no harm, as a cancel can only end an order; and that each
+// was written is recorded with its order. So a hundred of them cost no commit
+// on their way, where one each would be a hundred.
 func (d *Desk) sweep(ctx context.Context, h *held) {
 	defer d.passed(ctx)
 	for {
@@ -188,7 +188,9 @@ func (d *Desk) due(ctx context.Context, h *held) (list []aimed) {
 	}
 	now := time.Now()
 	for _, e := range d.toEnd(h) {
-		if e.endAsked == h && (e.State == order.Cancelling || now.Sub(e.endAt) < cancelAgain) {
+		// One whose outcome is unknown is asked once a session: only the broker
+		// can tell more of it, and what it tells comes by itself.
+		if e.endAsked == h && (e.State == order.Cancelling || e.State == order.Unknown || now.Sub(e.endAt) < cancelAgain) {
 			continue
 		}
 		e.endAsked, e.endAt = h, now
@@ -215,6 +217,9 @@ func (d *Desk) swept(ctx context.Context, h *held, list []aimed) (more bool) {
 		case sig != order.Written:
 			a.entry.endAsked, more = nil, false
 			d.warn(event.NoticeText{Name: "cancel_not_written", Symbol: a.entry.Symbol, Ref: a.entry.Ref, Text: a.err.Error() + "; it is tried again"})
+		case a.entry.State == order.Unknown: // a cancel makes it no better known
+			a.entry.Note = reason
+			d.become(a.entry, order.Unknown)
 		case a.entry.State.Live(): // it may have ended before we were here
 			a.entry.Note = reason
 			d.step(a.entry, order.CancelSent)

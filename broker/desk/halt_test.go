@@ -252,3 +252,17 @@ func TestAHaltIsNotUndoneByAChangeBeforeIt(t *testing.T) {
 		}
 	})
 }
+
+// TestAHaltLeavesUnknownUnknown: the cancel of an order whose outcome nobody
+// knows goes out once, and makes it no better known.
+func TestAHaltLeavesUnknownUnknown(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.session.placing = func(broker.Ticket) error { return broker.ErrOutcomeUnknown }
+		r.ask(buy("a"))
+		halt(t, r)
+		time.Sleep(time.Minute)
+		if got := r.sent(); !slices.Equal(got, []int64{151}) || r.order("a").State != order.Unknown {
+			t.Errorf("cancelled %v, %+v", got, r.order("a"))
+		}
+	})
+}
