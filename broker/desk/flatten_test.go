@@ -223,6 +223,7 @@ func TestFlattenDoesNotCloseTwice(t *testing.T) {
 		}
 		r.session.open = []broker.OrderReport{described(151, r.desk.closeID("AAPL", 1), order.WorkingNow)}
 		r.session.open[0].Order.Side = order.Sell
+		r.modeNow() // a turn, so that what follows sees it
 		later(3 * flattenAgain)
 		if c := r.modeNow().Closing[0]; c.State != event.ClosingWorks || len(r.orders()) != 0 {
 			t.Errorf("when the broker knows it: %+v", c)
