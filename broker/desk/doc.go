@@ -66,14 +66,30 @@
 //
 // Positions are the venue's answer plus the executions after it. Executions
 // are asked before and after the positions and the answer counts only when
-// both agree, so none is counted twice or missed. A position that the venue
-// tells later and that still differs after two seconds is taken over and told.
+// both agree, so none is counted twice or missed. Only a confirmed answer, which
+// is all that there is, may change a position: one that failed is not "none".
 //
-// What an earlier life left behind is called unknown when the broker lists it
-// neither as open nor as executed, and stays shown and counted as live: only a
-// broker may resolve it. A simulated gateway is the whole venue, so what it
-// does not list has ended, and the rates of an earlier run of its market do
-// not count.
+// The books are held against the broker at every ready and every 30 s; a
+// lock-step replay at ready alone, as nobody can be asked while market time
+// stands. What differs in two looks, further apart than reports take, is a
+// difference; entries in its symbol wait meanwhile. The executions of other
+// clients are asked then: what they account for was done elsewhere and is
+// adopted. Anything else is unexplained: the books take the broker's figure, the
+// mode becomes reduce_only, and a finding names what was looked at. Nothing is
+// ever traded to make books and broker agree. A gateway that lost its venue is
+// not asked: it would answer from memory.
+//
+// An order whose outcome is unknown bars entries in its symbol. What the broker
+// lists as open, completed or executed resolves it. Without that it takes a proof
+// that it is not there; see prove. A simulated gateway is the whole venue, so
+// what it does not list has ended, and the rates of an earlier run of its market
+// do not count.
+//
+// Orders are known by the venue's permanent id, then by their reference, and by
+// their number only where these say nothing: numbers come again when a gateway
+// forgets its sequence. A report that contradicts the order that it names is
+// raised and not applied; an execution in it still counts for the position. An
+// execution may come in several versions, of which the newest counts.
 //
 // Every position has one stop at the broker, which the desk itself keeps by the
 // same door (guard.go says how): it follows partial fills, is known again after

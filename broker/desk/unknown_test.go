@@ -149,15 +149,18 @@ func TestWithoutCompletedOrdersNothingIsProven(t *testing.T) {
 			reconciling(t, func(t *testing.T, r *rig, k *knowing) {
 				change(k)
 				r.ask(buy("a"))
-				time.Sleep(20 * time.Minute)
+				time.Sleep(5 * time.Minute)
 				if o := r.order("a"); o.State != order.Unknown || r.out.named("order_stays_unknown") != 1 {
 					t.Errorf("order is %v, notices %+v", o.State, r.out.notices)
 				}
-				time.Sleep(24 * time.Hour) // its day is over, and it is not open
+				r.desk.turn <- struct{}{}
+				r.desk.books.byRef["a"].Created = day.Add(-24 * time.Hour)
+				r.desk.give()
+				time.Sleep(time.Minute) // its day is over, and it is not open
 				if o := r.order("a"); o.State != order.Cancelled || !strings.Contains(o.Note, "day is over") {
 					t.Errorf("the next day: %v (%s)", o.State, o.Note)
 				}
-			}, func(_ *rig, c *Config) { c.ReconcileEvery = 5 * time.Minute })
+			})
 		})
 	}
 }
@@ -202,6 +205,54 @@ func TestOrdersDroppedInTheDisconnectWindow(t *testing.T) {
 		time.Sleep(31 * time.Second)
 		if o := r.order("a"); o.State != order.Filled || r.position() != market.Shares(10) || len(r.out.findings) != 0 || len(r.session.placed) != 0 {
 			t.Errorf("order %v, position %v, findings %+v", o.State, r.position(), r.out.findings)
+		}
+		r.stop(t)
+	})
+}
+
+// TestReductionsInTheSecondOfARestart is field-lessons §2.3. The supervisor
+// degrades the link 90 s before the gateway's daily restart, by its calendar, so
+// that the gate refuses entries; what only reduces goes out, and when the session
+// dies under it, its outcome is unknown until the next one tells.
+func TestReductionsInTheSecondOfARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(r *rig, _ *Config) { r.session.held = holds("20") })
+		r.desk.gate = gateFunc(func(v broker.View, in order.Intent) order.Decision {
+			if v.Link == broker.Degraded && in.Side == order.Buy {
+				return order.Decision{Rule: "link", Reason: "the gateway restarts soon"}
+			}
+			return order.Decision{Allowed: true}
+		})
+		k := &knowing{fakeSession: r.session}
+		r.serveAs(k)
+		r.climbAs(t, k)
+		r.desk.LinkChanged(broker.Link{State: broker.Degraded})
+		if reply := r.ask(buy("entry")); reply.Rule != "link" || len(k.placed) != 0 {
+			t.Errorf("an entry: %+v", reply)
+		}
+		if reply := r.ask(sell("exit", "20")); reply.Result != event.Written {
+			t.Errorf("a reduction: %+v", reply)
+		}
+		_ = r.session.Close(context.Background()) // the gateway restarts
+		<-r.served
+		if o := r.order("exit"); o.State != order.Unknown {
+			t.Errorf("after the restart it is %v", o.State)
+		}
+		r.session = newSession(r.trace)
+		r.session.held = holds("20")
+		r.session.onSub = func(s market.Symbol) { go r.tick(s, "11") }
+		k = &knowing{fakeSession: r.session}
+		r.serveAs(k)
+		r.climbAs(t, k)
+		if reply := r.ask(sell("again", "20")); reply.Rule != "unknown_order" {
+			t.Errorf("the same again, which may be the second: %+v", reply)
+		}
+		time.Sleep(time.Minute)
+		if o := r.order("exit"); o.State != order.Dropped || r.position() != market.Shares(20) {
+			t.Errorf("proven absent it is %v, position %v", o.State, r.position())
+		}
+		if reply := r.ask(sell("once-more", "20")); reply.Result != event.Written {
+			t.Errorf("after the proof: %+v", reply)
 		}
 		r.stop(t)
 	})

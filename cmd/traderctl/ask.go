@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"slices"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -161,11 +162,23 @@ func printStatus(w io.Writer, s feed.Snapshot) {
 	if s.Mode != nil {
 		fmt.Fprintf(w, "mode\t%s (%s)\n", s.Mode.Mode, s.Mode.Reason)
 	}
+	printDifference(w, s.Events)
 	for _, st := range s.Strategies {
 		fmt.Fprintf(w, "strategy\t%s %s: %s %s\n", st.Name, st.Symbol, st.State, st.Detail)
 	}
 	if p := s.Account.Portfolio; p != nil {
 		fmt.Fprintf(w, "equity\t%s\tcash %s, realised %s, unrealised %s, commission %s\n", known(p.Equity), known(p.Cash), p.Realized, known(p.Unrealized), p.Commission)
+	}
+}
+
+// printDifference writes the newest difference between the books and the broker
+// that nothing explains.
+func printDifference(w io.Writer, events []feed.Event) {
+	for _, e := range slices.Backward(events) {
+		if e.Name == "reconciliation_difference" {
+			fmt.Fprintf(w, "difference\t%s %s: %s\n", e.At.Local().Format(time.DateTime), e.Symbol, e.Text)
+			return
+		}
 	}
 }
 

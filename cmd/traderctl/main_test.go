@@ -50,6 +50,7 @@ const snapshot = `{"type":"snapshot","epoch":"e","seq":1,"at":"2026-04-02T09:00:
 		"facts":{"gateway":"127.0.0.1:4002","simulated":true}},
 	"mode":{"mode":"active","reason":"start"},"positions":null,
 	"orders":[{"ref":"AAPL-1","symbol":"AAPL","side":"BUY","type":"LMT","qty":"10","limit":"187.25","state":"accepted","filled":"0","avg_price":null}],
+	"events":[{"at":"2026-04-02T08:59:00Z","level":"error","source":"desk","name":"reconciliation_difference","text":"the books had 10","symbol":"AAPL"}],
 	"strategies":[{"name":"sma_cross","symbol":"AAPL","state":"running","detail":"long"}],
 	"account":{"portfolio":{"cash":null,"equity":"1000.5","realized":"0","unrealized":null,"commission":"0"}}}}`
 
@@ -73,7 +74,7 @@ func TestAsksTheTrader(t *testing.T) {
 		args string
 		say  []string
 	}{
-		{"status --data " + dir, []string{"waiting", "nobody listens", "log in", "SIMULATED", "FAILED", "sma_cross", "1000.5", "cash -"}},
+		{"status --data " + dir, []string{"waiting", "nobody listens", "log in", "SIMULATED", "FAILED", "sma_cross", "1000.5", "cash -", "difference", "the books had 10"}},
 		{"orders --data " + dir, []string{"AAPL-1", "BUY", "187.25", "accepted", "-"}},
 		{"positions --http " + addr, []string{"unknown: the broker has not answered yet"}},
 		{"positions --json --http " + addr, []string{"null"}},
