@@ -320,7 +320,10 @@ func priced(f order.Fill, c broker.CommissionReport) order.Fill {
 
 // foldCommission adds a commission to its execution, which may come later.
 func (d *Desk) foldCommission(c broker.CommissionReport) {
-	f := d.books.execs.m[c.ExecID]
+	f, known := d.books.execs.m[c.ExecID]
+	if known && f == nil { // of a version that counts nowhere
+		return
+	}
 	if f == nil {
 		d.books.costs.put(c.ExecID, c)
 	} else {

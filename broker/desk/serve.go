@@ -172,6 +172,7 @@ func (d *Desk) doChores(ctx context.Context, h *held) {
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	<-retry.C
+	due := time.Now().Add(d.cfg.ReconcileEvery) // of the next look
 	look := time.NewTimer(d.cfg.ReconcileEvery)
 	defer look.Stop()
 	for {
@@ -185,12 +186,15 @@ func (d *Desk) doChores(ctx context.Context, h *held) {
 			return
 		}
 		retry.Stop()
-		if rest.soon {
-			rest.soon = false
-			look.Reset(lookSoonAfter)
-		} else if rest.look {
+		if rest.look {
+			due = time.Now().Add(d.cfg.ReconcileEvery)
 			look.Reset(d.cfg.ReconcileEvery)
 		}
+		if soon := time.Now().Add(lookSoonAfter); rest.soon && soon.Before(due) { // never later than it was
+			due = soon
+			look.Reset(lookSoonAfter)
+		}
+		rest.soon = false
 		if rest = d.doChore(ctx, h, rest); !rest.empty() {
 			retry.Reset(choreRetry)
 		}
