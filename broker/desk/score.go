@@ -38,6 +38,7 @@ type score struct {
 	currency     string
 	start, peak  *market.Money
 	note         string
+	recalled     bool                  // what is remembered was looked at
 	restricted   bool                  // the mode was stricter than active when it was looked at last
 	remembered   map[string]equityPast // by account: what an earlier life saw
 	rememberNote string                // why there is nothing to remember, "" when the journal was asked
@@ -221,14 +222,19 @@ func (s *score) told(v broker.AccountValue, now time.Time, m *broker.ModeRecord)
 // mark keeps the day's first equity and the highest since the mode last became
 // active. It is asked whenever the equity, the time or the mode may be another.
 func (s *score) mark(account string, now time.Time, m *broker.ModeRecord) {
-	if s.equity == nil || now.IsZero() {
+	if now.IsZero() {
 		return
 	}
 	if !s.day.has(now) {
-		first := s.day.from.IsZero()
-		s.day, s.early = marketDay(now, s.zone), market.Money{}
+		s.day, s.early, s.start = marketDay(now, s.zone), market.Money{}, nil
+	}
+	if s.equity == nil {
+		return
+	}
+	if s.start == nil {
 		s.start, s.note = s.equity, "the day's first equity is that of "+now.UTC().Format(time.RFC3339)
-		if first {
+		if !s.recalled {
+			s.recalled = true
 			s.recall(account)
 		}
 	}

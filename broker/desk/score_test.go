@@ -156,6 +156,14 @@ func TestMarksOfTheEquity(t *testing.T) {
 			t.Errorf("%s: equity %v, start %v, peak %v; want %s, %s, %s", what, v.Equity, v.DayStart, v.Peak, now, start, peak)
 		}
 	}
+	s.mark("DU1", day, active)
+	happens(b, deal(1, order.Buy, "1", "100", "0"))
+	s.built = "DU1"
+	happens(b, deal(2, order.Buy, "1", "100", "0"), deal(3, order.Sell, "1", "99", "0"))
+	if v := s.standing(); v.Equity != nil || v.DayStart != nil || v.Realized != market.MustMoney("-1") {
+		t.Errorf("without an equity: %+v", v)
+	}
+	s.day = dayOf{}
 	equity("1000", time.Time{}, active) // no clock, so no day
 	if v := s.standing(); v.DayStart != nil || v.Peak != nil || *v.Equity != market.MustMoney("1000") {
 		t.Errorf("without a clock: %+v", v)

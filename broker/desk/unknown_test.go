@@ -216,7 +216,7 @@ func TestOrdersDroppedInTheDisconnectWindow(t *testing.T) {
 // dies under it, its outcome is unknown until the next one tells.
 func TestReductionsInTheSecondOfARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(r *rig, _ *Config) { r.session.held = holds("20") })
+		r := newRig(t, func(r *rig, _ *Config) { r.session.held = heldAt("20") })
 		r.desk.gate = gateFunc(func(v broker.View, in order.Intent) order.Decision {
 			if v.Link == broker.Degraded && in.Side == order.Buy {
 				return order.Decision{Rule: "link", Reason: "the gateway restarts soon"}
@@ -230,7 +230,7 @@ func TestReductionsInTheSecondOfARestart(t *testing.T) {
 		if reply := r.ask(buy("entry")); reply.Rule != "link" || len(k.placed) != 0 {
 			t.Errorf("an entry: %+v", reply)
 		}
-		if reply := r.ask(sell("exit", "20")); reply.Result != event.Written {
+		if reply := r.ask(sellOrder("exit", "20")); reply.Result != event.Written {
 			t.Errorf("a reduction: %+v", reply)
 		}
 		_ = r.session.Close(context.Background()) // the gateway restarts
@@ -239,19 +239,19 @@ func TestReductionsInTheSecondOfARestart(t *testing.T) {
 			t.Errorf("after the restart it is %v", o.State)
 		}
 		r.session = newSession(r.trace)
-		r.session.held = holds("20")
+		r.session.held = heldAt("20")
 		r.session.onSub = func(s market.Symbol) { go r.tick(s, "11") }
 		k = &knowing{fakeSession: r.session}
 		r.serveAs(k)
 		r.climbAs(t, k)
-		if reply := r.ask(sell("again", "20")); reply.Rule != "unknown_order" {
+		if reply := r.ask(sellOrder("again", "20")); reply.Rule != "unknown_order" {
 			t.Errorf("the same again, which may be the second: %+v", reply)
 		}
 		time.Sleep(time.Minute)
 		if o := r.order("exit"); o.State != order.Dropped || r.position() != market.Shares(20) {
 			t.Errorf("proven absent it is %v, position %v", o.State, r.position())
 		}
-		if reply := r.ask(sell("once-more", "20")); reply.Result != event.Written {
+		if reply := r.ask(sellOrder("once-more", "20")); reply.Result != event.Written {
 			t.Errorf("after the proof: %+v", reply)
 		}
 		r.stop(t)

@@ -103,8 +103,9 @@ type Config struct {
 	ChurnCooldown time.Duration `koanf:"churn_cooldown"`
 	// MaxDailyLoss is how much, in the account's currency, may be lost in one
 	// market day: the larger of what the equity lacks to the day's first and
-	// what the day's round trips lost after commissions. Default 2,000: the
-	// day ends while it is a bad one, not a disaster.
+	// what the day's round trips lost after commissions. A withdrawal counts, as
+	// the venue does not tell it from a loss. Default 2,000: the day ends
+	// while it is a bad one, not a disaster.
 	MaxDailyLoss market.Money `koanf:"max_daily_loss"`
 	// MaxDrawdown is how far, in percent, the equity may lie below the highest
 	// since the mode last became active. Default 5.

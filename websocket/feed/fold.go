@@ -82,10 +82,8 @@ func (f *Feed) onMode(m event.Message[event.ModeChange]) {
 }
 
 func (f *Feed) onDecision(m event.Message[event.Decided]) {
-	if m.Data.Decision.Allowed {
-		f.snap.Risk.Allowed++
-	} else {
-		f.snap.Risk.Refused++
+	f.snap.Risk.decided(m.Data.Decision)
+	if !m.Data.Decision.Allowed {
 		f.snap.Risk.Last = &m.Data
 	}
 	f.tell("risk", f.snap.Risk)

@@ -58,6 +58,11 @@ type Risk struct {
 	Allowed uint64         `json:"allowed"`
 	Refused uint64         `json:"refused"`
 	Last    *event.Decided `json:"last"` // newest refusal, nil without one
+	// Use is how far the limits were used up at the newest decision about an
+	// order, and Limits are the limits, by their names in the configuration;
+	// both are nil before the first.
+	Use    map[string]string `json:"use"`
+	Limits map[string]string `json:"limits"`
 }
 
 // Account is what broker and portfolio say about the account. Null is unknown.

@@ -277,7 +277,10 @@ export interface Snapshot {
   orders: Order[] | null;
   fills: Fill[] | null;
   account: Account;
-  risk: { allowed: number; refused: number; last: Decided | null };
+  risk: {
+    allowed: number; refused: number; last: Decided | null;
+    use?: Record<string, string> | null; limits?: Record<string, string> | null;
+  };
   strategies: Strategy[];
   data: Record<string, DataState>;
   equity: { at: string; equity: string }[];
