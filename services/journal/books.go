@@ -21,32 +21,51 @@ func (j *Journal) settle(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it says so, and before it the first error counts
-	var last sql.NullInt64
-	const since = "seq > (SELECT CAST(value AS INTEGER) FROM meta WHERE key='settled')"
-	if err := tx.QueryRowContext(ctx, "SELECT max(seq) FROM intents WHERE "+since).Scan(&last); err != nil {
+	after, err := settleRows(ctx, tx, j.ledger)
+	if err != nil || after == j.ledger {
 		return err
 	}
-	if !last.Valid {
-		return nil
+	if err := tx.Commit(); err != nil {
+		return err
 	}
-	for _, text := range []string{
-		// Each event's seq is found again by its place behind the newest one.
-		`CREATE TEMP TABLE left_behind AS
-			SELECT row_number() OVER (ORDER BY seq) + (SELECT coalesce(max(seq), 0) FROM order_events) AS event,
-				client_id || '/' || order_id || '/' || id AS key, account, client_id, order_id, wall, made
-			FROM intents WHERE made IS NOT NULL AND ` + since + `
-				AND client_id || '/' || order_id || '/' || id NOT IN (SELECT key FROM orders)`,
-		`INSERT INTO order_events (seq, wall, state, data) SELECT event, wall, 'intended', made FROM left_behind`,
-		`INSERT INTO orders (key, account, client_id, order_id, final, last)
-			SELECT key, account, client_id, order_id, 0, event FROM left_behind ORDER BY event`,
-		`DROP TABLE left_behind`,
-		`UPDATE meta SET value=(SELECT max(seq) FROM intents) WHERE key='settled'`,
-	} {
-		if _, err := tx.ExecContext(ctx, text); err != nil {
-			return err
+	j.ledger = after
+	j.tip.reached(after.Witness) // this commit flushes
+	return nil
+}
+
+// settleRows is settle inside its transaction. It returns the ledger after it.
+func settleRows(ctx context.Context, tx *sql.Tx, l ledger) (ledger, error) {
+	type behind struct {
+		key, account, made string
+		client             int
+		id, wall           int64
+	}
+	// The mark may be damaged, so the newest intents are looked at anyhow.
+	list, err := collect(ctx, tx, func(scan func(...any) error) (b behind, err error) {
+		err = scan(&b.key, &b.account, &b.client, &b.id, &b.wall, &b.made)
+		return b, err
+	}, `SELECT client_id || '/' || order_id || '/' || id AS key, account, client_id, order_id, wall, made FROM intents
+		WHERE made IS NOT NULL AND seq > min((SELECT CAST(value AS INTEGER) FROM meta WHERE key='settled'), ? - ?)
+			AND client_id || '/' || order_id || '/' || id NOT IN (SELECT key FROM orders)
+		ORDER BY seq`, l.seq[intents], recent)
+	if err != nil || len(list) == 0 {
+		return l, err
+	}
+	for _, b := range list {
+		var row []any
+		if row, l, err = l.seal(orderEvents, []any{b.wall, nil, order.Intended.String(), b.made}); err != nil {
+			return l, err
+		}
+		if _, err := tx.ExecContext(ctx, tables[orderEvents].insert(), row...); err != nil {
+			return l, err
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO orders (key, account, client_id, order_id, final, last) VALUES (?,?,?,?,0,?)",
+			b.key, b.account, b.client, b.id, l.seq[orderEvents]); err != nil {
+			return l, err
 		}
 	}
-	return tx.Commit()
+	_, err = tx.ExecContext(ctx, "UPDATE meta SET value=? WHERE key='settled'", l.seq[intents])
+	return l, err
 }
 
 // HighWater returns the highest order id stored for the account and client id,
@@ -123,10 +142,13 @@ func (j *Journal) loadOrders(account string, limit int) ([]order.Order, error) {
 		ORDER BY o.seq`, account, limit)
 }
 
-// fillColumns are what scanFill reads.
+// fillColumns are what scanFill reads. f is an execution's first row, in whose
+// place it is told, x the newest one, which holds all.
 const fillColumns = `x.exec_id, x.at, x.account, x.symbol, x.side, x.qty, x.price, x.exchange, x.ref, x.order_id,
 	x.perm_id, x.client_id, c.commission, c.currency, c.realized_pnl
-	FROM executions x LEFT JOIN commissions c ON c.exec_id = x.exec_id`
+	FROM executions f
+	JOIN executions x ON x.seq = (SELECT max(seq) FROM executions WHERE exec_id = f.exec_id)
+	LEFT JOIN commissions c ON c.seq = (SELECT max(seq) FROM commissions WHERE exec_id = f.exec_id)`
 
 func scanFill(scan func(...any) error) (f order.Fill, err error) {
 	var at sql.NullInt64
@@ -168,14 +190,14 @@ const lookBack = 16384
 // day's executions again: one of an order that is known, and not known itself,
 // would be counted into the order a second time.
 func loadFills(ctx context.Context, q querier, account string, limit int) ([]order.Fill, error) {
-	return collect(ctx, q, scanFill, "SELECT "+fillColumns+` WHERE x.seq IN (
-			SELECT seq FROM (SELECT seq FROM executions WHERE ?1 = '' OR account = ?1 ORDER BY seq DESC LIMIT ?2)
-			UNION SELECT e.seq FROM executions e
+	return collect(ctx, q, scanFill, "SELECT "+fillColumns+` WHERE f.seq IN (
+			SELECT seq FROM (SELECT seq FROM executions WHERE seq = first AND (?1 = '' OR account = ?1) ORDER BY seq DESC LIMIT ?2)
+			UNION SELECT e.first FROM executions e
 				WHERE e.seq > (SELECT max(seq) FROM executions) - ?3 AND (?1 = '' OR e.account = ?1) AND EXISTS (
 					SELECT 1 FROM orders o
 					WHERE o.account = e.account AND o.client_id = e.client_id AND o.order_id = e.order_id AND (o.final = 0 OR o.seq IN (
 						SELECT seq FROM orders WHERE final = 1 AND (?1 = '' OR account = ?1) ORDER BY seq DESC LIMIT ?2))))
-		ORDER BY x.seq`, account, limit, lookBack)
+		ORDER BY f.seq`, account, limit, lookBack)
 }
 
 func (j *Journal) loadSent(account string, limit int) ([]broker.SentRecord, error) {
@@ -225,10 +247,10 @@ func (j *Journal) LastLink(ctx context.Context) (*broker.Link, error) {
 func (j *Journal) loadMode() (*broker.ModeRecord, error) {
 	modes, err := collect(j.ctx, j.write, func(scan func(...any) error) (m broker.ModeRecord, err error) {
 		var since sql.NullInt64
-		err = scan(&m.Mode, &m.Reason, &since)
+		err = scan(&m.Mode, &m.Reason, &since, &m.Flatten)
 		m.Since = unstamp(since)
 		return m, err
-	}, "SELECT mode, reason, since FROM modes ORDER BY seq DESC LIMIT 1")
+	}, "SELECT mode, reason, since, flatten FROM modes ORDER BY seq DESC LIMIT 1")
 	if err != nil || len(modes) == 0 {
 		return nil, err
 	}

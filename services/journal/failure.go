@@ -19,6 +19,12 @@ var (
 	ErrReadOnly = errors.New("not writable")
 	// ErrCorrupt means that the file is damaged, or no journal at all.
 	ErrCorrupt = errors.New("damaged")
+	// ErrLost means that rows are missing which the journal had said to be
+	// durable: its end is cut off, or an older file took its place.
+	ErrLost = errors.New("rows are missing")
+	// ErrTampered means that the file is not the one that the witness beside it
+	// speaks of, or that the witness is damaged or gone.
+	ErrTampered = errors.New("not the journal that its witness speaks of")
 )
 
 // SQLite's primary result codes, https://sqlite.org/rescode.html.

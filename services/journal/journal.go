@@ -26,6 +26,10 @@ type Journal struct {
 	check *sql.Conn       // for checkpoints, of the recorder alone
 	log   *os.File        // the write-ahead log, to flush it
 
+	ledger  ledger // guarded by lock
+	tip     tip
+	witness sync.Mutex // held while the witness is written
+
 	lock    chan struct{} // holds a token while nobody writes
 	waiting atomic.Int32  // intents that want the lock: the recorder gives way
 	flushes atomic.Uint64 // intents committed, each with a flush of all before it
@@ -35,6 +39,9 @@ type Journal struct {
 	queue *queue
 	marks marks
 	done  chan struct{} // closed when the recorder has gone
+
+	unwatch chan struct{} // closed to end the witness's goroutine
+	watched chan struct{} // closed when it has gone
 }
 
 // openWait bounds Open: a file of a million intents opens in well under it.
@@ -55,6 +62,7 @@ func Open(path string) (*Journal, error) {
 	j := &Journal{
 		path: path, db: db, ctx: context.WithoutCancel(ctx),
 		lock: make(chan struct{}, 1), queue: newQueue(), done: make(chan struct{}),
+		unwatch: make(chan struct{}), watched: make(chan struct{}),
 	}
 	if err := j.prepare(ctx); err != nil {
 		j.abandon()
@@ -62,6 +70,7 @@ func Open(path string) (*Journal, error) {
 	}
 	j.lock <- struct{}{}
 	go j.recorder()
+	go j.watch()
 	return j, nil
 }
 
@@ -94,10 +103,7 @@ func (j *Journal) prepare(ctx context.Context) (err error) {
 	if j.write, err = j.db.Conn(ctx); err != nil {
 		return err
 	}
-	if err = migrate(ctx, j.write); err != nil {
-		return err
-	}
-	if err = j.settle(ctx); err != nil {
+	if err = migrate(j.ctx, j.write); err != nil { // a large old file takes its time
 		return err
 	}
 	if j.check, err = j.db.Conn(ctx); err != nil {
@@ -106,9 +112,13 @@ func (j *Journal) prepare(ctx context.Context) (err error) {
 	if j.log, err = os.OpenFile(j.path+"-wal", os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err
 	}
-	j.insert, err = j.write.PrepareContext(ctx, `INSERT INTO intents
-		(id, wall, account, client_id, order_id, allowed, intent, decision, made) VALUES (?,?,?,?,?,?,?,?,?)`)
-	if err != nil {
+	if err = j.trust(ctx); err != nil {
+		return err
+	}
+	if err = j.settle(ctx); err != nil {
+		return err
+	}
+	if j.insert, err = j.write.PrepareContext(ctx, tables[intents].insert()); err != nil {
 		return err
 	}
 	j.find, err = j.write.PrepareContext(ctx, findIntent)
@@ -154,10 +164,11 @@ func (j *Journal) Intend(ctx context.Context, r broker.IntentRecord) error {
 		j.queue.release()
 		return j.ended("store an intent", err)
 	}
-	res, err := j.commitIntent(r.Intent.ID, args)
+	err = j.commitIntent(r.Intent.ID, args)
 	if err == nil {
 		j.flushes.Add(1)
-		seq, _ := res.LastInsertId() // this driver never fails here
+		seq := j.ledger.seq[intents]
+		j.tip.reached(j.ledger.Witness) // its flush covers all before it
 		j.marks.note(r.Account, r.ClientID, r.OrderID)
 		j.queue.fillQuietly(item{settles: seq, rec: broker.Record{Wall: r.Wall, Market: r.Decision.At, Order: r.Order}})
 		j.lock <- struct{}{}
@@ -178,11 +189,18 @@ func (j *Journal) Intend(ctx context.Context, r broker.IntentRecord) error {
 // commitIntent is the one durable write before an order. The caller has the
 // lock. A refused intent of the same id may still be queued; it is stored
 // already as far as anybody may know.
-func (j *Journal) commitIntent(id string, args []any) (sql.Result, error) {
+func (j *Journal) commitIntent(id string, args []any) error {
 	if _, queued := j.queue.refused(id); queued {
-		return nil, errQueued
+		return errQueued
 	}
-	return j.insert.ExecContext(j.ctx, args...)
+	row, after, err := j.ledger.seal(intents, args)
+	if err != nil {
+		return err
+	}
+	if _, err = j.insert.ExecContext(j.ctx, row...); err == nil {
+		j.ledger = after
+	}
+	return err
 }
 
 var errQueued = errors.New("queued already")
@@ -307,9 +325,13 @@ func (j *Journal) Close(ctx context.Context) error {
 	if !first {
 		return nil
 	}
+	close(j.unwatch)
+	<-j.watched
 	var errs []error
 	if err := j.queue.broken(); !errors.Is(err, ErrClosed) {
 		errs = append(errs, err)
+	} else {
+		errs = append(errs, j.testify())
 	}
 	<-j.lock // for good: nobody writes any more
 	for _, close := range []func() error{j.insert.Close, j.find.Close, j.log.Close, j.check.Close, j.write.Close, j.db.Close} {

@@ -91,6 +91,9 @@ func (j *Journal) Sync(ctx context.Context) error {
 func (j *Journal) recorder() {
 	defer close(j.done)
 	w := &writer{j: j, stmts: map[string]*sql.Stmt{}, values: map[[3]string]string{}}
+	for t := range tables {
+		w.inserts[t] = tables[t].insert()
+	}
 	defer w.close()
 	timer := time.NewTimer(0)
 	<-timer.C
@@ -130,6 +133,7 @@ func (j *Journal) recorder() {
 type writer struct {
 	j       *Journal
 	stmts   map[string]*sql.Stmt
+	inserts [tableCount]string
 	values  map[[3]string]string // account, key, currency → newest value
 	rows    int                  // of bounded tables since the last pruning
 	settled int64                // newest intent of this group whose order is written, 0 = none
@@ -148,7 +152,7 @@ func (w *writer) write(items []item) (n int, err error) {
 	j := w.j
 	<-j.lock
 	n, err = w.commit(items)
-	flushes := j.flushes.Load()
+	flushes, reached := j.flushes.Load(), j.ledger.Witness
 	j.lock <- struct{}{}
 	if err != nil {
 		clear(w.values) // what was rolled back is not there
@@ -163,6 +167,7 @@ func (w *writer) write(items []item) (n int, err error) {
 			return n, fmt.Errorf("journal %s: flush: %w; check the disk and the system's log, then start again", j.path, err)
 		}
 	}
+	j.tip.reached(reached)
 	return n, w.tidy(items[:n])
 }
 
@@ -171,7 +176,13 @@ func (w *writer) commit(items []item) (n int, err error) {
 	if err := w.run("PRAGMA synchronous=NORMAL"); err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, w.run("PRAGMA synchronous=FULL")) }()
+	before := w.j.ledger
+	defer func() {
+		if err != nil {
+			w.j.ledger = before
+		}
+		err = errors.Join(err, w.run("PRAGMA synchronous=FULL"))
+	}()
 	if err := w.run("BEGIN IMMEDIATE"); err != nil {
 		return 0, err
 	}
@@ -223,15 +234,66 @@ func (w *writer) run(text string) error {
 	return err
 }
 
-// exec executes a statement that is prepared once.
-func (w *writer) exec(text string, args ...any) error {
+// stmt returns a statement that is prepared once.
+func (w *writer) stmt(text string) (*sql.Stmt, error) {
 	s := w.stmts[text]
 	if s == nil {
 		var err error
 		if s, err = w.j.write.PrepareContext(w.j.ctx, text); err != nil {
-			return err
+			return nil, err
 		}
 		w.stmts[text] = s
+	}
+	return s, nil
+}
+
+// add adds a row to a table.
+func (w *writer) add(t int, values ...any) error {
+	row, after, err := w.j.ledger.seal(t, values)
+	if err != nil {
+		return err
+	}
+	if err := w.exec(w.inserts[t], row...); err != nil {
+		return err
+	}
+	w.j.ledger = after
+	return nil
+}
+
+// newest returns the columns of the newest row for an execution, nil when
+// there is none.
+func (w *writer) newest(t int, execID string) ([]any, error) {
+	s, err := w.stmt(tables[t].read("WHERE exec_id = ? ORDER BY seq DESC LIMIT 1"))
+	if err != nil {
+		return nil, err
+	}
+	row, err := scanRow(&tables[t])(s.QueryRowContext(w.j.ctx, execID).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return row[1 : 1+tables[t].width], nil
+}
+
+// learn fills what a row does not know from a newer one, at the given columns,
+// and reports whether there was anything. Unknown is NULL, "" or 0.
+func learn(row, newer []any, columns ...int) (learnt bool) {
+	for _, c := range columns {
+		unknown := row[c] == nil || row[c] == "" || row[c] == int64(0)
+		if unknown && newer[c] != nil && newer[c] != "" && newer[c] != int64(0) {
+			row[c], learnt = newer[c], true
+		}
+	}
+	return learnt
+}
+
+// exec executes a statement that is prepared once.
+func (w *writer) exec(text string, args ...any) error {
+	s, err := w.stmt(text)
+	if err != nil {
+		return err
 	}
 	w.logged += page
 	for _, a := range args {
@@ -239,7 +301,7 @@ func (w *writer) exec(text string, args ...any) error {
 			w.logged += len(text)
 		}
 	}
-	_, err := s.ExecContext(w.j.ctx, args...)
+	_, err = s.ExecContext(w.j.ctx, args...)
 	return err
 }
 
@@ -249,8 +311,7 @@ func (w *writer) item(it item) error {
 		w.settled = it.settles
 	}
 	if it.refused != nil {
-		return w.exec(`INSERT INTO intents (id, wall, account, client_id, order_id, allowed, intent, decision, made)
-			VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO NOTHING`, it.args...)
+		return w.refused(it)
 	}
 	if it.link != nil {
 		return w.link(*it.link)
@@ -266,10 +327,27 @@ func (w *writer) item(it item) error {
 	case r.Values != nil:
 		return w.account(r)
 	case r.Mode != nil:
-		return w.exec("INSERT INTO modes (wall, market, mode, reason, since) VALUES (?,?,?,?,?)",
-			r.Wall.UnixNano(), stamp(r.Market), string(r.Mode.Mode), r.Mode.Reason, stamp(r.Mode.Since))
+		m := r.Mode
+		return w.add(modes, r.Wall.UnixNano(), stamp(r.Market), string(m.Mode), m.Reason, stamp(m.Since), m.Flatten)
+	case r.Finding != nil:
+		f := r.Finding
+		return w.add(findings, r.Wall.UnixNano(), stamp(r.Market), f.Kind, string(f.Symbol), f.Ref, f.Ours, f.Theirs, f.Explained,
+			f.Evidence, f.Done, stamp(f.At))
 	}
 	return nil
+}
+
+// refused stores a refused intent, unless its id came to the file another way.
+func (w *writer) refused(it item) error {
+	s, err := w.stmt("SELECT count(*) FROM intents WHERE id = ?")
+	if err != nil {
+		return err
+	}
+	var known int
+	if err := s.QueryRowContext(w.j.ctx, it.args[0]).Scan(&known); err != nil || known > 0 {
+		return err
+	}
+	return w.add(intents, it.args...)
 }
 
 // orderKey identifies an order for its life. Ours have number and reference
@@ -287,30 +365,32 @@ func (w *writer) order(r broker.Record, o order.Order) error {
 	if err != nil {
 		return err
 	}
-	if err := w.exec("INSERT INTO order_events (wall, market, state, data) VALUES (?,?,?,?)",
+	if err := w.add(orderEvents,
 		r.Wall.UnixNano(), stamp(r.Market), o.State.String(), string(data)); err != nil {
 		return err
 	}
 	return w.exec(`INSERT INTO orders (key, account, client_id, order_id, final, last)
-		VALUES (?,?,?,?,?,last_insert_rowid())
+		VALUES (?,?,?,?,?,?)
 		ON CONFLICT(key) DO UPDATE SET final=excluded.final, last=excluded.last`,
-		orderKey(o), o.Account, o.ClientID, o.OrderID, o.State.Final())
+		orderKey(o), o.Account, o.ClientID, o.OrderID, o.State.Final(), w.j.ledger.seq[orderEvents])
 }
 
 // fill stores an execution. A second one with its id adds only what the first
 // did not know.
 func (w *writer) fill(r broker.Record, f order.Fill) error {
-	err := w.exec(`INSERT INTO executions
-		(exec_id, wall, at, account, symbol, side, qty, price, exchange, ref, order_id, perm_id, client_id)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
-		ON CONFLICT(exec_id) DO UPDATE SET
-			at = coalesce(at, excluded.at),
-			exchange = iif(exchange='', excluded.exchange, exchange),
-			ref = iif(ref='', excluded.ref, ref),
-			order_id = iif(order_id=0, excluded.order_id, order_id),
-			perm_id = iif(perm_id=0, excluded.perm_id, perm_id)`,
-		f.ExecID, r.Wall.UnixNano(), stamp(f.At), f.Account, string(f.Symbol), string(f.Side), f.Qty.String(), f.Price.String(),
-		f.Exchange, f.Ref, f.OrderID, f.PermID, f.ClientID)
+	row := []any{
+		f.ExecID, w.j.ledger.seq[executions] + 1, r.Wall.UnixNano(), stamp(f.At), f.Account, string(f.Symbol), string(f.Side), f.Qty.String(),
+		f.Price.String(), f.Exchange, f.Ref, f.OrderID, f.PermID, int64(f.ClientID),
+	}
+	known, err := w.newest(executions, f.ExecID)
+	const at, exchange, ref, orderID, permID = 3, 9, 10, 11, 12
+	switch {
+	case err != nil:
+	case known == nil:
+		err = w.add(executions, row...)
+	case learn(known, row, at, exchange, ref, orderID, permID):
+		err = w.add(executions, known...)
+	}
 	if err != nil || f.Commission == nil {
 		return err
 	}
@@ -320,10 +400,17 @@ func (w *writer) fill(r broker.Record, f order.Fill) error {
 }
 
 func (w *writer) commission(wall time.Time, c broker.CommissionReport) error {
-	return w.exec(`INSERT INTO commissions (exec_id, wall, commission, currency, realized_pnl) VALUES (?,?,?,?,?)
-		ON CONFLICT(exec_id) DO UPDATE SET realized_pnl = coalesce(realized_pnl, excluded.realized_pnl),
-			currency = iif(currency='', excluded.currency, currency)`,
-		c.ExecID, wall.UnixNano(), c.Commission.String(), c.Currency, amount(c.RealizedPNL))
+	row := []any{c.ExecID, wall.UnixNano(), c.Commission.String(), c.Currency, amount(c.RealizedPNL)}
+	known, err := w.newest(commissions, c.ExecID)
+	const currency, realized = 3, 4
+	switch {
+	case err != nil:
+	case known == nil:
+		err = w.add(commissions, row...)
+	case learn(known, row, currency, realized):
+		err = w.add(commissions, known...)
+	}
+	return err
 }
 
 // amount is an amount as the file holds it, NULL when it is unknown.
@@ -341,8 +428,7 @@ func (w *writer) account(r broker.Record) error {
 		if old, ok := w.values[k]; ok && old == v.Value {
 			continue
 		}
-		if err := w.exec("INSERT INTO account_values (wall, market, account, key, currency, value) VALUES (?,?,?,?,?,?)",
-			r.Wall.UnixNano(), stamp(r.Market), v.Account, v.Key, v.Currency, v.Value); err != nil {
+		if err := w.add(accountValues, r.Wall.UnixNano(), stamp(r.Market), v.Account, v.Key, v.Currency, v.Value); err != nil {
 			return err
 		}
 		if len(w.values) >= 4096 { // a venue tells about 150 a currency; this only bounds memory
@@ -359,8 +445,7 @@ func (w *writer) link(l broker.Link) error {
 	if err != nil {
 		return err
 	}
-	if err := w.exec("INSERT INTO links (since, state, rung, cause, advice, attempt, adapter, data) VALUES (?,?,?,?,?,?,?,?)",
-		stamp(l.Since), l.State.String(), l.Rung, l.Cause, l.Advice, l.Attempt, l.Adapter, string(data)); err != nil {
+	if err := w.add(links, stamp(l.Since), l.State.String(), l.Rung, l.Cause, l.Advice, l.Attempt, l.Adapter, string(data)); err != nil {
 		return err
 	}
 	w.rows++

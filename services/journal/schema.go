@@ -97,7 +97,83 @@ CREATE TABLE links ( -- the link's timeline; the newest 50,000
 );
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES('settled', '0'); -- intents up to this seq have their row in orders
+`, `
+-- Rows are only added from now on. n is a row's place in the one chain through
+-- all these tables, crc the check sum of the row, hash that of all rows up to it.
+ALTER TABLE intents ADD COLUMN n INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE intents ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE intents ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
+ALTER TABLE order_events ADD COLUMN n INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE order_events ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE order_events ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
+ALTER TABLE modes ADD COLUMN flatten INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE modes ADD COLUMN n INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE modes ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE modes ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
+ALTER TABLE account_values ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE links ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE executions RENAME TO executions_1;
+CREATE TABLE executions ( -- the newest row of an exec_id holds all that is known of it
+	seq       INTEGER PRIMARY KEY,
+	exec_id   TEXT NOT NULL,
+	first     INTEGER NOT NULL, -- seq of the first row of the exec_id
+	wall      INTEGER NOT NULL,
+	at        INTEGER, -- market time
+	account   TEXT NOT NULL,
+	symbol    TEXT NOT NULL,
+	side      TEXT NOT NULL,
+	qty       TEXT NOT NULL,
+	price     TEXT NOT NULL,
+	exchange  TEXT NOT NULL,
+	ref       TEXT NOT NULL,
+	order_id  INTEGER NOT NULL,
+	perm_id   INTEGER NOT NULL,
+	client_id INTEGER NOT NULL,
+	n         INTEGER NOT NULL DEFAULT 0,
+	crc       INTEGER NOT NULL DEFAULT 0,
+	hash      BLOB NOT NULL DEFAULT x''
+);
+INSERT INTO executions (seq, exec_id, first, wall, at, account, symbol, side, qty, price, exchange, ref, order_id, perm_id, client_id)
+	SELECT seq, exec_id, seq, wall, at, account, symbol, side, qty, price, exchange, ref, order_id, perm_id, client_id FROM executions_1 ORDER BY seq;
+DROP TABLE executions_1;
+CREATE INDEX executions_by_id ON executions(exec_id);
+ALTER TABLE commissions RENAME TO commissions_1;
+CREATE TABLE commissions ( -- may come before the execution; the newest row of an exec_id holds all
+	seq          INTEGER PRIMARY KEY,
+	exec_id      TEXT NOT NULL,
+	wall         INTEGER NOT NULL,
+	commission   TEXT NOT NULL,
+	currency     TEXT NOT NULL,
+	realized_pnl TEXT,
+	n            INTEGER NOT NULL DEFAULT 0,
+	crc          INTEGER NOT NULL DEFAULT 0,
+	hash         BLOB NOT NULL DEFAULT x''
+);
+INSERT INTO commissions (exec_id, wall, commission, currency, realized_pnl)
+	SELECT exec_id, wall, commission, currency, realized_pnl FROM commissions_1 ORDER BY wall, exec_id;
+DROP TABLE commissions_1;
+CREATE INDEX commissions_by_id ON commissions(exec_id);
+CREATE TABLE findings ( -- what a reconciliation found out
+	seq       INTEGER PRIMARY KEY,
+	wall      INTEGER NOT NULL,
+	market    INTEGER,
+	kind      TEXT NOT NULL,
+	symbol    TEXT NOT NULL,
+	ref       TEXT NOT NULL,
+	ours      TEXT NOT NULL,
+	theirs    TEXT NOT NULL,
+	explained INTEGER NOT NULL,
+	evidence  TEXT NOT NULL,
+	done      TEXT NOT NULL,
+	at        INTEGER, -- wall time
+	n         INTEGER NOT NULL DEFAULT 0,
+	crc       INTEGER NOT NULL DEFAULT 0,
+	hash      BLOB NOT NULL DEFAULT x''
+);
 `}
+
+// sealed is the schema whose rows got check sums and hashes.
+const sealed = 2
 
 // migrate makes the file's schema the newest one.
 func migrate(ctx context.Context, c *sql.Conn) error {
@@ -130,6 +206,11 @@ func step(ctx context.Context, c *sql.Conn, v int) error {
 	if _, err := tx.ExecContext(ctx, migrations[v]); err != nil {
 		return err
 	}
+	if v+1 == sealed {
+		if err := sealAll(ctx, tx); err != nil {
+			return err
+		}
+	}
 	// Pragmas take no parameters.
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, v+1)); err != nil {
 		return err
@@ -151,4 +232,54 @@ func unstamp(n sql.NullInt64) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(0, n.Int64).UTC()
+}
+
+// sealAll gives the rows of a file from before the chain their place in it,
+// table by table.
+func sealAll(ctx context.Context, tx *sql.Tx) error {
+	var l ledger
+	for i := range tables {
+		t := &tables[i]
+		update := fmt.Sprintf("UPDATE %s SET crc=?2 WHERE seq=?1", t.name)
+		if t.chained {
+			update = fmt.Sprintf("UPDATE %s SET n=?2, crc=?3, hash=?4 WHERE seq=?1", t.name)
+		}
+		for {
+			rows, err := collect(ctx, tx, scanRow(t), t.read("WHERE seq > ? ORDER BY seq LIMIT 1000"), l.seq[i])
+			if err != nil {
+				return err
+			}
+			if len(rows) == 0 {
+				break
+			}
+			for _, r := range rows {
+				l.seq[i] = r[0].(int64) - 1 // pruned tables have holes
+				var row []any
+				if row, l, err = l.seal(i, r[1:1+t.width]); err != nil {
+					return err
+				}
+				if _, err := tx.ExecContext(ctx, update, append([]any{row[0]}, row[1+t.width:]...)...); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// scanRow reads what table.read selects, as the store has it.
+func scanRow(t *table) func(scan func(...any) error) ([]any, error) {
+	width := t.width + 2
+	if t.chained {
+		width += 2
+	}
+	return func(scan func(...any) error) ([]any, error) {
+		row := make([]any, width)
+		into := make([]any, width)
+		for i := range row {
+			into[i] = &row[i]
+		}
+		err := scan(into...)
+		return row, err
+	}
 }
