@@ -35,7 +35,6 @@ var levels = []struct {
 	{"runner", 4, "runner"},
 	{"websocket", 4, "websocket"},
 	{"services/journal", 4, "journal"},
-	{"services/journal/chain", 4, "journal"},
 	{"services/diag", 4, "diag"},
 	{"services/bus", 3, ""},
 	{"services/task", 3, ""},

@@ -19,12 +19,24 @@ var (
 	ErrReadOnly = errors.New("not writable")
 	// ErrCorrupt means that the file is damaged, or no journal at all.
 	ErrCorrupt = errors.New("damaged")
+	// ErrDisk means that the disk failed.
+	ErrDisk = errors.New("disk error")
 	// ErrLost means that rows are missing which the journal had said to be
 	// durable: its end is cut off, or an older file took its place.
 	ErrLost = errors.New("rows are missing")
 	// ErrTampered means that the file is not the one that the witness beside it
 	// speaks of, or that the witness is damaged or gone.
 	ErrTampered = errors.New("not the journal that its witness speaks of")
+)
+
+// errWrite marks a write that failed before anything was acknowledged, and may
+// succeed later.
+var errWrite = errors.New("a write failed")
+
+// Extended codes of a disk error of which the transaction was rolled back.
+const (
+	ioWrite   = codeIO | 3<<8
+	ioShmSize = codeIO | 19<<8
 )
 
 // SQLite's primary result codes, https://sqlite.org/rescode.html.
@@ -48,6 +60,11 @@ func primary(err error) int {
 	return 0
 }
 
+// mendFile is what a person can do about a file that is not what it should be.
+// The program moves nothing away by itself: it may hold what the broker cannot
+// tell again.
+const mendFile = "nothing was changed: restore a backup with traderctl restore FILE, which keeps this file under another name; the broker tells the open orders again"
+
 // failed names the file, what was tried, and the mend.
 func failed(path, op string, err error) error {
 	if err == nil {
@@ -55,18 +72,25 @@ func failed(path, op string, err error) error {
 	}
 	var kind error
 	mend := ""
+	e, _ := errors.AsType[*sqlite.Error](err)
 	switch primary(err) {
 	case codeBusy, codeLocked:
 		kind, mend = ErrLocked, "close the program that has it open for writing"
 	case codeFull:
-		kind, mend = ErrFull, "free some space, then start again"
+		kind, mend = ErrFull, "free some space; the journal goes on by itself"
 	case codeReadOnly, codeCantOpen:
 		kind, mend = ErrReadOnly, "check owner and permissions of the file and its folder, and that the disk is mounted for writing"
 	case codeCorrupt, codeNotADB:
-		kind, mend = ErrCorrupt, "move it away and keep it, then start again or restore a backup; the broker tells the open orders again"
+		kind, mend = ErrCorrupt, mendFile
 	case codeIO:
-		kind, mend = errors.New("disk error"), "check the disk and the system's log, then start again"
+		kind, mend = ErrDisk, "check the disk and the system's log, then start again"
+		if e.Code() == ioWrite || e.Code() == ioShmSize {
+			kind, mend = fmt.Errorf("%w: %w", ErrDisk, errWrite), "check the disk, its space and quota; the journal goes on by itself"
+		}
 	default:
+		if errors.Is(err, ErrLost) || errors.Is(err, ErrTampered) || errors.Is(err, ErrCorrupt) {
+			return fmt.Errorf("journal %s: %s: %w; %s", path, op, err, mendFile)
+		}
 		return fmt.Errorf("journal %s: %s: %w", path, op, err)
 	}
 	return fmt.Errorf("journal %s: %s: %w: %w; %s", path, op, kind, err, mend)

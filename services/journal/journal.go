@@ -40,6 +40,10 @@ type Journal struct {
 	marks marks
 	done  chan struct{} // closed when the recorder has gone
 
+	mendEvery time.Duration
+	stalled   atomic.Pointer[Failure] // a foreign lock that the recorder waits for
+	restored  chan struct{}
+
 	unwatch chan struct{} // closed to end the witness's goroutine
 	watched chan struct{} // closed when it has gone
 }
@@ -52,21 +56,13 @@ const openWait = 10 * time.Second
 func Open(path string) (*Journal, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openWait)
 	defer cancel()
-	if err := create(path); err != nil {
-		return nil, err
-	}
-	db, err := sql.Open("sqlite", dsn(path, "rwc", "busy_timeout(2000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)"))
-	if err != nil {
-		return nil, fmt.Errorf("journal %s: open: %w", path, err)
-	}
 	j := &Journal{
-		path: path, db: db, ctx: context.WithoutCancel(ctx),
-		lock: make(chan struct{}, 1), queue: newQueue(), done: make(chan struct{}),
+		path: path, ctx: context.WithoutCancel(ctx), mendEvery: mendEvery,
+		lock: make(chan struct{}, 1), queue: newQueue(), done: make(chan struct{}), restored: make(chan struct{}, 1),
 		unwatch: make(chan struct{}), watched: make(chan struct{}),
 	}
-	if err := j.prepare(ctx); err != nil {
-		j.abandon()
-		return nil, failed(path, "open", err)
+	if err := j.openFile(ctx); err != nil {
+		return nil, err
 	}
 	j.lock <- struct{}{}
 	go j.recorder()
@@ -123,19 +119,6 @@ func (j *Journal) prepare(ctx context.Context) (err error) {
 	}
 	j.find, err = j.write.PrepareContext(ctx, findIntent)
 	return err
-}
-
-// abandon closes what prepare opened before it failed.
-func (j *Journal) abandon() {
-	for _, c := range []*sql.Conn{j.write, j.check} {
-		if c != nil {
-			_ = c.Close()
-		}
-	}
-	if j.log != nil {
-		_ = j.log.Close()
-	}
-	_ = j.db.Close()
 }
 
 // Path returns the file's path.
@@ -297,15 +280,25 @@ func (j *Journal) acquire(ctx context.Context) error {
 	}
 	select {
 	case <-j.lock:
-		return nil
+		return j.stillWorks()
 	default:
 	}
 	select {
 	case <-j.lock:
-		return nil
+		return j.stillWorks()
 	case <-ctx.Done():
 		return fmt.Errorf("nothing was stored: %w", context.Cause(ctx))
 	}
+}
+
+// stillWorks gives the lock back when the journal failed while it was waited
+// for: there may be no connection.
+func (j *Journal) stillWorks() error {
+	err, _ := j.queue.fault()
+	if err != nil {
+		j.lock <- struct{}{}
+	}
+	return err
 }
 
 func (j *Journal) ended(op string, err error) error {
@@ -334,12 +327,7 @@ func (j *Journal) Close(ctx context.Context) error {
 		errs = append(errs, j.testify())
 	}
 	<-j.lock // for good: nobody writes any more
-	for _, close := range []func() error{j.insert.Close, j.find.Close, j.log.Close, j.check.Close, j.write.Close, j.db.Close} {
-		if err := close(); err != nil {
-			errs = append(errs, failed(j.path, "close", err))
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, j.closeFile()...)...)
 }
 
 // marks are the highest order numbers since Open, by account and client id.

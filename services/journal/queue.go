@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"robotrader/broker"
 )
@@ -41,10 +42,12 @@ type queue struct {
 	urgent   bool // somebody waits for a Sync
 	closed   bool
 	err      error
+	since    time.Time     // of err
+	down     chan struct{} // closed while err is set
 }
 
 func newQueue() *queue {
-	return &queue{kick: make(chan struct{}, 1), refusals: map[string]broker.IntentRecord{}}
+	return &queue{kick: make(chan struct{}, 1), down: make(chan struct{}), refusals: map[string]broker.IntentRecord{}}
 }
 
 // reserve takes a place, waiting for one until ctx ends.
@@ -188,15 +191,52 @@ func (q *queue) refused(id string) (broker.IntentRecord, bool) {
 	return r, ok
 }
 
-// fail ends the journal's promise.
+// fail ends the journal's promise, until recover.
 func (q *queue) fail(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.err == nil {
-		q.err = err
+		q.err, q.since = err, time.Now()
+		close(q.down)
 	}
 	q.free()
 	q.wake()
+}
+
+// worse replaces the reason of a failure with a newer one.
+func (q *queue) worse(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.err = err
+}
+
+// recover takes the failure back.
+func (q *queue) recover() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.err, q.down = nil, make(chan struct{})
+	q.urgent = true
+	q.wake()
+}
+
+// fault returns why the queue failed, and since when; nil when it did not.
+func (q *queue) fault() (error, time.Time) { //nolint:revive // the error is the value here
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err, q.since
+}
+
+// failing returns what is closed while the queue has failed.
+func (q *queue) failing() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.down
+}
+
+func (q *queue) isClosed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
 }
 
 // broken returns why the journal does not take anything any more, or nil.

@@ -68,10 +68,17 @@ func (j *Journal) Sync(ctx context.Context) error {
 		return j.ended("sync", err)
 	}
 	synced := make(chan struct{})
+	down := j.queue.failing()
 	j.queue.fill(item{synced: synced})
 	select {
 	case <-synced:
 		return nil
+	case <-down:
+		err, _ := j.queue.fault()
+		if err == nil {
+			err = errors.New("the journal failed meanwhile; ask again")
+		}
+		return j.ended("sync", err)
 	case <-j.done:
 		select {
 		case <-synced:
@@ -105,6 +112,12 @@ func (j *Journal) recorder() {
 				<-timer.C
 			}
 		}
+		if err, _ := j.queue.fault(); err != nil {
+			if !j.mend(w) {
+				return
+			}
+			continue
+		}
 		items, closed := j.queue.take(group)
 		if len(items) == 0 && closed && j.queue.idle() {
 			return
@@ -119,12 +132,15 @@ func (j *Journal) recorder() {
 		j.queue.wrote(items, n)
 		switch {
 		case err == nil:
+			j.stalled.Store(nil)
 		case errors.Is(err, ErrLocked) && !closed:
+			if j.stalled.Load() == nil {
+				j.stalled.Store(failureOf(err, time.Now()))
+			}
 			timer.Reset(again)
 			<-timer.C
 		default:
 			j.queue.fail(err)
-			return
 		}
 	}
 }
@@ -140,10 +156,14 @@ type writer struct {
 	logged  int                  // about what the log got since the last checkpoint, bytes
 }
 
+// close forgets all that belongs to one opening of the file.
 func (w *writer) close() {
 	for _, s := range w.stmts {
 		_ = s.Close()
 	}
+	clear(w.stmts)
+	clear(w.values)
+	w.settled = 0
 }
 
 // write writes items in one transaction and makes them durable. It returns how

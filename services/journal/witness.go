@@ -159,6 +159,9 @@ func (j *Journal) trust(ctx context.Context) error {
 	if j.ledger, err = ends(ctx, j.write); err != nil {
 		return err
 	}
+	if before, _ := j.tip.behind(); before.Count > j.ledger.Count { // opened again after a failure
+		return fmt.Errorf("%w: %d rows are here, and %d were durable", ErrLost, j.ledger.Count, before.Count)
+	}
 	if info, err := os.Stat(j.path); err == nil && info.Size() <= quickSize {
 		if err := pages(ctx, j.write, "quick_check(5)"); err != nil {
 			return err
