@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		victim(path)
 		return
 	}
+	if path := os.Getenv("JOURNAL_TEST_READER"); path != "" {
+		reader(path)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
