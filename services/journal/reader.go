@@ -27,10 +27,16 @@ type Reader struct {
 // log into the file and removes both, which a strictly read-only connection
 // could not do.
 func OpenReadOnly(path string) (*Reader, error) {
+	return openReader(path, "")
+}
+
+// openReader opens a journal for reading, with more words for SQLite, such as
+// immutable=1 for a file that nobody writes.
+func openReader(path, more string) (*Reader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("journal %s: open: %w; name the data folder of a trader that has run", path, err)
 	}
-	db, err := sql.Open("sqlite", dsn(path, "rw", "busy_timeout(2000)", "query_only(1)"))
+	db, err := sql.Open("sqlite", dsn(path, "rw", "busy_timeout(2000)", "query_only(1)")+"&"+more)
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: open: %w", path, err)
 	}
