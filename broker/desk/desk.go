@@ -189,10 +189,13 @@ func (d *Desk) run() {
 	defer close(d.done)
 	tick := time.NewTicker(max(d.cfg.SilenceAfter/10, 10*time.Millisecond))
 	defer tick.Stop()
+	back := d.back()
 	for {
 		select {
 		case b := <-d.batches:
 			d.folded(b)
+		case <-back:
+			d.retell()
 		case <-tick.C:
 			d.turn <- struct{}{} // whoever has the turn is bounded by its own deadline
 			d.judge(time.Now())

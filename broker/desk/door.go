@@ -265,10 +265,11 @@ func (d *Desk) outcome(h *held, err error, reply *event.OrderReply) order.Signal
 // cancel takes a cancel to the wire.
 func (d *Desk) cancel(ctx context.Context, h *held, v broker.View, rec broker.IntentRecord, e *entry) event.OrderReply {
 	rec.OrderID, rec.ClientID = e.OrderID, e.ClientID
-	if reply, done := d.intend(ctx, rec); done {
+	reply, done := d.intendCancel(ctx, rec)
+	if done {
 		return reply
 	}
-	reply := event.OrderReply{IntentID: rec.Intent.ID, OrderID: e.OrderID, Result: event.Written}
+	reply.IntentID, reply.OrderID, reply.Result = rec.Intent.ID, e.OrderID, event.Written
 	if b := d.bars(h, rec.Intent, v.Own); b.rule != "" {
 		reply.Result, reply.Rule, reply.Reason = event.Refused, b.rule, b.reason
 	} else if sig := d.outcome(h, h.trader.Cancel(ctx, e.OrderID), &reply); sig == order.Written {

@@ -119,9 +119,12 @@ type memJournal struct {
 	past    broker.Books
 	mark    int64
 	fail    error
-	inside  func() // called while an allowed intent is being stored
-	syncing func() // called inside Sync
+	back    chan struct{} // made before the desk starts
+	inside  func()        // called while an allowed intent is being stored
+	syncing func()        // called inside Sync
 }
+
+func (j *memJournal) Restored() <-chan struct{} { return j.back }
 
 func (j *memJournal) Intend(_ context.Context, r broker.IntentRecord) error {
 	j.note("journal")

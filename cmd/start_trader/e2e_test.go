@@ -27,10 +27,10 @@ import (
 var rotates = goleak.IgnoreAnyFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun")
 
 // leftovers are all files that a trader leaves in its data folder after an
-// orderly stop: the journal, whose log is folded into it; the lock, which
+// orderly stop: the journal, whose log is folded into it, and its witness; the lock, which
 // nobody holds; the folder for logs with the link's; what it was configured
 // with; the simulated gateway's books; the token.
-var leftovers = []string{"journal.db", "lock", "logs/", "logs/broker_debug.log", "settings.json", "sim-ledger.json", "token"}
+var leftovers = []string{"journal.db", "journal.witness", "lock", "logs/", "logs/broker_debug.log", "settings.json", "sim-ledger.json", "token"}
 
 // A recorded day, traded as fast as the trader can over the real wire: the
 // journal, the gateway's own books and an independent recomputation agree to

@@ -1,5 +1,6 @@
 // Command traderctl asks a running trader how it stands, and does what is
-// possible without one: probe a gateway, export the journal.
+// possible without one: probe a gateway, export, verify, back up and restore the
+// journal.
 //
 // It promises the exit codes that it documents and that probe never makes a
 // bare connection: it speaks, and it closes well.
@@ -62,7 +63,7 @@ func ended(ctx context.Context, root *cobra.Command, out, errs io.Writer) int {
 func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "traderctl",
-		Short:         "Ask a running trader, probe a gateway, export the journal",
+		Short:         "Ask a running trader, probe a gateway, export and back up the journal",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -85,6 +86,9 @@ func command() *cobra.Command {
 		matrixCommand(),
 		bundleCommand(),
 		exportCommand(),
+		verifyCommand(),
+		backupCommand(),
+		restoreCommand(),
 		framesCommand(),
 		versionCommand(),
 	} {

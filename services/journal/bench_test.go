@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -84,4 +85,19 @@ func appendAndFlush(b *testing.B, path string) func(int) {
 		must(b, err)
 		must(b, f.Sync())
 	}
+}
+
+// BenchmarkReports stores reports as fast as they are taken, each an execution,
+// and counts until all are durable.
+func BenchmarkReports(b *testing.B) {
+	j := open(b, filepath.Join(b.TempDir(), "journal.db"))
+	n := 0
+	for b.Loop() {
+		n++
+		if err := j.Record(b.Context(), broker.Record{Wall: wall0, Fill: execution(1, strconv.Itoa(n))}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	must(b, j.Sync(b.Context()))
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "reports/s")
 }
