@@ -129,7 +129,7 @@ func TestPortfolio(t *testing.T) {
 			if diff := cmp.Diff(want, out); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+			if left, err := os.ReadDir(dir); err != nil || len(left) != 2 { // the journal and its witness
 				t.Errorf("an export left %v in the data folder (%v)", left, err)
 			}
 		})

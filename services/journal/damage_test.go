@@ -13,12 +13,25 @@ import (
 
 	"robotrader/broker"
 	"robotrader/broker/order"
+	"robotrader/services/journal/chain"
 )
 
 // noticed reports whether a damage of the journal is one of the kinds of
 // failure that a person is told of.
 func noticed(err error) bool {
 	return errors.Is(err, ErrCorrupt) || errors.Is(err, ErrLost) || errors.Is(err, ErrTampered)
+}
+
+// inMemory is a folder whose files need no disk, where the system has such:
+// what is opened some hundred times is not to wait for flushes.
+func inMemory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "journal")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	return dir
 }
 
 // contents is all that the tables hold.
@@ -47,7 +60,7 @@ func TestEverySingleBitFlipOfARowIsNoticed(t *testing.T) {
 	before := contents(t, path)
 	w, err := readWitness(path)
 	must(t, err)
-	bad := filepath.Join(t.TempDir(), "bad.db")
+	bad := filepath.Join(inMemory(t), "bad.db")
 	must(t, os.WriteFile(bad, whole, 0o600))
 	f, err := os.OpenFile(bad, os.O_RDWR, 0)
 	must(t, err)
@@ -112,7 +125,20 @@ func TestEveryFlipOfAColumnIsNoticed(t *testing.T) {
 			names = strings.Split("seq, "+tab.columns+", crc", ", ")
 		}
 		for c, name := range names {
-			for _, other := range flipped(rows[0][c]) {
+			for k, other := range flipped(rows[0][c]) {
+				if _, text := other.(string); text && k%8 != k/8%8 { // of texts through SQL a bit a byte, by the sum alone all
+					flips++
+					changed := append([]any(nil), rows[0]...)
+					changed[c] = other
+					sum := 1 + tab.width
+					if tab.chained {
+						sum++
+					}
+					if form, err := tab.form(changed[:sum]); err != nil || changed[sum] == chain.Sum(form) {
+						t.Errorf("%s.%s: %.60v: the sum is the same, %v", tab.name, name, other, err)
+					}
+					continue
+				}
 				_, err := j.write.ExecContext(t.Context(), "BEGIN")
 				must(t, err)
 				if _, err := j.write.ExecContext(t.Context(), fmt.Sprintf("UPDATE %s SET %s = ? WHERE seq = ?", tab.name, name), other, rows[0][0]); err != nil {
@@ -227,7 +253,7 @@ func TestEveryTruncationThatLosesAnAcknowledgedRowIsNoticed(t *testing.T) {
 	must(t, err)
 	seal, err := os.ReadFile(witnessPath(path))
 	must(t, err)
-	copied := filepath.Join(t.TempDir(), "journal.db")
+	copied := filepath.Join(inMemory(t), "journal.db")
 	try := func(db, wal []byte, what string) (lost bool) {
 		t.Helper()
 		_ = os.Remove(copied + "-shm")

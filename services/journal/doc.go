@@ -6,10 +6,34 @@
 // It promises that an allowed intent is on the disk when [Journal.Intend]
 // returns nil, and that one intent id is stored once. It promises that
 // records come to the disk in the order in which they were given, within
-// moments, and by [Journal.Sync] at once. It does not promise that a record
-// outlives a crash in those moments (the broker is the truth about orders and
-// tells them again), nor that a disk that lies about its flushes is found out.
+// moments, and by [Journal.Sync] at once. It promises that a row that is not
+// as it was stored, is missing, or was lost with the file's end is noticed: the
+// newest 2,000 at every opening, all of them by [Verify]. It does not promise
+// that a record outlives a crash in those moments (the broker is the truth
+// about orders and tells them again). A disk that lies about its flushes is
+// found out only where it loses what the witness knew, and what somebody
+// forges on purpose not at all: there is no secret in it.
 // A disk that hangs makes Intend hang: a call of the kernel has no deadline.
+//
+// # Damage
+//
+// Rows are only added. Each has a check sum of all its columns, and but for
+// those of the two tables that are pruned its place in one chain of hashes.
+// The tables orders and meta are worked out from them; orders is compared
+// with the events. A file beside the journal, journal.witness, tells how far
+// the chain was durable at most a second ago; an opening that finds less, or
+// another row there, fails. So does one that finds a wrong row. A file that
+// is not what it should be is never moved or mended by the program: a person
+// restores a backup, which puts it aside. [Backup] copies while a trader
+// writes.
+//
+// # Failure
+//
+// A full, read-only or failing disk ends Intend, Record and Sync with an error
+// of a kind, shown by [Journal.Failure]. What had been queued is kept. When
+// the cause can go away the file is opened anew every 5 s and checked like at
+// a start; once that works [Journal.Restored] says so. After a failed flush,
+// a loss or a damage it takes a person and a new start.
 //
 // # Design
 //
@@ -32,10 +56,7 @@
 // part of an intent's commit.
 //
 // The queue holds 65,536 records, 4,096 of them refused intents; when it is
-// full Record and Intend wait for their context. A write that fails for any
-// reason but a foreign lock ends the journal's promise: every later call
-// returns that error, and the program goes on without new orders until it is
-// started again.
+// full Record and Intend wait for their context.
 //
 // Times are integers, nanoseconds since 1970 in UTC; unknown is NULL. Prices,
 // quantities and amounts are the text that JSON has, exact.
