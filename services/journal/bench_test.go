@@ -92,6 +92,7 @@ func appendAndFlush(b *testing.B, path string) func(int) {
 func BenchmarkReports(b *testing.B) {
 	j := open(b, filepath.Join(b.TempDir(), "journal.db"))
 	n := 0
+	began := time.Now()
 	for b.Loop() {
 		n++
 		if err := j.Record(b.Context(), broker.Record{Wall: wall0, Fill: execution(1, strconv.Itoa(n))}); err != nil {
@@ -99,5 +100,5 @@ func BenchmarkReports(b *testing.B) {
 		}
 	}
 	must(b, j.Sync(b.Context()))
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "reports/s")
+	b.ReportMetric(float64(n)/time.Since(began).Seconds(), "reports/s")
 }
