@@ -156,6 +156,7 @@ func (b *books) load(past broker.Books) {
 			e.spent = e.AvgPrice.Mul(e.Filled)
 		}
 	}
+	b.recount()
 	for _, s := range past.Sent {
 		b.count(s.At, s.Notional)
 	}
@@ -289,12 +290,18 @@ func (b *books) turnDay(at time.Time) {
 }
 
 // rates returns the orders of the minute before now, and the notional of now's
-// market day. Times after now are of another replay and do not count.
+// market day. Times more than a minute after now are of another replay and do
+// not count. Nearer ones do: a venue tells whole seconds, so that the clock of a
+// new process may be a little behind that of the one before. Without a clock
+// nothing is old.
 func (b *books) rates(now time.Time) ([]time.Time, market.Money) {
+	if now.IsZero() {
+		return b.minute, b.notional
+	}
 	b.turnDay(now)
-	from := now.Add(-time.Minute)
+	from, replay := now.Add(-time.Minute), now.Add(time.Minute)
 	old := 0
-	for old < len(b.minute) && (!b.minute[old].After(from) || b.minute[old].After(now)) {
+	for old < len(b.minute) && (!b.minute[old].After(from) || b.minute[old].After(replay)) {
 		old++
 	}
 	if b.minute = b.minute[old:]; len(b.minute) == 0 {

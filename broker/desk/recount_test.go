@@ -1,0 +1,74 @@
+package desk
+
+import (
+	"testing"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// A crash between an execution's record and its order's leaves an order that
+// knows less than its executions.
+func TestRestartCountsExecutionsThatTheOrderMissed(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		fills []string // execution id and quantity by turns
+		want  string
+		state order.State
+	}{
+		{"all of it", []string{"a.01.01", "10"}, "10", order.Filled},
+		{"a part", []string{"a.01.01", "4"}, "4", order.Partial},
+		{"two", []string{"a.01.01", "4", "b.01.01", "3"}, "7", order.Partial},
+		{"a correction in place of the first version", []string{"a.01.01", "4", "a.01.02", "3"}, "3", order.Partial},
+		{"none", nil, "0", order.Unknown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := described(7, "x", order.Acked).Order
+			past := broker.Books{Orders: []order.Order{o}}
+			past.Orders[0].State = order.Intended // as Intend stored it
+			for i := 0; i < len(tt.fills); i += 2 {
+				past.Fills = append(past.Fills, executed(7, "x", tt.fills[i], tt.fills[i+1]).Fill)
+			}
+			b := newBooks(time.UTC)
+			b.load(past)
+			e := b.byRef["x"]
+			if e.Filled != market.MustQty(tt.want) || e.State != tt.state {
+				t.Errorf("%v filled and %v, want %s and %v", e.Filled, e.State, tt.want, tt.state)
+			}
+			if len(tt.fills) > 0 && (e.AvgPrice == nil || *e.AvgPrice != market.MustPrice("187.25")) {
+				t.Errorf("average %v, want 187.25", e.AvgPrice)
+			}
+		})
+	}
+}
+
+// An order that knows more than the executions that were loaded keeps it.
+func TestRestartBelievesNoLess(t *testing.T) {
+	o := described(7, "x", order.Acked).Order
+	o.State, o.Filled, o.AvgPrice = order.Partial, market.Shares(8), market.MustPrice("187.25").Ptr()
+	b := newBooks(time.UTC)
+	b.load(broker.Books{Orders: []order.Order{o}, Fills: []order.Fill{executed(7, "x", "a.01.01", "4").Fill}})
+	if e := b.byRef["x"]; e.Filled != market.Shares(8) || e.State != order.Partial {
+		t.Errorf("%v filled and %v, want 8 and partial", e.Filled, e.State)
+	}
+}
+
+// An order that is asked for before the clock must not make the desk forget
+// what an earlier life sent: the limits a minute and a day hold over a restart.
+func TestRatesOutlastARestart(t *testing.T) {
+	b := newBooks(time.UTC)
+	b.load(broker.Books{Sent: []broker.SentRecord{
+		{At: day.Add(-50 * time.Second), Notional: market.MustMoney("100")},
+		{At: day.Add(300 * time.Millisecond), Notional: market.MustMoney("20")}, // the clock was a part of a second ahead
+	}})
+	for _, now := range []time.Time{{}, day} {
+		if sent, sum := b.rates(now); len(sent) != 2 || sum != market.MustMoney("120") {
+			t.Errorf("at %v: %d sent worth %v, want 2 worth 120", now, len(sent), sum)
+		}
+	}
+	if sent, _ := b.rates(day.Add(-time.Hour)); len(sent) != 0 {
+		t.Errorf("%d sent, an hour before all of them", len(sent))
+	}
+}

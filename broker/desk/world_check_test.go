@@ -1,0 +1,293 @@
+package desk
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// ask has the strategy ask: for a new order, for one that it asked for before,
+// or for the end of one.
+func (w *world) ask() {
+	if w.busy() {
+		return
+	}
+	in := order.Intent{
+		ID: fmt.Sprintf("w-%d", len(w.asked)), Action: order.Place, Strategy: "world", Symbol: worldSymbol,
+		Side: order.Buy, Type: order.Market, TIF: order.Day, Qty: market.Shares(int64(1 + w.dice.IntN(60))), At: w.market(),
+	}
+	switch n := w.dice.IntN(100); {
+	case n < 20 && len(w.asked) > 0:
+		in = w.asked[len(w.asked)-1-w.dice.IntN(min(len(w.asked), 12))]
+		if w.fake == forgottenIDs {
+			delete(w.desk.books.byRef, in.ID)
+			delete(w.desk.books.answers.m, in.ID)
+		}
+	case n < 35 && len(w.asked) > 0:
+		target := w.asked[len(w.asked)-1-w.dice.IntN(min(len(w.asked), 12))]
+		if target.Action != order.Place {
+			return
+		}
+		in = order.Intent{ID: in.ID, Action: order.Cancel, Strategy: "world", Target: target.ID, At: w.market()}
+		w.asked = append(w.asked, in)
+	default:
+		w.choose(&in)
+		w.asked = append(w.asked, in)
+	}
+	reply := w.desk.request(w.ctx, in)
+	w.say("asked %s %s %s %v: %s %s known %v", in.ID, in.Action, in.Side, in.Qty, reply.Result, reply.Rule, reply.Known)
+}
+
+// choose makes up side, type and size; some are beyond the limits.
+func (w *world) choose(in *order.Intent) {
+	p, _ := w.venue.x.Position(worldAccount, worldSymbol)
+	long := p.Qty.Sign() > 0
+	if long && w.chance(650) || !long && w.chance(350) {
+		in.Side = order.Sell
+	}
+	if w.chance(60) {
+		in.Qty = market.Shares(int64(81 + w.dice.IntN(60)))
+	}
+	if w.chance(500) {
+		in.Type = order.Limit
+		cents := w.venue.cents + int64(w.dice.IntN(41)-20)
+		if w.chance(50) {
+			cents = cents * 9 / 10 // beyond the collar
+		}
+		in.Limit = market.MustPrice(fmt.Sprintf("%d.%02d", cents/100, cents%100)).Ptr()
+	}
+}
+
+// person changes the mode.
+func (w *world) person() {
+	m := []broker.Mode{broker.Active, broker.Active, broker.ReduceOnly, broker.Halted}[w.dice.IntN(4)]
+	if w.fake == deafHalt && m != broker.Active {
+		w.mode = m
+		return
+	}
+	w.sure = false // a crash on the way leaves either
+	_, err := w.desk.SetMode(w.ctx, m, "the person of the world")
+	w.say("person: %s %v", m, err)
+	if err == nil {
+		w.mode, w.sure = m, true
+	}
+}
+
+// checkBoot looks at what a new life remembers.
+func (w *world) checkBoot() {
+	if m := w.desk.mode.Load().Mode; w.sure && m != w.mode && strictness[m] < strictness[w.mode] {
+		w.fail("mode", "%s was acknowledged, and after a restart it is %s", w.mode, m)
+	}
+	w.mode, w.sure = w.desk.mode.Load().Mode, true
+	for _, s := range w.journal.log {
+		if s.intent != nil && s.intent.Order != nil && w.desk.books.byRef[s.intent.Intent.ID] == nil {
+			w.fail("nothing_forgotten", "order %s is in the journal and not in the books", s.intent.Intent.ID)
+		}
+	}
+	if w.fake == reusedNumbers {
+		w.desk.books.nextID = 1
+	}
+}
+
+// checkWrite looks at an order whose first byte is about to go out.
+func (w *world) checkWrite(t broker.Ticket) {
+	ref, now := t.Intent.ID, w.market()
+	rec, durable := w.journal.find(ref)
+	switch {
+	case rec == nil || !durable:
+		w.fail("durable_intent", "order %s goes out and its intent is not durable", ref)
+		return
+	case !rec.Decision.Allowed:
+		w.fail("past_the_gate", "order %s goes out and was refused by %s", ref, rec.Decision.Rule)
+	case rec.OrderID != t.OrderID || rec.Intent.Qty != t.Intent.Qty || rec.Intent.Side != t.Intent.Side:
+		w.fail("durable_intent", "order %s goes out as %d %s %v, and is stored as %d %s %v",
+			ref, t.OrderID, t.Intent.Side, t.Intent.Qty, rec.OrderID, rec.Intent.Side, rec.Intent.Qty)
+	}
+	if id, twice := w.sent[ref]; twice {
+		w.fail("no_duplicate", "order %s goes out a second time, as %d and before as %d", ref, t.OrderID, id)
+	}
+	if was, used := w.ids[t.OrderID]; used {
+		w.fail("number_once", "order %s goes out as %d, which is %s", ref, t.OrderID, was)
+	}
+	w.sent[ref], w.ids[t.OrderID] = t.OrderID, ref
+	entry := rec.Decision.Saw["reduction"] != "true"
+	switch {
+	case w.link != broker.Ready && (w.link != broker.Degraded || entry):
+		w.fail("ready", "order %s goes out while the link is %v", ref, w.link)
+	case !strings.HasPrefix(ref, "w-"): // the desk's own passes in any mode
+	case w.mode == broker.Halted, w.mode == broker.ReduceOnly && entry:
+		w.fail("mode", "order %s goes out though %s was acknowledged", ref, w.mode)
+	}
+	w.checkLimits(t.Intent, entry, now)
+}
+
+// checkLimits reckons the limits anew, from what went out before.
+func (w *world) checkLimits(in order.Intent, entry bool, now time.Time) {
+	cents := w.venue.cents
+	price := market.MustPrice(fmt.Sprintf("%d.%02d", cents/100, cents%100))
+	if in.Limit != nil {
+		price = *in.Limit
+	}
+	worth := price.Mul(in.Qty).Abs()
+	recent := 0
+	for _, at := range w.times {
+		if at.After(now.Add(-time.Minute)) {
+			recent++
+		}
+	}
+	switch {
+	case !entry:
+	case worldLimits.MaxOrderQty.Less(in.Qty):
+		w.fail("limits", "order %s of %v shares goes out, and %v are the most", in.ID, in.Qty, worldLimits.MaxOrderQty)
+	case worldLimits.MaxOrderNotional.Less(worth.Sub(market.MustMoney("50"))): // the price may be a tick newer than the gate's
+		w.fail("limits", "order %s worth %v goes out, and %v is the most", in.ID, worth, worldLimits.MaxOrderNotional)
+	case recent >= worldLimits.OrdersPerMinute:
+		w.fail("limits", "order %s goes out after %d in the last minute", in.ID, recent)
+	case worldLimits.NotionalPerDay.Add(market.MustMoney("500")).Less(w.spent.Add(worth)):
+		w.fail("limits", "order %s goes out, and makes %v today", in.ID, w.spent.Add(worth))
+	}
+	w.times = append(w.times, now)
+	w.spent = w.spent.Add(worth)
+}
+
+// checkStep looks at what must be so after every step.
+func (w *world) checkStep() {
+	b, v := w.desk.books, w.venue
+	sum := map[string]market.Qty{}
+	versions := map[string]bool{}
+	for _, f := range b.fills {
+		base, _, ok := versionOf(f.ExecID)
+		if !ok {
+			base = f.ExecID
+		}
+		if versions[base] {
+			w.fail("once_each", "execution %s is in the books twice", f.ExecID)
+		}
+		versions[base] = true
+		sum[f.Ref] = sum[f.Ref].Add(f.Qty)
+	}
+	open := map[string]bool{}
+	for _, o := range v.x.Open() {
+		if open[o.Ref] && o.ClientID == worldClient {
+			w.fail("no_duplicate", "two orders of %s are open at the venue", o.Ref)
+		}
+		open[o.Ref] = true
+	}
+	for _, ref := range slices.Sorted(maps.Keys(b.byRef)) {
+		e := b.byRef[ref]
+		if e.Filled != sum[ref] {
+			w.fail("sums", "order %s counts %v filled, and its executions are %v", ref, e.Filled, sum[ref])
+		}
+		if e.Qty.Less(e.Filled) {
+			w.fail("sums", "order %s of %v counts %v filled", ref, e.Qty, e.Filled)
+		}
+		if e.State.Final() && open[ref] {
+			w.fail("ended_too_soon", "order %s is %v, and is open at the venue", ref, e.State)
+		}
+		if _, went := w.sent[ref]; went && e.State == order.Dropped {
+			w.fail("ended_too_soon", "order %s went out and is called dropped", ref)
+		}
+	}
+}
+
+// checkEnd looks at what must be so when all has come to rest.
+func (w *world) checkEnd() {
+	b, v := w.desk.books, w.venue
+	theirs, _ := v.x.Position(worldAccount, worldSymbol)
+	if ours := b.positions[worldSymbol].Qty; b.positions == nil || ours != theirs.Qty {
+		w.fail("position", "the books hold %v, the venue %v", ours, theirs.Qty)
+	}
+	w.checkExecutions()
+	for _, perm := range v.order {
+		o := v.last[perm]
+		e := b.byRef[o.Ref]
+		if e == nil {
+			w.fail("nothing_forgotten", "order %s is at the venue and not in the books", o.Ref)
+			continue
+		}
+		switch live := e.State.Live(); {
+		case !o.State.Final() && (!live || e.State == order.Unknown):
+			w.fail("orders", "order %s is %v at the venue and %v in the books", o.Ref, o.State, e.State)
+		case o.State.Final() && live && e.State != order.Unknown:
+			w.fail("orders", "order %s is %v at the venue and %v in the books", o.Ref, o.State, e.State)
+		case o.State == order.Filled && e.State != order.Filled && !v.corrected(o.Ref):
+			w.fail("orders", "order %s is filled at the venue and %v in the books", o.Ref, e.State)
+		}
+		if !v.corrected(o.Ref) && e.Filled != o.Filled {
+			w.fail("orders", "order %s filled %v at the venue and %v in the books", o.Ref, o.Filled, e.Filled)
+		}
+	}
+	for _, ref := range slices.Sorted(maps.Keys(w.sent)) {
+		if b.byRef[ref] == nil {
+			w.fail("nothing_forgotten", "order %s went out and is not in the books", ref)
+		}
+	}
+}
+
+// corrected reports whether an execution of the order was corrected.
+func (v *venue) corrected(ref string) bool {
+	for _, e := range v.x.Executions() {
+		if e.Replaced && e.Ref == ref {
+			return true
+		}
+	}
+	return false
+}
+
+// checkExecutions holds the books and the journal against the venue's ledger.
+// Of a corrected execution either version counts: see [Desk.corrected].
+func (w *world) checkExecutions() {
+	cash, held := market.Money{}, market.Qty{}
+	stored := map[string]int{}
+	for _, s := range w.journal.log[:w.journal.synced] {
+		if s.record != nil && s.record.Fill != nil {
+			stored[s.record.Fill.ExecID]++
+		}
+	}
+	known := map[string]*order.Fill{}
+	for _, f := range w.desk.books.fills {
+		base, _, _ := versionOf(f.ExecID)
+		known[base] = f
+		if stored[f.ExecID] == 0 {
+			w.fail("stored", "execution %s is in the books and not in the journal", f.ExecID)
+		}
+	}
+	exact := true
+	for _, f := range w.venue.x.Fills() {
+		base, _, _ := versionOf(f.ExecID)
+		ours := known[base]
+		if ours == nil {
+			w.fail("nothing_forgotten", "execution %s of %v is at the venue and not in the books", f.ExecID, f.Qty)
+			continue
+		}
+		exact = exact && !w.venue.fixed[base]
+		held = held.Add(ours.Side.Signed(ours.Qty))
+		cash = cash.Sub(ours.Price.Mul(ours.Side.Signed(ours.Qty)))
+		switch {
+		case w.venue.fixed[base]: // the first version's cost is told no more
+			continue
+		case ours.Commission == nil:
+			w.fail("cash", "the commission of execution %s never came", f.ExecID)
+			continue
+		}
+		cash = cash.Sub(*ours.Commission)
+	}
+	if len(known) != len(w.venue.x.Fills()) {
+		w.fail("once_each", "the books know %d executions, the venue %d", len(known), len(w.venue.x.Fills()))
+	}
+	if !exact {
+		return
+	}
+	if p, _ := w.venue.x.Position(worldAccount, worldSymbol); p.Qty != held {
+		w.fail("sums", "the executions make %v, the venue holds %v", held, p.Qty)
+	}
+	if value, _ := w.venue.x.Value(worldAccount); value.Cash != market.MustMoney("1000000").Add(cash) {
+		w.fail("cash", "the executions make %v of cash, the venue has %v", market.MustMoney("1000000").Add(cash), value.Cash)
+	}
+}

@@ -1,0 +1,480 @@
+package desk
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/runner/risk"
+	"robotrader/services/event"
+)
+
+// The world is one goroutine that plays everything around a desk, from a seed
+// and in virtual time: the market and its exchange, the gateway with its
+// faults, the link, a journal that loses what it has not synced, a strategy, a
+// person, and crashes at every boundary between them. A failing seed is played
+// again by
+//
+//	go test ./broker/desk -run 'TestWorld$' -world.seed=N -v
+var (
+	worldSeeds = flag.Int("world.seeds", 1000, "seeds that TestWorld plays")
+	worldSeed  = flag.Uint64("world.seed", 0, "the one seed that TestWorld plays, 0 = world.seeds of them")
+	worldTwice = flag.Int("world.twice", 40, "seeds that are played twice, to compare the lists of events")
+	worldSteps = flag.Int("world.steps", 300, "steps of one seed")
+)
+
+// worldLimits are what the gate of the world allows: so little that the
+// strategy runs into every limit.
+var worldLimits = func() risk.Config {
+	c := risk.DefaultConfig()
+	c.MaxOrderQty, c.MaxOrderNotional = market.Shares(80), market.MustMoney("12000")
+	c.OrdersPerMinute, c.NotionalPerDay = 20, market.MustMoney("150000")
+	return c
+}()
+
+// A fake is what is broken on purpose, to see that the checks notice it.
+type fake string
+
+const (
+	nothingBroken   fake = ""
+	unsyncedIntents fake = "the journal acknowledges an intent before it is durable"
+	forgottenIDs    fake = "the door and the journal forget ids that were asked before"
+	noGate          fake = "the gate allows everything"
+	hastyLink       fake = "the link is called ready before the rungs are done"
+	deafHalt        fake = "a halt is acknowledged and not carried out"
+	lostFills       fake = "a restart forgets the executions that were counted"
+	reusedNumbers   fake = "a session begins at the number that the gateway names"
+)
+
+// crash is the panic that ends a life of the desk; its text is where.
+type crash string
+
+// world holds all of it.
+type world struct {
+	ctx    context.Context
+	dice   *rand.Rand
+	steps  int
+	fake   fake
+	calm   bool // no more faults
+	events strings.Builder
+	broken string // the first check that failed
+
+	began   time.Time
+	desk    *Desk
+	out     *worldOutlet
+	journal *worldJournal
+	venue   *venue
+	session *worldSession // nil without one
+	held    *held
+	ticks   holding
+	rest    chore // that failed
+
+	link    broker.LinkState
+	dark    string // why the session is worth less
+	retryAt time.Time
+	judgeAt time.Time
+	choreAt time.Time
+
+	asked []order.Intent // by the strategy, all lives
+	mode  broker.Mode    // that was acknowledged last
+	sure  bool           // mode is what it must be after a crash, too
+
+	sent  map[string]int64 // references that were written, with their number
+	ids   map[int64]string // numbers that were used
+	times []time.Time      // market times of what was written
+	spent market.Money     // its notional
+	lives int
+}
+
+func newWorld(t *testing.T, seed uint64, steps int, f fake) *world {
+	w := &world{
+		ctx: t.Context(), dice: rand.New(rand.NewPCG(seed, 2718)), steps: steps, fake: f, began: time.Now(),
+		mode: broker.Active, sure: true, sent: map[string]int64{}, ids: map[int64]string{},
+	}
+	w.journal = &worldJournal{memJournal: &memJournal{trace: &trace{}}, w: w}
+	w.venue = newVenue(t, w)
+	return w
+}
+
+// market is market time: a Thursday's regular session in New York.
+func (w *world) market() time.Time { return day.Add(time.Since(w.began)) }
+
+// chance is true in so many of a thousand cases.
+func (w *world) chance(perMille int) bool { return w.dice.IntN(1000) < perMille }
+
+// fault is chance as long as there are faults.
+func (w *world) fault(perMille int) bool { return !w.calm && w.chance(perMille) }
+
+// say adds a line to the canonical list of events.
+func (w *world) say(format string, args ...any) {
+	fmt.Fprintf(&w.events, "%d ", time.Since(w.began).Microseconds())
+	fmt.Fprintf(&w.events, format, args...)
+	w.events.WriteByte('\n')
+}
+
+// fail notes a check that failed; the first one counts.
+func (w *world) fail(check, format string, args ...any) {
+	if w.broken == "" {
+		w.broken = check + ": " + fmt.Sprintf(format, args...)
+		w.say("BROKEN %s", w.broken)
+	}
+}
+
+// run plays the world to its end and returns what broke, "" when nothing did.
+func (w *world) run() string {
+	w.boot()
+	for n := 0; n < w.steps && w.broken == ""; n++ {
+		w.alive(w.step)
+		w.alive(w.checkStep)
+	}
+	w.calm = true
+	for range 3 { // what the desk asks itself while all comes to rest, comes to rest too
+		if w.broken == "" {
+			w.alive(w.settle)
+		}
+	}
+	if w.broken == "" {
+		w.checkStep()
+		w.checkEnd()
+	}
+	w.say("end after %d lives, %d orders written, %d executions", w.lives, len(w.sent), len(w.venue.x.Fills()))
+	return w.broken
+}
+
+// alive runs fn; a crash in it ends this life of the desk and begins the next.
+func (w *world) alive(fn func()) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case crash:
+			w.say("crash %s", string(r))
+			w.venue.hangUp()
+			w.journal.crash()
+			w.boot()
+		default:
+			panic(r)
+		}
+	}()
+	fn()
+}
+
+// boot begins a life of the desk, as a process does. The desk's own goroutine
+// is ended again: the world does what it does.
+func (w *world) boot() {
+	w.lives++
+	gate, err := risk.New(worldLimits)
+	if err != nil {
+		panic(err)
+	}
+	var asked Gate = gate
+	if w.fake == noGate {
+		asked = gateFunc(func(v broker.View, _ order.Intent) order.Decision { return order.Decision{Allowed: true, At: v.Now} })
+	}
+	cfg := DefaultConfig()
+	cfg.DataDeadline = 100 * time.Millisecond // no tick comes while the desk waits for one here
+	w.out = &worldOutlet{recorder: &recorder{trace: &trace{}}, w: w}
+	w.desk = newDesk(cfg, asked, w.journal, w.out, quiet)
+	w.desk.opinion.off = true // the hours are the venue's
+	w.desk.SetLink(w)
+	w.desk.Steps([]market.Symbol{worldSymbol})
+	w.session, w.held, w.ticks, w.rest = nil, nil, holding{}, chore{}
+	w.link, w.dark, w.retryAt = broker.Connecting, "", time.Now()
+	w.desk.LinkChanged(broker.Link{State: w.link})
+	if err := w.desk.Start(w.ctx); err != nil {
+		w.fail("start", "%v", err)
+		return
+	}
+	close(w.desk.stopped)
+	<-w.desk.done
+	w.say("start mode %s, %d orders", w.desk.mode.Load().Mode, len(w.desk.books.byRef))
+	w.checkBoot()
+}
+
+// Degrade is the desk's word on the link, as the supervisor hears it.
+func (w *world) Degrade(cause, _ string) {
+	w.dark = cause
+	w.signal(broker.Worse)
+}
+
+// Recover takes it back.
+func (w *world) Recover() {
+	w.dark = ""
+	w.signal(broker.Better)
+}
+
+func (w *world) signal(sig broker.LinkSignal) {
+	after, ok := w.link.Next(sig)
+	if !ok {
+		return
+	}
+	w.link = after
+	w.say("link %v", after)
+	shown := after
+	if w.fake == hastyLink && after == broker.Recovering {
+		shown = broker.Ready
+	}
+	w.desk.LinkChanged(broker.Link{State: shown})
+}
+
+// busy reports whether the desk has the turn: events and questions wait then.
+func (w *world) busy() bool { return len(w.desk.turn) == 1 }
+
+// step lets some time pass and something happen.
+func (w *world) step() {
+	time.Sleep(time.Duration(w.dice.IntN(100_000)) * time.Microsecond)
+	w.tend()
+	switch n := w.dice.IntN(1000); {
+	case n < 4:
+		panic(crash("between two steps"))
+	case n < 12:
+		w.venue.cut("the connection breaks")
+	case n < 15:
+		w.venue.restart()
+	case n < 22:
+		w.venue.outage()
+	case n < 26, n < 60 && w.mode != broker.Active:
+		w.person()
+	case n < 64:
+		w.venue.correct()
+	case n < 70:
+		w.venue.byHand()
+	case n < 92:
+		w.journal.commit()
+	default:
+		w.inside()
+	}
+}
+
+// inside is what may also happen while the desk waits for an answer.
+func (w *world) inside() {
+	switch n := w.dice.IntN(100); {
+	case w.calm || n < 30:
+		w.venue.deliver()
+	case n < 60:
+		w.venue.tick()
+	case n < 80:
+		w.venue.take()
+	default:
+		w.ask()
+	}
+}
+
+// tend does what the programs around the desk do by the clock.
+func (w *world) tend() {
+	if w.session != nil && w.session.cut {
+		w.end(broker.Lost)
+	}
+	w.venue.overdue()
+	if now := time.Now(); !now.Before(w.judgeAt) {
+		w.judgeAt = now.Add(500 * time.Millisecond)
+		w.desk.turn <- struct{}{}
+		w.desk.judge(now)
+		w.desk.give()
+	}
+	if w.held != nil {
+		w.doChores()
+	}
+	if w.held == nil && !time.Now().Before(w.retryAt) {
+		w.climb()
+	}
+}
+
+// doChores does what the desk wants to have asked.
+func (w *world) doChores() {
+	select {
+	case c := <-w.held.chores:
+		w.rest = w.rest.with(c)
+	default:
+		if w.rest.empty() || time.Now().Before(w.choreAt) {
+			return
+		}
+	}
+	w.rest = w.desk.doChore(w.ctx, w.held, w.rest)
+	w.choreAt = time.Now().Add(choreRetry)
+}
+
+// climb opens a session and climbs its rungs, as the supervisor does.
+func (w *world) climb() {
+	w.signal(broker.Retry)
+	w.signal(broker.Dialled)
+	w.signal(broker.BothIDs)
+	w.dark, w.rest = "", chore{}
+	w.session = w.venue.open()
+	w.held = &held{session: w.session, trader: w.session, facts: w.session.facts, chores: make(chan chore, 1)}
+	w.desk.held.Store(w.held)
+	d := w.desk
+	for _, step := range []broker.Step{
+		{Name: broker.RungClock, Run: d.stepClock}, {Name: broker.RungAccount, Run: d.stepAccount},
+		{Name: broker.RungRecovered, Run: d.recover}, {Name: broker.RungData, Run: d.stepData},
+	} {
+		ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+		note, err := step.Run(ctx, w.session)
+		cancel()
+		w.say("rung %s: %s %v", step.Name, note, err)
+		if err != nil || w.session.cut {
+			w.end(broker.Failed)
+			return
+		}
+	}
+	w.signal(broker.RungsDone)
+	if w.dark != "" {
+		w.signal(broker.Worse)
+	}
+}
+
+// end ends the session on our side.
+func (w *world) end(sig broker.LinkSignal) {
+	w.venue.hangUp()
+	h := w.held
+	w.session, w.held = nil, nil
+	w.desk.held.Store(nil)
+	w.desk.forget()
+	w.desk.folded(batch{from: h, ended: make(chan struct{})})
+	w.desk.forget()
+	w.retryAt = time.Now().Add(time.Duration(w.dice.IntN(2000)) * time.Millisecond)
+	w.signal(sig)
+}
+
+// settle lets all that is under way come to its end: everything is delivered,
+// and a new session asks for everything.
+func (w *world) settle() {
+	v := w.venue
+	v.up, v.stuck = true, nil
+	v.takeAll()
+	if w.session == nil || !w.session.cut {
+		v.deliverAll()
+	}
+	if w.held != nil {
+		w.end(broker.Lost)
+	}
+	w.climb()
+	for range 4 {
+		v.takeAll()
+		v.deliverAll()
+		v.tick()
+		w.doChores()
+		time.Sleep(1100 * time.Millisecond)
+		w.desk.turn <- struct{}{}
+		w.desk.judge(time.Now())
+		w.desk.give()
+	}
+	v.deliverAll()
+	if err := w.journal.Sync(w.ctx); err != nil {
+		w.fail("journal", "%v", err)
+	}
+	if w.link != broker.Ready {
+		w.fail("ready", "the link is %v (%s) though all is well", w.link, w.dark)
+	}
+}
+
+// worldOutlet takes what the desk tells into the canonical list.
+type worldOutlet struct {
+	*recorder
+	w *world
+}
+
+func (o *worldOutlet) order(v order.Order) {
+	o.w.say("order %s %d %v %v/%v %q", v.Ref, v.OrderID, v.State, v.Filled, v.Qty, v.Note)
+}
+
+func (o *worldOutlet) fill(v order.Fill) {
+	o.w.say("fill %s %s %s %v at %v cost %v", v.ExecID, v.Ref, v.Side, v.Qty, v.Price, v.Commission)
+}
+
+func (o *worldOutlet) position(v order.Position) { o.w.say("position %s %v", v.Symbol, v.Qty) }
+
+func (o *worldOutlet) mode(v event.ModeChange) { o.w.say("mode %s: %s", v.Mode, v.Reason) }
+
+func (o *worldOutlet) notice(v event.NoticeText) { o.w.say("notice %s %d %s", v.Name, v.Code, v.Text) }
+
+// play plays one seed in a bubble and returns its events and what broke.
+func play(t *testing.T, seed uint64, f fake) (events, broken string, w *world) {
+	synctest.Test(t, func(t *testing.T) {
+		w = newWorld(t, seed, *worldSteps, f)
+		broken = w.run()
+		events = w.events.String()
+	})
+	return events, broken, w
+}
+
+// TestWorld plays the seeds.
+func TestWorld(t *testing.T) {
+	if *worldSeed != 0 {
+		events, broken, _ := play(t, *worldSeed, nothingBroken)
+		t.Log("\n" + events)
+		if broken != "" {
+			t.Errorf("seed %d: %s", *worldSeed, broken)
+		}
+		return
+	}
+	workers := runtime.GOMAXPROCS(0)
+	for first := range workers {
+		t.Run(fmt.Sprintf("part-%d", first), func(t *testing.T) {
+			t.Parallel()
+			lives, orders, fills := 0, 0, 0
+			for seed := 1 + first; seed <= *worldSeeds && !t.Failed(); seed += workers {
+				events, broken, w := play(t, uint64(seed), nothingBroken)
+				if broken != "" {
+					t.Errorf("%s\n%s\nplay it again: go test ./broker/desk -run 'TestWorld$' -world.seed=%d -world.steps=%d -v",
+						lastLines(events, 30), broken, seed, *worldSteps)
+				}
+				lives, orders, fills = lives+w.lives, orders+len(w.sent), fills+len(w.venue.x.Fills())
+			}
+			t.Logf("%d lives, %d orders written, %d executions", lives, orders, fills)
+			if !t.Failed() && (orders < *worldSeeds/workers || fills == 0) {
+				t.Errorf("%d orders and %d executions: next to nothing was tried", orders, fills)
+			}
+		})
+	}
+}
+
+// The same seed gives the same events, byte for byte: without that, a failing
+// seed could not be played again.
+func TestWorldSameSeedSameEvents(t *testing.T) {
+	for n := range *worldTwice {
+		seed := uint64(n + 1)
+		once, _, _ := play(t, seed, nothingBroken)
+		again, _, _ := play(t, seed, nothingBroken)
+		if once == again {
+			continue
+		}
+		a, b := strings.Split(once, "\n"), strings.Split(again, "\n")
+		for i := range min(len(a), len(b)) {
+			if a[i] != b[i] {
+				t.Fatalf("seed %d: event %d is\n%s\nand the second time\n%s", seed, i, a[i], b[i])
+			}
+		}
+		t.Fatalf("seed %d: %d events, and the second time %d", seed, len(a), len(b))
+	}
+}
+
+// A check that never fails proves nothing: each of these breaks one promise,
+// and a few seeds must notice it.
+func TestWorldNoticesWhatIsBroken(t *testing.T) {
+	for _, f := range []fake{unsyncedIntents, forgottenIDs, noGate, hastyLink, deafHalt, lostFills, reusedNumbers} {
+		t.Run(strings.ReplaceAll(string(f), " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(60) {
+				if _, broken, _ := play(t, seed+1, f); broken != "" {
+					t.Logf("seed %d: %s", seed+1, broken)
+					return
+				}
+			}
+			t.Error("60 seeds did not notice it")
+		})
+	}
+}
+
+func lastLines(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

@@ -1,0 +1,597 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/exchange"
+	"robotrader/broker/exchange/tape"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+const (
+	worldSymbol  = market.Symbol("AAPL")
+	worldAccount = "DU1"
+	worldClient  = 1
+)
+
+// The lanes in which callbacks travel: within one they keep their order, and
+// one lane may overtake another.
+const (
+	laneOrder = iota
+	laneExec
+	laneCost
+	lanePosition
+	numLanes
+)
+
+// venue is a gateway and the broker behind it.
+type venue struct {
+	w     *world
+	x     *exchange.Exchange
+	now   time.Time
+	cents int64 // the market's price
+	told  [numLanes][]callback
+	out   []written        // in the socket, not taken by the gateway yet
+	stuck []broker.Ticket  // taken, and held behind a dialog
+	perms map[int64]int64  // by our order number
+	last  map[int64]report // of our orders, by permanent id
+	order []int64          // keys of last, in the order of their coming
+	up    bool             // the gateway reaches the broker
+	hand  int64            // number of the newest order by hand
+	fixed map[string]bool  // permanent parts of execution ids that were corrected
+}
+
+// callback is one under way.
+type callback struct {
+	at time.Time // wall time
+	e  broker.Event
+}
+
+// written is a message under way to the gateway: an order, or a cancel.
+type written struct {
+	place  *broker.Ticket
+	cancel int64
+}
+
+// report is the newest that the exchange said of an order.
+type report struct {
+	exchange.Order
+	why string
+}
+
+func newVenue(t *testing.T, w *world) *venue {
+	t.Helper()
+	x, err := exchange.New(exchange.Config{
+		Accounts: []string{worldAccount}, Cash: market.MustMoney("1000000"), PartialFills: true, Margin: exchange.DefaultMargin(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hours := market.Hours{{Open: day.Add(-time.Hour), Close: day.Add(5 * time.Hour)}}
+	if err := x.List(exchange.StockDetails(worldSymbol, hours, hours)); err != nil {
+		t.Fatal(err)
+	}
+	v := &venue{w: w, x: x, cents: 10_000, perms: map[int64]int64{}, last: map[int64]report{}, up: true, fixed: map[string]bool{}}
+	v.tick()
+	return v
+}
+
+// tick moves the market, which fills what it fills, and shows it to the desk.
+func (v *venue) tick() {
+	w, now := v.w, v.w.market()
+	v.cents += int64(w.dice.IntN(13) - 6)
+	cents := func(n int64) market.Price { return market.MustPrice(fmt.Sprintf("%d.%02d", n/100, n%100)) }
+	size := func() market.Qty { return market.Shares(int64(1 + w.dice.IntN(60))) }
+	bid, ask, last := cents(v.cents-1), cents(v.cents+1), cents(v.cents)
+	bidSize, askSize, lastSize := size(), size(), size()
+	quote := tape.Event{
+		At: now, Symbol: worldSymbol, Kind: tape.Quote,
+		Bid: tape.Level{Price: bid, Size: bidSize, Known: true}, Ask: tape.Level{Price: ask, Size: askSize, Known: true},
+	}
+	trade := tape.Event{At: now, Symbol: worldSymbol, Kind: tape.Trade, Price: last, Size: lastSize}
+	v.reported(v.x.Apply(now, quote))
+	v.reported(v.x.Apply(now, trade))
+	if w.session == nil || !w.session.subscribed || w.session.cut || !v.up {
+		return
+	}
+	w.session.frames += 3
+	w.desk.takeTicks(&w.ticks, broker.Batch{TickFrames: w.session.frames, Ticks: []market.Tick{
+		{Symbol: worldSymbol, Kind: market.TickBid, Known: true, Price: bid, Size: bidSize, At: now},
+		{Symbol: worldSymbol, Kind: market.TickAsk, Known: true, Price: ask, Size: askSize, At: now},
+		{Symbol: worldSymbol, Kind: market.TickTrade, Known: true, Price: last, Size: lastSize, At: now},
+	}})
+}
+
+// tell sends a callback, if anybody listens.
+func (v *venue) tell(lane int, e broker.Event) {
+	if s := v.w.session; s != nil && !s.cut && v.up {
+		v.told[lane] = append(v.told[lane], callback{time.Now(), e})
+	}
+}
+
+// reported tells what the exchange did.
+func (v *venue) reported(list []exchange.Report) {
+	for _, r := range list {
+		if fix, ok := r.(exchange.Corrected); ok {
+			v.w.say("venue corrects %s to %v at %v", fix.Fill.ExecID, fix.Fill.Qty, fix.Fill.Price)
+			v.tell(laneExec, broker.ExecutionReport{Fill: bare(fix.Fill)})
+			v.tell(laneCost, broker.CommissionReport{ExecID: fix.Fill.ExecID, Commission: *fix.Fill.Commission, Currency: "USD"})
+			v.holds()
+			continue
+		}
+		o := r.About()
+		if o.ClientID != worldClient {
+			if _, ok := r.(exchange.Executed); ok {
+				v.holds()
+			}
+			continue
+		}
+		if _, known := v.last[o.PermID]; !known {
+			v.order = append(v.order, o.PermID)
+			v.perms[o.OrderID] = o.PermID
+		}
+		v.last[o.PermID] = report{Order: o}
+		v.describe(r, o)
+	}
+}
+
+// describe tells of one of our orders.
+func (v *venue) describe(r exchange.Report, o exchange.Order) {
+	v.w.say("venue %T %s %d %v/%v", r, o.Ref, o.OrderID, o.Filled, o.Qty)
+	switch r := r.(type) {
+	case exchange.Executed:
+		v.tell(laneExec, broker.ExecutionReport{Fill: r.Fill})
+		v.tell(laneOrder, statusOf(o))
+		v.holds()
+	case exchange.Commission:
+		v.tell(laneCost, broker.CommissionReport{ExecID: r.ExecID, Commission: r.Amount, Currency: r.Currency})
+	case exchange.Rejected:
+		v.last[o.PermID] = report{o, r.Text}
+		v.tell(laneOrder, broker.Notice{Kind: broker.NoticeReject, Code: 201, Text: r.Text, OrderID: o.OrderID})
+	case exchange.Cancelled:
+		v.tell(laneOrder, statusOf(o))
+		v.tell(laneOrder, broker.Notice{Kind: broker.NoticeCancelled, Code: 202, Text: "Order Canceled", OrderID: o.OrderID})
+	default:
+		v.tell(laneOrder, openOrder(o))
+		v.tell(laneOrder, statusOf(o))
+	}
+}
+
+// holds tells the position, as an account's stream does.
+func (v *venue) holds() {
+	if p, ok := v.x.Position(worldAccount, worldSymbol); ok {
+		v.tell(lanePosition, broker.PositionReport{Position: positionOf(p)})
+	}
+}
+
+func positionOf(p exchange.Position) order.Position {
+	return order.Position{Account: p.Account, Symbol: p.Contract.Symbol, ConID: p.Contract.ConID, Qty: p.Qty, AvgCost: p.AvgFullCost}
+}
+
+// bare is an execution as it is told: its cost comes with another message, and
+// one that was given by hand has no number here.
+func bare(f order.Fill) order.Fill {
+	f.Commission, f.RealizedPNL, f.OrderID = nil, nil, max(f.OrderID, 0)
+	return f
+}
+
+// signalOf is the status of an order, in the venue's word and in ours.
+func signalOf(o exchange.Order) (string, order.Signal) {
+	switch s := o.State; {
+	case s == order.Filled:
+		return "Filled", order.FilledUp
+	case s == order.Cancelled:
+		return "Cancelled", order.CancelDone
+	case s == order.Rejected:
+		return "Inactive", order.Refused
+	case s == order.Working || s == order.Partial:
+		return "Submitted", order.WorkingNow
+	}
+	return "PreSubmitted", order.Acked
+}
+
+func statusOf(o exchange.Order) broker.StatusReport {
+	word, sig := signalOf(o)
+	return broker.StatusReport{
+		OrderID: o.OrderID, PermID: o.PermID, ClientID: o.ClientID, Status: word, Signal: sig, Known: true,
+		Filled: o.Filled, Remaining: o.Remaining(),
+	}
+}
+
+func openOrder(o exchange.Order) broker.OrderReport {
+	word, sig := signalOf(o)
+	return broker.OrderReport{Status: word, Signal: sig, Known: true, Order: order.Order{
+		Ref: o.Ref, OrderID: o.OrderID, PermID: o.PermID, ClientID: o.ClientID, Account: o.Account, Symbol: o.Symbol,
+		Side: o.Side, Type: o.Type, TIF: o.TIF, Qty: o.Qty, Limit: o.Limit, StopPrice: o.Stop, OCA: o.OCAGroup,
+	}}
+}
+
+// take has the gateway take the next message from the socket.
+func (v *venue) take() {
+	if len(v.out) == 0 || !v.up {
+		return
+	}
+	m := v.out[0]
+	v.out = v.out[1:]
+	switch {
+	case m.place == nil:
+		v.cancel(m.cancel)
+	case v.w.fault(15):
+		v.w.say("gateway holds %s behind a dialog", m.place.Intent.ID)
+		v.stuck = append(v.stuck, *m.place)
+	default:
+		v.place(*m.place)
+	}
+}
+
+// takeAll takes all, also what a dialog held.
+func (v *venue) takeAll() {
+	for len(v.out) > 0 && v.up {
+		v.take()
+	}
+	for _, t := range v.stuck {
+		v.place(t)
+	}
+	v.stuck = nil
+}
+
+// place gives an order to the exchange.
+func (v *venue) place(t broker.Ticket) {
+	in := t.Intent
+	v.reported(v.x.Place(v.w.market(), exchange.Request{
+		ClientID: worldClient, OrderID: t.OrderID, Ref: in.ID, Account: t.Account, Symbol: in.Symbol, Side: in.Side,
+		Type: in.Type, TIF: in.TIF, Qty: in.Qty, Limit: in.Limit,
+		Terms: exchange.Terms{Stop: in.Stop, OCAGroup: in.OCA, OutsideRTH: in.OutsideRTH},
+	}))
+}
+
+func (v *venue) cancel(id int64) {
+	if perm, ok := v.perms[id]; ok {
+		if list, err := v.x.Cancel(v.w.market(), perm); err == nil {
+			v.reported(list)
+			return
+		}
+	}
+	v.tell(laneOrder, broker.Notice{Kind: broker.NoticeNoCancel, Code: 10147, Text: "OrderId that needs to be cancelled is not found", OrderID: id})
+}
+
+// deliver hands some callbacks of one lane to the desk.
+func (v *venue) deliver() {
+	if v.w.busy() || v.w.held == nil || v.w.session.cut {
+		return
+	}
+	lane := v.w.dice.IntN(numLanes)
+	n := min(1+v.w.dice.IntN(3), len(v.told[lane]))
+	v.hand1(lane, n)
+}
+
+// hand1 hands the first n callbacks of a lane over. A status may get lost, and
+// an execution may come twice.
+func (v *venue) hand1(lane, n int) {
+	var events []broker.Event
+	for _, t := range v.told[lane][:n] {
+		switch t.e.(type) {
+		case broker.StatusReport:
+			if v.w.fault(80) {
+				v.w.say("lost a status")
+				continue
+			}
+		case broker.ExecutionReport, broker.CommissionReport, broker.OrderReport:
+			if v.w.fault(80) {
+				events = append(events, t.e)
+			}
+		}
+		events = append(events, t.e)
+	}
+	v.told[lane] = v.told[lane][n:]
+	if len(events) > 0 {
+		v.w.desk.folded(batch{from: v.w.held, events: events})
+	}
+}
+
+// overdue delivers what is under way for longer than a second, and lets a held
+// order go now and then.
+func (v *venue) overdue() {
+	if len(v.stuck) > 0 && v.w.chance(20) {
+		t := v.stuck[0]
+		v.stuck = v.stuck[1:]
+		v.w.say("gateway lets %s go", t.Intent.ID)
+		v.place(t)
+	}
+	if v.w.busy() || v.w.held == nil || v.w.session.cut {
+		return
+	}
+	for lane := range v.told {
+		for len(v.told[lane]) > 0 && time.Since(v.told[lane][0].at) > time.Second {
+			v.hand1(lane, 1)
+		}
+	}
+}
+
+func (v *venue) deliverAll() {
+	for lane := range v.told {
+		for v.w.held != nil && len(v.told[lane]) > 0 {
+			v.hand1(lane, 1)
+		}
+	}
+}
+
+// open lets a session in. Its next order number may be one that was used.
+func (v *venue) open() *worldSession {
+	next := int64(1)
+	for id := range v.w.ids {
+		next = max(next, id+1)
+	}
+	if v.w.chance(100) {
+		next = 1 + v.w.dice.Int64N(next) // the gateway forgot its sequence
+	}
+	return &worldSession{fakeSession: newSession(&trace{}), w: v.w, facts: broker.Facts{
+		Account: worldAccount, Accounts: []string{worldAccount}, ClientID: worldClient, NextOrderID: next, Speed: 1, Opened: time.Now(),
+	}}
+}
+
+// cut breaks the connection: of what was written some prefix arrives, and what
+// was told and not read is lost.
+func (v *venue) cut(why string) {
+	if v.w.session == nil || v.w.session.cut {
+		return
+	}
+	v.w.say("cut: %s", why)
+	v.hangUp()
+	v.w.session.cut = true
+}
+
+// hangUp ends the connection of a session that the trader has left.
+func (v *venue) hangUp() {
+	for n := v.w.dice.IntN(len(v.out) + 1); n > 0 && len(v.out) > 0; n-- {
+		if v.up {
+			v.take()
+		} else if m := v.out[0]; m.place != nil {
+			v.stuck, v.out = append(v.stuck, *m.place), v.out[1:]
+		}
+	}
+	v.out = nil
+	clear(v.told[:])
+}
+
+// restart restarts the gateway: what it held and had not given to the broker
+// is gone.
+func (v *venue) restart() {
+	v.cut("the gateway restarts")
+	v.stuck, v.up = nil, true
+}
+
+// outage has the gateway lose the broker, or find it again.
+func (v *venue) outage() {
+	if v.up {
+		v.tell(laneOrder, broker.Notice{Kind: broker.NoticeLinkDown, Code: 1100, Text: "Connectivity between IBKR and Trader Workstation has been lost."})
+		v.up = false
+		return
+	}
+	v.up = true
+	if v.w.chance(500) {
+		v.tell(laneOrder, broker.Notice{Kind: broker.NoticeLinkUp, Code: 1102, Text: "Connectivity has been restored - data maintained."})
+		return
+	}
+	if v.w.session != nil {
+		v.w.session.subscribed = false
+	}
+	v.tell(laneOrder, broker.Notice{Kind: broker.NoticeDataLost, Code: 1101, Text: "Connectivity has been restored - data lost."})
+}
+
+// correct has the broker correct an execution, once each.
+func (v *venue) correct() {
+	fills := v.x.Fills()
+	if len(fills) == 0 {
+		return
+	}
+	f := fills[v.w.dice.IntN(len(fills))]
+	base, _, _ := versionOf(f.ExecID)
+	if v.fixed[base] {
+		return
+	}
+	price, qty := f.Price.Add(market.MustPrice("0.01")), f.Qty
+	if v.w.chance(300) && market.Shares(1).Less(qty) {
+		qty = qty.Sub(market.Shares(1))
+	}
+	list, err := v.x.Correct(v.w.market(), f.ExecID, price, qty)
+	if err != nil { // such as an order that is still open
+		return
+	}
+	v.fixed[base] = true
+	v.reported(list)
+}
+
+// byHand trades in the gateway's own window: nobody tells this client but by
+// the position, until it asks.
+func (v *venue) byHand() {
+	v.hand--
+	side := order.Buy
+	if v.w.chance(500) {
+		side = order.Sell
+	}
+	v.w.say("by hand: %s 5", side)
+	v.reported(v.x.Place(v.w.market(), exchange.Request{
+		OrderID: v.hand, Account: worldAccount, Symbol: worldSymbol, Side: side, Type: order.Market, TIF: order.IOC, Qty: market.Shares(5),
+	}))
+}
+
+// worldSession is a connection to the gateway.
+type worldSession struct {
+	*fakeSession // for what the world does not play
+	w            *world
+	facts        broker.Facts
+	cut          bool
+	subscribed   bool
+	frames       uint64
+}
+
+// during lets the world go on inside a question, which may fail.
+func (s *worldSession) during(what string) error {
+	for range s.w.dice.IntN(4) {
+		s.w.inside()
+	}
+	switch {
+	case s.w.fault(4):
+		panic(crash("inside the question for " + what))
+	case s.w.fault(6):
+		s.w.venue.cut("inside the question for " + what)
+	}
+	if s.cut {
+		return broker.ErrGatewayDown
+	}
+	if s.w.fault(20) || !s.w.venue.up {
+		s.w.say("no answer: %s", what)
+		return fmt.Errorf("%s: %w", what, broker.ErrNoAnswer)
+	}
+	return nil
+}
+
+// after lets the world go on between the answer and its reader.
+func (s *worldSession) after() {
+	for range s.w.dice.IntN(3) {
+		s.w.inside()
+	}
+}
+
+// Facts implements [broker.Session].
+func (s *worldSession) Facts() broker.Facts { return s.facts }
+
+// Time implements [broker.Session].
+func (s *worldSession) Time(context.Context) (time.Time, error) {
+	return s.w.market().Truncate(time.Second), s.during("time")
+}
+
+// Place implements [broker.Trader].
+func (s *worldSession) Place(_ context.Context, t broker.Ticket) error {
+	return s.write(written{place: &t}, t.Intent.ID)
+}
+
+// Cancel implements [broker.Trader].
+func (s *worldSession) Cancel(_ context.Context, id int64) error {
+	return s.write(written{cancel: id}, fmt.Sprint("cancel of ", id))
+}
+
+// write puts a message into the socket, whole, in part or not at all.
+func (s *worldSession) write(m written, what string) error {
+	w := s.w
+	if w.fault(4) {
+		panic(crash("before the write"))
+	}
+	if s.cut || w.fault(6) {
+		w.venue.cut("before a write")
+		return broker.ErrNotWritten
+	}
+	if m.place != nil {
+		w.checkWrite(*m.place)
+	}
+	w.say("write %s", what)
+	if w.fault(5) { // the last bytes may be missing, and then nobody ever reads the message
+		if w.chance(500) {
+			w.venue.out = append(w.venue.out, m)
+		}
+		w.venue.cut("inside a write")
+		return broker.ErrOutcomeUnknown
+	}
+	w.venue.out = append(w.venue.out, m)
+	if w.fault(6) {
+		panic(crash("behind the write, before its record"))
+	}
+	return nil
+}
+
+// Positions implements [broker.AccountSource].
+func (s *worldSession) Positions(context.Context) ([]order.Position, error) {
+	if err := s.during("positions"); err != nil {
+		return nil, err
+	}
+	defer s.after()
+	var list []order.Position
+	for _, p := range s.w.venue.x.Positions(worldAccount) {
+		list = append(list, positionOf(p))
+	}
+	return list, nil
+}
+
+// OpenOrders implements [broker.AccountSource].
+func (s *worldSession) OpenOrders(context.Context) ([]broker.OrderReport, error) {
+	if err := s.during("open orders"); err != nil {
+		return nil, err
+	}
+	var list []broker.OrderReport
+	for _, o := range s.w.venue.x.Open() {
+		if o.ClientID == worldClient {
+			list = append(list, openOrder(o))
+		}
+	}
+	s.after()
+	return list, nil
+}
+
+// Executions implements [broker.AccountSource].
+func (s *worldSession) Executions(context.Context) (fills []broker.ExecutionReport, costs []broker.CommissionReport, err error) {
+	if err := s.during("executions"); err != nil {
+		return nil, nil, err
+	}
+	for _, f := range s.w.venue.x.Fills() {
+		fills = append(fills, broker.ExecutionReport{Fill: bare(f)})
+		if f.Commission != nil {
+			costs = append(costs, broker.CommissionReport{ExecID: f.ExecID, Commission: *f.Commission, Currency: f.Currency})
+		}
+	}
+	s.after()
+	return fills, costs, nil
+}
+
+// CompletedOrders implements [broker.CompletedSource].
+func (s *worldSession) CompletedOrders(context.Context) (list []broker.CompletedReport, err error) {
+	if err := s.during("completed orders"); err != nil {
+		return nil, err
+	}
+	v := s.w.venue
+	for _, perm := range v.order {
+		if o := v.last[perm]; o.State.Final() {
+			word, sig := signalOf(o.Order)
+			d := openOrder(o.Order).Order
+			d.OrderID, d.ClientID, d.Filled = 0, 0, o.Filled
+			list = append(list, broker.CompletedReport{Order: d, Status: word, Signal: sig, Known: true, Why: o.why, At: o.Updated})
+		}
+	}
+	s.after()
+	return list, nil
+}
+
+// Account implements [broker.AccountSource].
+func (s *worldSession) Account(context.Context) ([]broker.AccountValue, error) {
+	return []broker.AccountValue{{Account: worldAccount, Key: "NetLiquidation", Value: "1000000", Currency: "USD"}}, s.during("account")
+}
+
+// WatchAccount implements [broker.AccountSource].
+func (s *worldSession) WatchAccount(context.Context) error { return s.during("account stream") }
+
+// Details implements [broker.ContractSource].
+func (s *worldSession) Details(_ context.Context, c market.Contract) ([]market.Details, error) {
+	d, _ := s.w.venue.x.Find(c)
+	return []market.Details{d}, s.during("contract")
+}
+
+// Subscribe implements [broker.MarketData]; a tick comes with the answer.
+func (s *worldSession) Subscribe(context.Context, market.Contract) error {
+	if err := s.during("market data"); err != nil {
+		return err
+	}
+	s.subscribed = true
+	s.w.venue.tick()
+	return nil
+}
+
+// Unsubscribe implements [broker.MarketData].
+func (s *worldSession) Unsubscribe(context.Context, market.Symbol) error {
+	s.subscribed = false
+	return s.during("the end of market data")
+}
