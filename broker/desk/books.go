@@ -139,24 +139,7 @@ func (b *books) load(past broker.Books) {
 			sums[e] = sums[e].Add(f.Qty)
 		}
 	}
-	for _, e := range b.byRef {
-		switch {
-		case !e.State.Final() && !sums[e].IsZero() && sums[e] != e.Filled:
-			// All its fills are there, and one is newer than its own record: the
-			// program ended between the two.
-			e.Filled = sums[e]
-			e.average()
-			if after, ok := e.State.Next(order.FilledUp); ok && e.Qty.Sign() > 0 && !e.Filled.Less(e.Qty) {
-				e.State = after
-				b.place(e)
-			}
-		case e.AvgPrice != nil:
-			// The sum over fills may be incomplete, as only the newest are loaded.
-			// The order's own average is not.
-			e.spent = e.AvgPrice.Mul(e.Filled)
-		}
-	}
-	b.recount()
+	b.recount(sums)
 	for _, s := range past.Sent {
 		b.count(s.At, s.Notional)
 	}

@@ -10,6 +10,7 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/order"
 	"robotrader/services/event"
+	"robotrader/services/task/crash"
 )
 
 // request is the one door: it answers what became of an intent.
@@ -167,7 +168,9 @@ func (d *Desk) refuse(ctx context.Context, rec broker.IntentRecord) event.OrderR
 	if stored, ok, err := d.journal.Lookup(ctx, rec.Intent.ID); err == nil && ok {
 		return d.adopt(stored)
 	}
+	crash.At("intent_before_commit")
 	err := d.journal.Intend(ctx, rec)
+	crash.At("intent_after_commit")
 	var dup *broker.DuplicateIntentError
 	if errors.As(err, &dup) {
 		return d.adopt(dup.Stored)
@@ -232,6 +235,7 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 		reply.Result, reply.Rule, reply.Reason = event.Refused, b.rule, b.reason
 	} else {
 		err := h.trader.Place(ctx, broker.Ticket{OrderID: o.OrderID, Account: o.Account, Contract: v.Details.Contract, Intent: in})
+		crash.At("order_after_write")
 		sig = d.outcome(h, err, &reply)
 	}
 	if sig != order.NotWritten {

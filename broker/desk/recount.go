@@ -5,50 +5,23 @@ import (
 	"robotrader/broker/order"
 )
 
-// recount brings the loaded orders up to their loaded executions. An execution
-// and the order that it changed are two records, and a crash may have kept the
-// first alone: the execution is known then and never folded again, so that an
-// order which was not brought up here would miss it for good. Only more is
-// believed: of the executions the newest may be all that was loaded.
-func (b *books) recount() {
-	newest := map[string]*order.Fill{} // by what all versions of an execution have in common
-	for _, f := range b.fills {
-		base, version, ok := versionOf(f.ExecID)
-		if !ok {
-			newest[f.ExecID] = f
-			continue
-		}
-		if was := newest[base]; was != nil {
-			if _, before, _ := versionOf(was.ExecID); before > version {
-				continue
+// recount brings the loaded orders up to sums, what their loaded executions add
+// up to. An execution and the order that it changed are two records, and a crash
+// may have kept the first alone: the execution is known then and never folded
+// again, so that an order which was not brought up here would miss it for good.
+// Of an order that has ended the newest executions may be all that was loaded,
+// so there only more is believed.
+func (b *books) recount(sums map[*entry]market.Qty) {
+	for _, e := range b.byRef {
+		sum := sums[e]
+		if sum.IsZero() || sum == e.Filled || e.State.Final() && sum.Less(e.Filled) {
+			if e.AvgPrice != nil {
+				e.spent = e.AvgPrice.Mul(e.Filled)
 			}
-		}
-		newest[base] = f
-	}
-	type total struct {
-		qty   market.Qty
-		spent market.Money
-	}
-	sums := map[*entry]total{}
-	for _, f := range newest {
-		e := b.byRef[f.Ref]
-		if f.Ref == "" {
-			e = b.find(f.ClientID, f.OrderID, f.PermID, "")
-		}
-		if e == nil {
 			continue
 		}
-		s := sums[e]
-		sums[e] = total{s.qty.Add(f.Qty), s.spent.Add(f.Price.Mul(f.Qty))}
-	}
-	for e, s := range sums {
-		if !e.Filled.Less(s.qty) {
-			continue
-		}
-		e.Filled, e.spent = s.qty, s.spent
-		if avg, ok := s.spent.DivQty(s.qty); ok {
-			e.AvgPrice = avg.Ptr()
-		}
+		e.Filled = sum
+		e.average()
 		sig := order.Executed
 		if e.Qty.Sign() > 0 && !e.Filled.Less(e.Qty) {
 			sig = order.FilledUp

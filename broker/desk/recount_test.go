@@ -44,14 +44,15 @@ func TestRestartCountsExecutionsThatTheOrderMissed(t *testing.T) {
 	}
 }
 
-// An order that knows more than the executions that were loaded keeps it.
+// An order that has ended and knows more than the executions that were loaded
+// keeps it.
 func TestRestartBelievesNoLess(t *testing.T) {
 	o := described(7, "x", order.Acked).Order
-	o.State, o.Filled, o.AvgPrice = order.Partial, market.Shares(8), market.MustPrice("187.25").Ptr()
+	o.State, o.Filled, o.AvgPrice = order.Cancelled, market.Shares(8), market.MustPrice("187.25").Ptr()
 	b := newBooks(time.UTC)
 	b.load(broker.Books{Orders: []order.Order{o}, Fills: []order.Fill{executed(7, "x", "a.01.01", "4").Fill}})
-	if e := b.byRef["x"]; e.Filled != market.Shares(8) || e.State != order.Partial {
-		t.Errorf("%v filled and %v, want 8 and partial", e.Filled, e.State)
+	if e := b.byRef["x"]; e.Filled != market.Shares(8) || e.State != order.Cancelled {
+		t.Errorf("%v filled and %v, want 8 and cancelled", e.Filled, e.State)
 	}
 }
 

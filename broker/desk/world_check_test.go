@@ -162,8 +162,8 @@ func (w *world) checkStep() {
 	sum := map[string]market.Qty{}
 	versions := map[string]bool{}
 	for _, f := range b.fills {
-		base, _, ok := versionOf(f.ExecID)
-		if !ok {
+		base, version := order.ExecVersion(f.ExecID)
+		if version == 0 {
 			base = f.ExecID
 		}
 		if versions[base] {
@@ -231,7 +231,7 @@ func (w *world) checkEnd() {
 }
 
 // corrected reports whether an execution of the order was corrected.
-func (v *venue) corrected(ref string) bool {
+func (v *worldVenue) corrected(ref string) bool {
 	for _, e := range v.x.Executions() {
 		if e.Replaced && e.Ref == ref {
 			return true
@@ -252,7 +252,7 @@ func (w *world) checkExecutions() {
 	}
 	known := map[string]*order.Fill{}
 	for _, f := range w.desk.books.fills {
-		base, _, _ := versionOf(f.ExecID)
+		base, _ := order.ExecVersion(f.ExecID)
 		known[base] = f
 		if stored[f.ExecID] == 0 {
 			w.fail("stored", "execution %s is in the books and not in the journal", f.ExecID)
@@ -260,7 +260,7 @@ func (w *world) checkExecutions() {
 	}
 	exact := true
 	for _, f := range w.venue.x.Fills() {
-		base, _, _ := versionOf(f.ExecID)
+		base, _ := order.ExecVersion(f.ExecID)
 		ours := known[base]
 		if ours == nil {
 			w.fail("nothing_forgotten", "execution %s of %v is at the venue and not in the books", f.ExecID, f.Qty)

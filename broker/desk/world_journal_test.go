@@ -27,7 +27,7 @@ type stored struct {
 // Intend implements [Journal].
 func (j *worldJournal) Intend(_ context.Context, r broker.IntentRecord) error {
 	if j.w.fault(4) {
-		panic(crash("before the intent was stored"))
+		panic(death("before the intent was stored"))
 	}
 	if j.w.fault(4) {
 		return errors.New("world: the disk is full")
@@ -45,7 +45,7 @@ func (j *worldJournal) Intend(_ context.Context, r broker.IntentRecord) error {
 	}
 	j.w.say("journal %s %d allowed %v %s", r.Intent.ID, r.OrderID, r.Decision.Allowed, r.Decision.Rule)
 	if j.w.fault(6) {
-		panic(crash("behind the stored intent, before the write"))
+		panic(death("behind the stored intent, before the write"))
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func (j *worldJournal) Intend(_ context.Context, r broker.IntentRecord) error {
 // Record implements [Journal].
 func (j *worldJournal) Record(_ context.Context, rs ...broker.Record) error {
 	if j.w.fault(3) {
-		panic(crash("before a record"))
+		panic(death("before a record"))
 	}
 	for _, r := range rs {
 		if r.Order != nil {
@@ -63,7 +63,7 @@ func (j *worldJournal) Record(_ context.Context, rs ...broker.Record) error {
 		j.log = append(j.log, stored{record: &r})
 	}
 	if j.w.fault(3) {
-		panic(crash("behind a record"))
+		panic(death("behind a record"))
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (j *worldJournal) HighWater(context.Context, string, int) (top int64, err e
 // Sync implements [Journal].
 func (j *worldJournal) Sync(context.Context) error {
 	if j.w.fault(20) {
-		panic(crash("before a sync"))
+		panic(death("before a sync"))
 	}
 	j.synced = len(j.log)
 	return nil

@@ -55,8 +55,8 @@ const (
 	reusedNumbers   fake = "a session begins at the number that the gateway names"
 )
 
-// crash is the panic that ends a life of the desk; its text is where.
-type crash string
+// death is the panic that ends a life of the desk; its text is where.
+type death string
 
 // world holds all of it.
 type world struct {
@@ -72,7 +72,7 @@ type world struct {
 	desk    *Desk
 	out     *worldOutlet
 	journal *worldJournal
-	venue   *venue
+	venue   *worldVenue
 	session *worldSession // nil without one
 	held    *held
 	ticks   holding
@@ -155,7 +155,7 @@ func (w *world) alive(fn func()) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
-		case crash:
+		case death:
 			w.say("crash %s", string(r))
 			w.venue.hangUp()
 			w.journal.crash()
@@ -234,7 +234,7 @@ func (w *world) step() {
 	w.tend()
 	switch n := w.dice.IntN(1000); {
 	case n < 4:
-		panic(crash("between two steps"))
+		panic(death("between two steps"))
 	case n < 12:
 		w.venue.cut("the connection breaks")
 	case n < 15:
@@ -397,7 +397,7 @@ func (o *worldOutlet) mode(v event.ModeChange) { o.w.say("mode %s: %s", v.Mode, 
 func (o *worldOutlet) notice(v event.NoticeText) { o.w.say("notice %s %d %s", v.Name, v.Code, v.Text) }
 
 // play plays one seed in a bubble and returns its events and what broke.
-func play(t *testing.T, seed uint64, f fake) (events, broken string, w *world) {
+func playWorld(t *testing.T, seed uint64, f fake) (events, broken string, w *world) {
 	synctest.Test(t, func(t *testing.T) {
 		w = newWorld(t, seed, *worldSteps, f)
 		broken = w.run()
@@ -409,7 +409,7 @@ func play(t *testing.T, seed uint64, f fake) (events, broken string, w *world) {
 // TestWorld plays the seeds.
 func TestWorld(t *testing.T) {
 	if *worldSeed != 0 {
-		events, broken, _ := play(t, *worldSeed, nothingBroken)
+		events, broken, _ := playWorld(t, *worldSeed, nothingBroken)
 		t.Log("\n" + events)
 		if broken != "" {
 			t.Errorf("seed %d: %s", *worldSeed, broken)
@@ -422,7 +422,7 @@ func TestWorld(t *testing.T) {
 			t.Parallel()
 			lives, orders, fills := 0, 0, 0
 			for seed := 1 + first; seed <= *worldSeeds && !t.Failed(); seed += workers {
-				events, broken, w := play(t, uint64(seed), nothingBroken)
+				events, broken, w := playWorld(t, uint64(seed), nothingBroken)
 				if broken != "" {
 					t.Errorf("%s\n%s\nplay it again: go test ./broker/desk -run 'TestWorld$' -world.seed=%d -world.steps=%d -v",
 						lastLines(events, 30), broken, seed, *worldSteps)
@@ -442,8 +442,8 @@ func TestWorld(t *testing.T) {
 func TestWorldSameSeedSameEvents(t *testing.T) {
 	for n := range *worldTwice {
 		seed := uint64(n + 1)
-		once, _, _ := play(t, seed, nothingBroken)
-		again, _, _ := play(t, seed, nothingBroken)
+		once, _, _ := playWorld(t, seed, nothingBroken)
+		again, _, _ := playWorld(t, seed, nothingBroken)
 		if once == again {
 			continue
 		}
@@ -464,7 +464,7 @@ func TestWorldNoticesWhatIsBroken(t *testing.T) {
 		t.Run(strings.ReplaceAll(string(f), " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(60) {
-				if _, broken, _ := play(t, seed+1, f); broken != "" {
+				if _, broken, _ := playWorld(t, seed+1, f); broken != "" {
 					t.Logf("seed %d: %s", seed+1, broken)
 					return
 				}

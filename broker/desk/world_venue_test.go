@@ -29,14 +29,14 @@ const (
 	numLanes
 )
 
-// venue is a gateway and the broker behind it.
-type venue struct {
+// worldVenue is a gateway and the broker behind it.
+type worldVenue struct {
 	w     *world
 	x     *exchange.Exchange
 	now   time.Time
 	cents int64 // the market's price
 	told  [numLanes][]callback
-	out   []written        // in the socket, not taken by the gateway yet
+	out   []frame          // in the socket, not taken by the gateway yet
 	stuck []broker.Ticket  // taken, and held behind a dialog
 	perms map[int64]int64  // by our order number
 	last  map[int64]report // of our orders, by permanent id
@@ -52,8 +52,8 @@ type callback struct {
 	e  broker.Event
 }
 
-// written is a message under way to the gateway: an order, or a cancel.
-type written struct {
+// frame is a message under way to the gateway: an order, or a cancel.
+type frame struct {
 	place  *broker.Ticket
 	cancel int64
 }
@@ -64,7 +64,7 @@ type report struct {
 	why string
 }
 
-func newVenue(t *testing.T, w *world) *venue {
+func newVenue(t *testing.T, w *world) *worldVenue {
 	t.Helper()
 	x, err := exchange.New(exchange.Config{
 		Accounts: []string{worldAccount}, Cash: market.MustMoney("1000000"), PartialFills: true, Margin: exchange.DefaultMargin(),
@@ -76,13 +76,13 @@ func newVenue(t *testing.T, w *world) *venue {
 	if err := x.List(exchange.StockDetails(worldSymbol, hours, hours)); err != nil {
 		t.Fatal(err)
 	}
-	v := &venue{w: w, x: x, cents: 10_000, perms: map[int64]int64{}, last: map[int64]report{}, up: true, fixed: map[string]bool{}}
+	v := &worldVenue{w: w, x: x, cents: 10_000, perms: map[int64]int64{}, last: map[int64]report{}, up: true, fixed: map[string]bool{}}
 	v.tick()
 	return v
 }
 
 // tick moves the market, which fills what it fills, and shows it to the desk.
-func (v *venue) tick() {
+func (v *worldVenue) tick() {
 	w, now := v.w, v.w.market()
 	v.cents += int64(w.dice.IntN(13) - 6)
 	cents := func(n int64) market.Price { return market.MustPrice(fmt.Sprintf("%d.%02d", n/100, n%100)) }
@@ -108,14 +108,14 @@ func (v *venue) tick() {
 }
 
 // tell sends a callback, if anybody listens.
-func (v *venue) tell(lane int, e broker.Event) {
+func (v *worldVenue) tell(lane int, e broker.Event) {
 	if s := v.w.session; s != nil && !s.cut && v.up {
 		v.told[lane] = append(v.told[lane], callback{time.Now(), e})
 	}
 }
 
 // reported tells what the exchange did.
-func (v *venue) reported(list []exchange.Report) {
+func (v *worldVenue) reported(list []exchange.Report) {
 	for _, r := range list {
 		if fix, ok := r.(exchange.Corrected); ok {
 			v.w.say("venue corrects %s to %v at %v", fix.Fill.ExecID, fix.Fill.Qty, fix.Fill.Price)
@@ -141,7 +141,7 @@ func (v *venue) reported(list []exchange.Report) {
 }
 
 // describe tells of one of our orders.
-func (v *venue) describe(r exchange.Report, o exchange.Order) {
+func (v *worldVenue) describe(r exchange.Report, o exchange.Order) {
 	v.w.say("venue %T %s %d %v/%v", r, o.Ref, o.OrderID, o.Filled, o.Qty)
 	switch r := r.(type) {
 	case exchange.Executed:
@@ -163,7 +163,7 @@ func (v *venue) describe(r exchange.Report, o exchange.Order) {
 }
 
 // holds tells the position, as an account's stream does.
-func (v *venue) holds() {
+func (v *worldVenue) holds() {
 	if p, ok := v.x.Position(worldAccount, worldSymbol); ok {
 		v.tell(lanePosition, broker.PositionReport{Position: positionOf(p)})
 	}
@@ -212,7 +212,7 @@ func openOrder(o exchange.Order) broker.OrderReport {
 }
 
 // take has the gateway take the next message from the socket.
-func (v *venue) take() {
+func (v *worldVenue) take() {
 	if len(v.out) == 0 || !v.up {
 		return
 	}
@@ -230,7 +230,7 @@ func (v *venue) take() {
 }
 
 // takeAll takes all, also what a dialog held.
-func (v *venue) takeAll() {
+func (v *worldVenue) takeAll() {
 	for len(v.out) > 0 && v.up {
 		v.take()
 	}
@@ -241,7 +241,7 @@ func (v *venue) takeAll() {
 }
 
 // place gives an order to the exchange.
-func (v *venue) place(t broker.Ticket) {
+func (v *worldVenue) place(t broker.Ticket) {
 	in := t.Intent
 	v.reported(v.x.Place(v.w.market(), exchange.Request{
 		ClientID: worldClient, OrderID: t.OrderID, Ref: in.ID, Account: t.Account, Symbol: in.Symbol, Side: in.Side,
@@ -250,7 +250,7 @@ func (v *venue) place(t broker.Ticket) {
 	}))
 }
 
-func (v *venue) cancel(id int64) {
+func (v *worldVenue) cancel(id int64) {
 	if perm, ok := v.perms[id]; ok {
 		if list, err := v.x.Cancel(v.w.market(), perm); err == nil {
 			v.reported(list)
@@ -261,7 +261,7 @@ func (v *venue) cancel(id int64) {
 }
 
 // deliver hands some callbacks of one lane to the desk.
-func (v *venue) deliver() {
+func (v *worldVenue) deliver() {
 	if v.w.busy() || v.w.held == nil || v.w.session.cut {
 		return
 	}
@@ -272,7 +272,7 @@ func (v *venue) deliver() {
 
 // hand1 hands the first n callbacks of a lane over. A status may get lost, and
 // an execution may come twice.
-func (v *venue) hand1(lane, n int) {
+func (v *worldVenue) hand1(lane, n int) {
 	var events []broker.Event
 	for _, t := range v.told[lane][:n] {
 		switch t.e.(type) {
@@ -296,7 +296,7 @@ func (v *venue) hand1(lane, n int) {
 
 // overdue delivers what is under way for longer than a second, and lets a held
 // order go now and then.
-func (v *venue) overdue() {
+func (v *worldVenue) overdue() {
 	if len(v.stuck) > 0 && v.w.chance(20) {
 		t := v.stuck[0]
 		v.stuck = v.stuck[1:]
@@ -313,7 +313,7 @@ func (v *venue) overdue() {
 	}
 }
 
-func (v *venue) deliverAll() {
+func (v *worldVenue) deliverAll() {
 	for lane := range v.told {
 		for v.w.held != nil && len(v.told[lane]) > 0 {
 			v.hand1(lane, 1)
@@ -322,7 +322,7 @@ func (v *venue) deliverAll() {
 }
 
 // open lets a session in. Its next order number may be one that was used.
-func (v *venue) open() *worldSession {
+func (v *worldVenue) open() *worldSession {
 	next := int64(1)
 	for id := range v.w.ids {
 		next = max(next, id+1)
@@ -337,7 +337,7 @@ func (v *venue) open() *worldSession {
 
 // cut breaks the connection: of what was written some prefix arrives, and what
 // was told and not read is lost.
-func (v *venue) cut(why string) {
+func (v *worldVenue) cut(why string) {
 	if v.w.session == nil || v.w.session.cut {
 		return
 	}
@@ -347,7 +347,7 @@ func (v *venue) cut(why string) {
 }
 
 // hangUp ends the connection of a session that the trader has left.
-func (v *venue) hangUp() {
+func (v *worldVenue) hangUp() {
 	for n := v.w.dice.IntN(len(v.out) + 1); n > 0 && len(v.out) > 0; n-- {
 		if v.up {
 			v.take()
@@ -361,13 +361,13 @@ func (v *venue) hangUp() {
 
 // restart restarts the gateway: what it held and had not given to the broker
 // is gone.
-func (v *venue) restart() {
+func (v *worldVenue) restart() {
 	v.cut("the gateway restarts")
 	v.stuck, v.up = nil, true
 }
 
 // outage has the gateway lose the broker, or find it again.
-func (v *venue) outage() {
+func (v *worldVenue) outage() {
 	if v.up {
 		v.tell(laneOrder, broker.Notice{Kind: broker.NoticeLinkDown, Code: 1100, Text: "Connectivity between IBKR and Trader Workstation has been lost."})
 		v.up = false
@@ -385,13 +385,13 @@ func (v *venue) outage() {
 }
 
 // correct has the broker correct an execution, once each.
-func (v *venue) correct() {
+func (v *worldVenue) correct() {
 	fills := v.x.Fills()
 	if len(fills) == 0 {
 		return
 	}
 	f := fills[v.w.dice.IntN(len(fills))]
-	base, _, _ := versionOf(f.ExecID)
+	base, _ := order.ExecVersion(f.ExecID)
 	if v.fixed[base] {
 		return
 	}
@@ -409,7 +409,7 @@ func (v *venue) correct() {
 
 // byHand trades in the gateway's own window: nobody tells this client but by
 // the position, until it asks.
-func (v *venue) byHand() {
+func (v *worldVenue) byHand() {
 	v.hand--
 	side := order.Buy
 	if v.w.chance(500) {
@@ -438,7 +438,7 @@ func (s *worldSession) during(what string) error {
 	}
 	switch {
 	case s.w.fault(4):
-		panic(crash("inside the question for " + what))
+		panic(death("inside the question for " + what))
 	case s.w.fault(6):
 		s.w.venue.cut("inside the question for " + what)
 	}
@@ -469,19 +469,19 @@ func (s *worldSession) Time(context.Context) (time.Time, error) {
 
 // Place implements [broker.Trader].
 func (s *worldSession) Place(_ context.Context, t broker.Ticket) error {
-	return s.write(written{place: &t}, t.Intent.ID)
+	return s.write(frame{place: &t}, t.Intent.ID)
 }
 
 // Cancel implements [broker.Trader].
 func (s *worldSession) Cancel(_ context.Context, id int64) error {
-	return s.write(written{cancel: id}, fmt.Sprint("cancel of ", id))
+	return s.write(frame{cancel: id}, fmt.Sprint("cancel of ", id))
 }
 
 // write puts a message into the socket, whole, in part or not at all.
-func (s *worldSession) write(m written, what string) error {
+func (s *worldSession) write(m frame, what string) error {
 	w := s.w
 	if w.fault(4) {
-		panic(crash("before the write"))
+		panic(death("before the write"))
 	}
 	if s.cut || w.fault(6) {
 		w.venue.cut("before a write")
@@ -500,7 +500,7 @@ func (s *worldSession) write(m written, what string) error {
 	}
 	w.venue.out = append(w.venue.out, m)
 	if w.fault(6) {
-		panic(crash("behind the write, before its record"))
+		panic(death("behind the write, before its record"))
 	}
 	return nil
 }

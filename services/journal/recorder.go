@@ -11,6 +11,7 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/services/task/crash"
 )
 
 const (
@@ -171,7 +172,9 @@ func (w *writer) close() {
 func (w *writer) write(items []item) (n int, err error) {
 	j := w.j
 	<-j.lock
+	crash.At("group_before_commit")
 	n, err = w.commit(items)
+	crash.At("group_before_flush")
 	flushes, reached := j.flushes.Load(), j.ledger.Witness
 	j.lock <- struct{}{}
 	if err != nil {
@@ -229,6 +232,7 @@ func (w *writer) commit(items []item) (n int, err error) {
 // tidy does what follows a durable group: it tells who waited, and now and
 // then prunes and moves the log into the file.
 func (w *writer) tidy(items []item) error {
+	crash.At("group_after_flush")
 	for _, it := range items {
 		if it.synced != nil {
 			close(it.synced)

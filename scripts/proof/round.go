@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"time"
+)
+
+// crashing is the trader that is built with the tag crashpoints.
+const crashing = "start_trader_crash"
+
+// boundaries are the places of services/task/crash on the way of an order, in
+// the order in which one passes them.
+var boundaries = []string{
+	"intent_before_commit", "intent_after_commit", "order_after_write",
+	"group_before_commit", "group_before_flush", "group_after_flush",
+}
+
+// aRound is how many kills one data folder takes: more make the checks slow,
+// not better.
+const aRound = 25
+
+// plan is what is done.
+type plan struct {
+	bin, folder string
+	kills       int // at random instants
+	each        int // kills at each boundary
+	seed        uint64
+	judge       time.Duration // the longest that a start may take until ready, 0 = it is only told
+	say         func(format string, args ...any)
+}
+
+// result is what came of it.
+type result struct {
+	kills, rounds  int
+	boundary       map[string]int
+	intents, execs int
+	readies        []time.Duration
+	took           time.Duration
+}
+
+// percentile returns the p-th of a sorted list, by nearest rank.
+func percentile(list []time.Duration, p int) time.Duration {
+	if len(list) == 0 {
+		return 0
+	}
+	return list[max(0, (len(list)*p+99)/100-1)]
+}
+
+// run does it all. It ends with the first breach.
+func run(ctx context.Context, p plan) (r result, err error) {
+	r.boundary = map[string]int{}
+	began := time.Now()
+	defer func() {
+		r.took = time.Since(began)
+		slices.Sort(r.readies)
+	}()
+	dice := rand.New(rand.NewPCG(p.seed, 41)) //nolint:gosec // no secret
+	var plans [][]string                      // of the kills: nothing, or where
+	for range p.kills {
+		plans = append(plans, nil)
+	}
+	for _, name := range boundaries {
+		for range p.each {
+			plans = append(plans, []string{fmt.Sprintf("TRADER_CRASH_AT=%s:%d", name, 1+dice.IntN(40)), name})
+		}
+	}
+	for part := range slices.Chunk(plans, aRound) {
+		if err := round(ctx, p, dice, part, &r); err != nil {
+			return r, fmt.Errorf("seed %d, kill %d: %w", p.seed, r.kills, err)
+		}
+	}
+	if p.judge > 0 && len(r.readies) > 0 && r.readies[len(r.readies)-1] > p.judge {
+		return r, breach("ready_in_time", "a start took %v until ready, %v is the most", r.readies[len(r.readies)-1], p.judge)
+	}
+	return r, nil
+}
+
+// round is one gateway, one data folder, and some kills.
+func round(ctx context.Context, p plan, dice *rand.Rand, kills [][]string, r *result) (err error) {
+	folder, err := os.MkdirTemp(p.folder, "round-")
+	if err != nil {
+		return err
+	}
+	g, err := startGateway(ctx, p, folder)
+	if err != nil {
+		return err
+	}
+	defer g.kill()
+	for _, where := range kills {
+		if err := life(ctx, p, dice, folder, g, where, r); err != nil {
+			return err
+		}
+		r.kills++
+		if len(where) > 0 {
+			r.boundary[where[1]]++
+		}
+	}
+	if err := rest(ctx, p, folder, g, r); err != nil {
+		return err
+	}
+	r.rounds++
+	p.say("%d kills, %d orders, %d executions, newest start ready after %v", r.kills, r.intents, r.execs, r.readies[len(r.readies)-1].Round(time.Millisecond))
+	return os.RemoveAll(folder) // what failed stays, to be looked at
+}
+
+// life starts the trader, looks whether all is there, lets it trade, and kills
+// it.
+func life(ctx context.Context, p plan, dice *rand.Rand, folder string, g *gateway, where []string, r *result) error {
+	t, err := startTrader(p, folder, g.addr, where[:min(1, len(where))])
+	if err != nil {
+		return err
+	}
+	defer t.kill()
+	if where == nil {
+		took, err := t.ready(ctx)
+		if err != nil {
+			return err
+		}
+		r.readies = append(r.readies, took)
+		if err := checkFound(ctx, t, g.addr); err != nil {
+			return err
+		}
+		pause(ctx, time.Duration(dice.IntN(400))*time.Millisecond)
+		t.kill()
+	} else { // it kills itself, perhaps before it is ready
+		timer := time.NewTimer(startWait)
+		defer timer.Stop()
+		select {
+		case <-t.ended:
+		case <-timer.C:
+			return fmt.Errorf("the trader never came to %s", where[0])
+		}
+	}
+	// What it wrote may still be under way inside the gateway; whatever the
+	// gateway takes later is looked at after the next kill.
+	v, err := ask(g.addr)
+	if err != nil {
+		return err
+	}
+	s, err := readJournal(ctx, t.data)
+	if err != nil {
+		return err
+	}
+	return checkSent(v, s)
+}
+
+// rest starts the trader once more without its orders, lets all come to rest,
+// and compares the books of both to the last cent.
+func rest(ctx context.Context, p plan, folder string, g *gateway, r *result) (err error) {
+	t, err := startTrader(p, folder, g.addr, nil, "--read-only")
+	if err != nil {
+		return err
+	}
+	defer t.kill()
+	took, err := t.ready(ctx)
+	if err != nil {
+		return err
+	}
+	r.readies = append(r.readies, took)
+	if err := checkFound(ctx, t, g.addr); err != nil {
+		return err
+	}
+	v, err := ask(g.addr)
+	if err != nil {
+		return err
+	}
+	if err := t.stop(); err != nil {
+		return err
+	}
+	if err := g.stop(); err != nil {
+		return err
+	}
+	s, err := readJournal(ctx, t.data)
+	if err != nil {
+		return err
+	}
+	l, err := readLedger(g.state)
+	if err != nil {
+		return err
+	}
+	r.execs += len(s.fills)
+	for _, i := range s.list {
+		if i.Decision.Allowed && i.Order != nil {
+			r.intents++
+		}
+	}
+	return errors.Join(checkSent(v, s), checkCovered(v, s), checkLedger(l, s))
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
