@@ -168,9 +168,7 @@ func (d *Desk) refuse(ctx context.Context, rec broker.IntentRecord) event.OrderR
 	if stored, ok, err := d.journal.Lookup(ctx, rec.Intent.ID); err == nil && ok {
 		return d.adopt(stored)
 	}
-	crash.At("intent_before_commit")
 	err := d.journal.Intend(ctx, rec)
-	crash.At("intent_after_commit")
 	var dup *broker.DuplicateIntentError
 	if errors.As(err, &dup) {
 		return d.adopt(dup.Stored)
@@ -185,7 +183,9 @@ func (d *Desk) refuse(ctx context.Context, rec broker.IntentRecord) event.OrderR
 
 // intend makes the intent durable. When done is true, reply is the end of it.
 func (d *Desk) intend(ctx context.Context, rec broker.IntentRecord) (reply event.OrderReply, done bool) {
+	crash.At("intent_before_commit")
 	err := d.journal.Intend(ctx, rec)
+	crash.At("intent_after_commit")
 	if err == nil {
 		return reply, false
 	}

@@ -146,16 +146,16 @@ func checkFound(ctx context.Context, t *trader, addr string) error {
 		return err
 	}
 	return await(ctx, findWait, func() error {
-		var is shown
-		if err := t.get(ctx, "/api/state", &is); err != nil {
+		is, err := t.state(ctx)
+		if err != nil {
 			return err
 		}
 		v, err := ask(addr)
 		if err != nil {
 			return err
 		}
-		var again shown
-		if err := t.get(ctx, "/api/state", &again); err != nil {
+		again, err := t.state(ctx)
+		if err != nil {
 			return err
 		}
 		s, err := readJournal(ctx, t.data)

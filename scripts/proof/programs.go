@@ -118,7 +118,7 @@ func startGateway(ctx context.Context, p plan, folder string) (*gateway, error) 
 	log := filepath.Join(folder, "gatewaysim.log")
 	var err error
 	g.process, err = start(log, nil, filepath.Join(p.bin, "gatewaysim"), "--listen", "127.0.0.1:0", "--json", "--state", g.state,
-		"--cash", startCash, "--busy", "4", "--partial-fills", "--max-rate", "0")
+		"--cash", startCash, "--busy", "10", "--partial-fills", "--max-rate", "0")
 	if err != nil {
 		return nil, err
 	}
@@ -222,6 +222,23 @@ func (t *trader) ready(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("%w; see %s", errEnded, t.log)
 	}
 	return time.Since(t.began), err
+}
+
+// errUnknown means that the trader does not know its positions yet.
+var errUnknown = errors.New("the trader's positions are unknown")
+
+// state asks for what the trader shows.
+func (t *trader) state(ctx context.Context) (shown, error) {
+	var message struct {
+		Data shown `json:"data"`
+	}
+	if err := t.get(ctx, "/api/state", &message); err != nil {
+		return shown{}, err
+	}
+	if message.Data.Positions == nil {
+		return shown{}, errUnknown
+	}
+	return message.Data, nil
 }
 
 // shown is the trader's state, as far as it is looked at.

@@ -66,7 +66,7 @@ func run(ctx context.Context, p plan) (r result, err error) {
 	}
 	for _, name := range boundaries {
 		for range p.each {
-			plans = append(plans, []string{fmt.Sprintf("TRADER_CRASH_AT=%s:%d", name, 1+dice.IntN(40)), name})
+			plans = append(plans, []string{fmt.Sprintf("CRASH_AT=%s:%d", name, 1+dice.IntN(20)), name})
 		}
 	}
 	for part := range slices.Chunk(plans, aRound) {
@@ -132,6 +132,9 @@ func life(ctx context.Context, p plan, dice *rand.Rand, folder string, g *gatewa
 		defer timer.Stop()
 		select {
 		case <-t.ended:
+			if t.cmd.ProcessState.Exited() { // with a code, so it was no crash
+				return fmt.Errorf("%w at %s; see %s", errEnded, where[0], t.log)
+			}
 		case <-timer.C:
 			return fmt.Errorf("the trader never came to %s", where[0])
 		}

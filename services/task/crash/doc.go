@@ -3,6 +3,6 @@
 //
 // It promises that [At] does nothing, and costs nothing, in a program that is
 // built without the tag crashpoints, which is every program that is shipped. With the
-// tag, TRADER_CRASH_AT=NAME:N kills the process without any clean-up when it
+// tag, CRASH_AT=NAME:N kills the process without any clean-up when it
 // comes to NAME for the Nth time.
 package crash

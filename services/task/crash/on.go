@@ -10,10 +10,10 @@ import (
 	"syscall"
 )
 
-// place and nth are what TRADER_CRASH_AT says. A number that is none is 0, which
+// place and nth are what CRASH_AT says. A number that is none is 0, which
 // never comes.
 var place, nth = func() (string, int64) {
-	name, number, _ := strings.Cut(os.Getenv("TRADER_CRASH_AT"), ":")
+	name, number, _ := strings.Cut(os.Getenv("CRASH_AT"), ":")
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
 		return "", 0

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/ibkr/wire"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+var (
+	kills = flag.Int("proof.kills", 50, "kills at random instants")
+	each  = flag.Int("proof.each", 2, "kills at each boundary")
+)
+
+// build makes the programs as they are shipped, and one that can crash where it
+// is told to.
+func build(t *testing.T) string {
+	t.Helper()
+	bin := t.TempDir()
+	for _, args := range [][]string{
+		{"build", "-trimpath", "-o", bin + string(filepath.Separator), "./cmd/start_trader", "./cmd/gatewaysim"},
+		{"build", "-trimpath", "-tags", "crashpoints", "-o", filepath.Join(bin, crashing), "./cmd/start_trader"},
+	} {
+		c := exec.Command("go", args...)
+		c.Dir = filepath.Join("..", "..")
+		c.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("go %v: %v\n%s", args, err, out)
+		}
+	}
+	return bin
+}
+
+// TestKillAtRandomInstants kills at random instants under load, and at every
+// boundary. Two rounds share the machine: most of a life is waiting.
+func TestKillAtRandomInstants(t *testing.T) {
+	bin := build(t)
+	seed := uint64(time.Now().UnixNano())
+	for n := range 2 {
+		t.Run([]string{"one", "two"}[n], func(t *testing.T) {
+			t.Parallel()
+			p := plan{bin: bin, folder: t.TempDir(), kills: *kills / 2, each: *each / 2, seed: seed + uint64(n), say: t.Logf}
+			r, err := run(t.Context(), p)
+			t.Logf("%d kills, %v; ready p50 %v, max %v", r.kills, r.boundary, percentile(r.readies, 50), percentile(r.readies, 100))
+			if err != nil {
+				t.Error(err)
+			}
+			if r.intents == 0 || r.execs == 0 {
+				t.Errorf("%d orders and %d executions: nothing was tried", r.intents, r.execs)
+			}
+		})
+	}
+}
+
+// Each check fails on what it is there for.
+func TestChecksNotice(t *testing.T) {
+	at := time.Date(2026, 4, 2, 15, 0, 0, 0, time.UTC)
+	one := market.Shares(1)
+	rec := broker.IntentRecord{
+		Intent: order.Intent{ID: "a", Qty: one}, Decision: order.Decision{Allowed: true, At: at}, Wall: at, Order: &order.Order{},
+	}
+	refused, big := rec, rec
+	refused.Decision.Allowed, refused.Decision.Rule = false, "max_order_qty"
+	big.Intent.Qty = market.Shares(6)
+	journal := func(links []broker.Link, list ...broker.IntentRecord) stored {
+		s := stored{intents: map[string]broker.IntentRecord{}, list: list, links: links}
+		for _, i := range list {
+			s.intents[i.Intent.ID] = i
+		}
+		return s
+	}
+	link := func(state broker.LinkState, since time.Duration) broker.Link {
+		return broker.Link{State: state, Since: at.Add(since)}
+	}
+	open := &look{open: map[int64]wire.OpenOrder{1: {OrderRef: "a", PermID: 1}}}
+	twice := &look{open: open.open, execs: map[string]wire.ExecDetails{"x": {OrderRef: "a", PermID: 2}}}
+	for _, tt := range []struct {
+		name string
+		v    *look
+		s    stored
+		want bool
+	}{
+		{"all well", open, journal(nil, rec), true},
+		{"sent while ready", open, journal([]broker.Link{link(broker.Ready, -1), link(broker.Waiting, 1)}, rec), true},
+		{"no intent", open, journal(nil), false},
+		{"refused", open, journal(nil, refused), false},
+		{"two orders of one intent", twice, journal(nil, rec), false},
+		{"more than the limit", open, journal(nil, big), false},
+		{"sent while not ready", open, journal([]broker.Link{link(broker.Recovering, -1), link(broker.Ready, 1)}, rec), false},
+	} {
+		if err := checkSent(tt.v, tt.s); (err == nil) != tt.want {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+	held := &look{positions: map[market.Symbol]market.Qty{"AAPL": one}}
+	if err := checkPositions(held, shown{}, shown{}); err == nil {
+		t.Error("a position that the trader does not show is not noticed")
+	}
+	if err := checkOrders(open, open, shown{}); err == nil {
+		t.Error("an open order that the trader does not show is not noticed")
+	}
+	guarded := stored{orders: map[string]order.Order{"guard-1": {}}}
+	if err := checkCovered(held, guarded); err == nil {
+		t.Error("a position without a stop is not noticed")
+	}
+	if err := checkCovered(held, stored{}); err != nil {
+		t.Errorf("without stops in the journal: %v", err)
+	}
+	books := ledger{}
+	books.Accounts = append(books.Accounts, struct {
+		Account    string       `json:"account"`
+		Cash       market.Money `json:"cash"`
+		Executions []order.Fill `json:"executions"`
+		Positions  []struct {
+			Symbol market.Symbol `json:"symbol"`
+			Qty    market.Qty    `json:"qty"`
+		} `json:"positions"`
+	}{Cash: market.MustMoney(startCash)})
+	if err := checkLedger(books, stored{}); err != nil {
+		t.Errorf("equal books: %v", err)
+	}
+	books.Accounts[0].Cash = market.MustMoney("999999.99")
+	if err := checkLedger(books, stored{}); err == nil {
+		t.Error("a cent that is missing is not noticed")
+	}
+}
