@@ -93,7 +93,8 @@ type Books struct {
 	// Fills are the newest executions and all of Orders, oldest first, with the
 	// commission where it is known.
 	Fills []order.Fill
-	// Sent are the newest places that were allowed, oldest first: market time
+	// Sent are the newest places that were allowed and may add risk (neither a
+	// reduction nor asked by the desk itself), oldest first: market time
 	// and notional are what the gate's rates look back upon.
 	Sent []SentRecord
 	// Mode is the last mode recorded, nil when there is none.

@@ -62,7 +62,7 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) e
 		o := target.Order
 		v.Target = &o
 	}
-	dec := order.Decision{Allowed: true}
+	var dec order.Decision
 	if b := d.bars(h, in, own); b.rule != "" {
 		dec = b.decision()
 	} else if b := d.fits(h, v, in, target); b.rule != "" {

@@ -166,6 +166,7 @@ func (j *memJournal) HighWater(context.Context, string, int) (int64, error) { re
 func (j *memJournal) Load(context.Context, string, int) (broker.Books, error) {
 	return j.past, nil
 }
+
 func (j *memJournal) Sync(context.Context) error {
 	j.note("sync")
 	if j.syncing != nil {

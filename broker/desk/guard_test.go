@@ -92,13 +92,6 @@ func (s *shop) turn() {
 	synctest.Wait()
 }
 
-// lose ends the session.
-func (s *shop) lose() {
-	s.desk.LinkChanged(broker.Link{State: broker.Waiting})
-	s.venue.Lose()
-	<-s.served
-}
-
 func (s *shop) close() {
 	s.t.Helper()
 	_ = s.session.Close(context.Background())

@@ -135,8 +135,10 @@ func TestChangesThatAreRefused(t *testing.T) {
 // TestRefusedChangeLeavesTheOldVersion: whatever word the venue uses.
 func TestRefusedChangeLeavesTheOldVersion(t *testing.T) {
 	for _, n := range []broker.Notice{
-		{Kind: broker.NoticeReject, Code: 201}, {Kind: broker.NoticeWarning, Code: 104},
-		{Kind: broker.NoticeWarning, Code: 105}, {Kind: broker.NoticeWarning, Code: 2102},
+		{Kind: broker.NoticeReject, Code: 201},
+		{Kind: broker.NoticeWarning, Code: 104},
+		{Kind: broker.NoticeWarning, Code: 105},
+		{Kind: broker.NoticeWarning, Code: 2102},
 	} {
 		modifying(t, func(t *testing.T, r *rig) {
 			r.ask(changeOf("m1", "a", "20", "181"))

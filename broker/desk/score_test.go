@@ -202,7 +202,8 @@ func TestMarksOutliveTheProcess(t *testing.T) {
 	}
 	records := []broker.EquityRecord{
 		at(-48*time.Hour, "DU1", "5000"), at(-2*time.Hour, "DU1", "2000"), at(-time.Hour, "DU1", "2500"), at(-time.Minute, "DU1", "900"),
-		at(-time.Hour, "DU2", "9000"), {Account: "DU1", Equity: market.MustMoney("7000")}, // without a market time
+		at(-time.Hour, "DU2", "9000"),
+		{Account: "DU1", Equity: market.MustMoney("7000")}, // without a market time
 	}
 	for _, tt := range []struct {
 		name        string

@@ -29,7 +29,11 @@ func TestSameExecution(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"a.01", "a.02", true}, {"a.01", "a.01", true}, {"a.01", "b.01", false}, {"e1", "e1", true}, {"e1", "e2", false},
+		{"a.01", "a.02", true},
+		{"a.01", "a.01", true},
+		{"a.01", "b.01", false},
+		{"e1", "e1", true},
+		{"e1", "e2", false},
 		{"a.", "a.01", false}, // an id that looks like a stem is none
 	} {
 		if got := SameExecution(tt.a, tt.b); got != tt.want {

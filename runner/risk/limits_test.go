@@ -71,10 +71,14 @@ func TestPositionNotionalAtItsBound(t *testing.T) {
 			in("g", named("a", working(order.Buy, 300, 0))), in("g", named("b", working(order.Buy, 200, 0))), in("g", named("c", working(order.Buy, 300, 0)))), ""},
 		{"of a group the largest counts, and it is one too many", intent(order.Buy, 101), opens(
 			in("g", named("a", working(order.Buy, 200, 0))), in("g", named("b", working(order.Buy, 300, 0)))), RulePositionNotional},
-		{"in its own group the larger counts", func() order.Intent { i := intent(order.Buy, 400); i.OCA = "g"; return i }(),
-			opens(in("g", named("a", working(order.Buy, 300, 0)))), ""},
-		{"the open one of its own group is larger", func() order.Intent { i := intent(order.Buy, 10); i.OCA = "g"; return i }(),
-			opens(in("g", named("a", working(order.Buy, 401, 0)))), RulePositionNotional},
+		{
+			"in its own group the larger counts", func() order.Intent { i := intent(order.Buy, 400); i.OCA = "g"; return i }(),
+			opens(in("g", named("a", working(order.Buy, 300, 0)))), "",
+		},
+		{
+			"the open one of its own group is larger", func() order.Intent { i := intent(order.Buy, 10); i.OCA = "g"; return i }(),
+			opens(in("g", named("a", working(order.Buy, 401, 0)))), RulePositionNotional,
+		},
 	})
 }
 

@@ -29,7 +29,8 @@ var (
 	fee   = market.MustMoney("1.0035")
 	bar   = market.Bar{Start: at, Open: price, High: market.MustPrice("187.3"), Low: market.MustPrice("187.2"), Close: price, Volume: qty, Trades: 12}
 	value = broker.AccountValue{Account: "DU7654321", Key: "NetLiquidation", Value: "1000000.00", Currency: "USD"}
-	mode  = event.ModeChange{Mode: broker.Active, Reason: "started", Since: wall, Flatten: true, Flat: &wall,
+	mode  = event.ModeChange{
+		Mode: broker.Active, Reason: "started", Since: wall, Flatten: true, Flat: &wall,
 		Pending: []event.Ending{{OrderID: 17, Ref: "AAPL-1", Symbol: "AAPL", Cancel: event.CancelWritten}},
 		Closing: []event.Closing{{
 			Symbol: "AAPL", State: event.ClosingWorks, Position: market.Shares(10).Ptr(), Tries: 1, Detail: "SELL 10 AAPL is working",

@@ -213,6 +213,7 @@ func (j *Journal) loadSent(account string, limit int) ([]broker.SentRecord, erro
 		}
 		return broker.SentRecord{At: in.At, Notional: notional(in, d)}, nil
 	}, `SELECT intent, decision FROM intents WHERE allowed = 1 AND made IS NOT NULL AND (?1 = '' OR account = ?1)
+			AND json_extract(decision, '$.saw.reduction') IS NOT 'true' AND json_extract(decision, '$.saw.own') IS NOT 'true'
 		ORDER BY seq DESC LIMIT ?2`, account, limit)
 	slices.Reverse(sent)
 	return sent, err

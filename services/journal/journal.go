@@ -294,7 +294,7 @@ func (j *Journal) acquire(ctx context.Context) error {
 // stillWorks gives the lock back when the journal failed while it was waited
 // for: there may be no connection.
 func (j *Journal) stillWorks() error {
-	err, _ := j.queue.fault()
+	_, err := j.queue.fault()
 	if err != nil {
 		j.lock <- struct{}{}
 	}

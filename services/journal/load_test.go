@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"robotrader/broker"
+	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
 
@@ -27,5 +28,24 @@ func TestLoadTellsAllFillsOfTheOrdersItTells(t *testing.T) {
 	}
 	if len(got) != 10 || got[0] != "early" || got[9] != "later 8" {
 		t.Errorf("%d orders are told with the executions %q", len(b.Orders), got)
+	}
+}
+
+// What only reduces, and what the desk asks itself, takes nothing from the rates
+// after a restart either.
+func TestSentLeavesOutWhatReduces(t *testing.T) {
+	j := open(t, file(t))
+	for n, key := range []string{"", "reduction", "own"} {
+		r := placed(n + 1)
+		r.Decision.Saw = map[string]string{"notional": "100", "reduction": "false"}
+		if key != "" {
+			r.Decision.Saw[key] = "true"
+		}
+		if err := j.Intend(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b := load(t, j, 10); len(b.Orders) != 3 || len(b.Sent) != 1 || b.Sent[0].Notional != market.MustMoney("100") {
+		t.Errorf("%d orders, sent %+v, want the first alone", len(b.Orders), b.Sent)
 	}
 }

@@ -49,7 +49,7 @@ func mends(err error) bool {
 // Failure returns why the journal takes nothing, nil when it works. A foreign
 // lock is told as soon as a record had to wait for it.
 func (j *Journal) Failure() *Failure {
-	if err, since := j.queue.fault(); err != nil {
+	if since, err := j.queue.fault(); err != nil {
 		return failureOf(err, since)
 	}
 	return j.stalled.Load()
@@ -68,7 +68,7 @@ func (j *Journal) mend(w *writer) bool {
 	again := time.NewTimer(j.mendEvery)
 	defer again.Stop()
 	for {
-		if err, _ := j.queue.fault(); !mends(err) {
+		if _, err := j.queue.fault(); !mends(err) {
 			return false
 		}
 		select {

@@ -219,11 +219,11 @@ func (q *queue) recover() {
 	q.wake()
 }
 
-// fault returns why the queue failed, and since when; nil when it did not.
-func (q *queue) fault() (error, time.Time) { //nolint:revive // the error is the value here
+// fault returns since when the queue has failed, and why; nil when it has not.
+func (q *queue) fault() (since time.Time, why error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.err, q.since
+	return q.since, q.err
 }
 
 // failing returns what is closed while the queue has failed.

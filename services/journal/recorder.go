@@ -75,7 +75,7 @@ func (j *Journal) Sync(ctx context.Context) error {
 	case <-synced:
 		return nil
 	case <-down:
-		err, _ := j.queue.fault()
+		_, err := j.queue.fault()
 		if err == nil {
 			err = errors.New("the journal failed meanwhile; ask again")
 		}
@@ -113,7 +113,7 @@ func (j *Journal) recorder() {
 				<-timer.C
 			}
 		}
-		if err, _ := j.queue.fault(); err != nil {
+		if _, err := j.queue.fault(); err != nil {
 			if !j.mend(w) {
 				return
 			}

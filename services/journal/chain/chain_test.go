@@ -8,8 +8,24 @@ import (
 func TestDifferentRowsHaveDifferentForms(t *testing.T) {
 	seen := map[string][]any{}
 	for _, row := range [][]any{
-		{}, {nil}, {nil, nil}, {int64(0)}, {int64(1)}, {int64(-1)}, {""}, {"0"}, {[]byte{}}, {[]byte("0")}, {"a", "b"}, {"ab"}, {"", "ab"},
-		{"ab", ""}, {int64(0), nil}, {nil, int64(0)}, {"n"}, {"t"},
+		{},
+		{nil},
+		{nil, nil},
+		{int64(0)},
+		{int64(1)},
+		{int64(-1)},
+		{""},
+		{"0"},
+		{[]byte{}},
+		{[]byte("0")},
+		{"a", "b"},
+		{"ab"},
+		{"", "ab"},
+		{"ab", ""},
+		{int64(0), nil},
+		{nil, int64(0)},
+		{"n"},
+		{"t"},
 	} {
 		b, err := Append(nil, row...)
 		if err != nil {
