@@ -641,27 +641,6 @@ func TestStopStaysWhenTheTraderStops(t *testing.T) {
 	})
 }
 
-// TestNoStopWhileThePositionsAreClosed: closing cancels what works first, and a
-// stop that comes again each time would never let it end.
-func TestNoStopWhileThePositionsAreClosed(t *testing.T) {
-	play(t, func(t *testing.T, s *shop) {
-		s.trade(order.Buy, 100, "")
-		s.holds(100, "95")
-		s.desk.mode.Store(&broker.ModeRecord{Mode: broker.Halted, Reason: "test", Flatten: true})
-		s.cancelStop()
-		s.turn()
-		if n := len(s.stops()); n != 0 {
-			t.Errorf("%d stops", n)
-		}
-		if g := s.state().Guards[0]; g.Covered || !strings.Contains(g.Cause, "being closed") {
-			t.Errorf("guard %+v", g)
-		}
-		s.desk.mode.Store(&broker.ModeRecord{Mode: broker.Halted, Reason: "test"}) // it was given up
-		s.turn()
-		s.holds(100, "95")
-	})
-}
-
 // TestOrderBesideTheGuard: what others sell leaves that much less for a stop,
 // and a stop of theirs is cover.
 func TestOrderBesideTheGuard(t *testing.T) {
