@@ -97,7 +97,7 @@ func (w *world) checkBoot() {
 
 // checkWrite looks at an order whose first byte is about to go out.
 func (w *world) checkWrite(t broker.Ticket) {
-	ref, now := t.Intent.ID, w.market()
+	ref := t.Intent.ID
 	rec, durable := w.journal.find(ref)
 	switch {
 	case rec == nil || !durable:
@@ -109,6 +109,13 @@ func (w *world) checkWrite(t broker.Ticket) {
 		w.fail("durable_intent", "order %s goes out as %d %s %v, and is stored as %d %s %v",
 			ref, t.OrderID, t.Intent.Side, t.Intent.Qty, rec.OrderID, rec.Intent.Side, rec.Intent.Qty)
 	}
+	if t.Intent.Action == order.Modify {
+		if id, known := w.sent[t.Intent.Target]; !known || id != t.OrderID {
+			w.fail("number_once", "change %s of %s goes out as %d, which is %s", ref, t.Intent.Target, t.OrderID, w.ids[t.OrderID])
+		}
+		w.checkTime(rec, t.Intent)
+		return
+	}
 	if id, twice := w.sent[ref]; twice {
 		w.fail("no_duplicate", "order %s goes out a second time, as %d and before as %d", ref, t.OrderID, id)
 	}
@@ -116,7 +123,13 @@ func (w *world) checkWrite(t broker.Ticket) {
 		w.fail("number_once", "order %s goes out as %d, which is %s", ref, t.OrderID, was)
 	}
 	w.sent[ref], w.ids[t.OrderID] = t.OrderID, ref
-	entry := rec.Decision.Saw["reduction"] != "true"
+	w.checkTime(rec, t.Intent)
+}
+
+// checkTime looks whether this is a moment at which an order may go out.
+func (w *world) checkTime(rec *broker.IntentRecord, in order.Intent) {
+	ref := in.ID
+	entry := rec.Decision.Saw["reduction"] != "true" && !strings.HasPrefix(ref, guardPrefix)
 	switch {
 	case w.link != broker.Ready && (w.link != broker.Degraded || entry):
 		w.fail("ready", "order %s goes out while the link is %v", ref, w.link)
@@ -124,7 +137,7 @@ func (w *world) checkWrite(t broker.Ticket) {
 	case w.mode == broker.Halted, w.mode == broker.ReduceOnly && entry:
 		w.fail("mode", "order %s goes out though %s was acknowledged", ref, w.mode)
 	}
-	w.checkLimits(t.Intent, entry, now)
+	w.checkLimits(in, entry, w.market())
 }
 
 // checkLimits reckons the limits anew, from what went out before.
@@ -190,8 +203,8 @@ func (w *world) checkStep() {
 		if e.State.Final() && open[ref] {
 			w.fail("ended_too_soon", "order %s is %v, and is open at the venue", ref, e.State)
 		}
-		if _, went := w.sent[ref]; went && e.State == order.Dropped {
-			w.fail("ended_too_soon", "order %s went out and is called dropped", ref)
+		if _, went := w.sent[ref]; went && e.State == order.Dropped && v.holding(ref) {
+			w.fail("ended_too_soon", "order %s is called dropped, and the venue has it", ref)
 		}
 	}
 }

@@ -38,6 +38,9 @@ var worldLimits = func() risk.Config {
 	c := risk.DefaultConfig()
 	c.MaxOrderQty, c.MaxOrderNotional = market.Shares(80), market.MustMoney("12000")
 	c.OrdersPerMinute, c.NotionalPerDay = 20, market.MustMoney("150000")
+	c.MaxPositionNotional, c.MaxGrossNotional = market.MustMoney("20000"), market.MustMoney("25000")
+	// These only make the world wait: a seed lasts some ten seconds.
+	c.Off = []string{risk.RuleChurn, risk.RuleDuplicate, risk.RuleLosingStreak}
 	return c
 }()
 
@@ -82,7 +85,8 @@ type world struct {
 	dark    string // why the session is worth less
 	retryAt time.Time
 	judgeAt time.Time
-	choreAt time.Time
+	choreAt time.Time // when what failed is tried again
+	lookAt  time.Time // when the books are held against the broker
 
 	asked []order.Intent // by the strategy, all lives
 	mode  broker.Mode    // that was acknowledged last
@@ -181,6 +185,7 @@ func (w *world) boot() {
 	}
 	cfg := DefaultConfig()
 	cfg.DataDeadline = 100 * time.Millisecond // no tick comes while the desk waits for one here
+	cfg.ReconcileEvery = 2 * time.Second      // a seed is short
 	w.out = &worldOutlet{recorder: &recorder{trace: &trace{}}, w: w}
 	w.desk = newDesk(cfg, asked, w.journal, w.out, quiet)
 	w.desk.opinion.off = true // the hours are the venue's
@@ -278,6 +283,7 @@ func (w *world) tend() {
 		w.judgeAt = now.Add(500 * time.Millisecond)
 		w.desk.turn <- struct{}{}
 		w.desk.judge(now)
+		w.desk.protect(now)
 		w.desk.give()
 	}
 	if w.held != nil {
@@ -288,17 +294,30 @@ func (w *world) tend() {
 	}
 }
 
-// doChores does what the desk wants to have asked.
+// doChores does what the desk wants to have asked, as [Desk.doChores] does.
 func (w *world) doChores() {
+	now, due := time.Now(), false
 	select {
 	case c := <-w.held.chores:
-		w.rest = w.rest.with(c)
+		w.rest, due = w.rest.with(c), true
 	default:
-		if w.rest.empty() || time.Now().Before(w.choreAt) {
-			return
-		}
+		due = !w.rest.empty() && !now.Before(w.choreAt)
 	}
-	w.rest = w.desk.doChore(w.ctx, w.held, w.rest)
+	if !now.Before(w.lookAt) {
+		w.rest.look, due = true, true
+	}
+	if !due {
+		return
+	}
+	if w.rest.look {
+		w.lookAt = now.Add(w.desk.cfg.ReconcileEvery)
+	}
+	if soon := now.Add(lookSoonAfter); w.rest.soon && soon.Before(w.lookAt) {
+		w.lookAt = soon
+	}
+	w.rest.soon = false
+	h := w.held
+	w.rest = w.desk.doChore(w.ctx, h, w.rest)
 	w.choreAt = time.Now().Add(choreRetry)
 }
 
@@ -312,6 +331,7 @@ func (w *world) climb() {
 	w.held = &held{session: w.session, trader: w.session, facts: w.session.facts, chores: make(chan chore, 1)}
 	w.desk.held.Store(w.held)
 	d := w.desk
+	w.lookAt = time.Now().Add(d.cfg.ReconcileEvery)
 	for _, step := range []broker.Step{
 		{Name: broker.RungClock, Run: d.stepClock}, {Name: broker.RungAccount, Run: d.stepAccount},
 		{Name: broker.RungRecovered, Run: d.recover}, {Name: broker.RungData, Run: d.stepData},
@@ -365,6 +385,7 @@ func (w *world) settle() {
 		time.Sleep(1100 * time.Millisecond)
 		w.desk.turn <- struct{}{}
 		w.desk.judge(time.Now())
+		w.desk.protect(time.Now())
 		w.desk.give()
 	}
 	v.deliverAll()

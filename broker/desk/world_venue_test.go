@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -153,6 +154,8 @@ func (v *worldVenue) describe(r exchange.Report, o exchange.Order) {
 	case exchange.Rejected:
 		v.last[o.PermID] = report{o, r.Text}
 		v.tell(laneOrder, broker.Notice{Kind: broker.NoticeReject, Code: 201, Text: r.Text, OrderID: o.OrderID})
+	case exchange.Unmodified:
+		v.refuse(o.OrderID, 201, r.Text)
 	case exchange.Cancelled:
 		v.tell(laneOrder, statusOf(o))
 		v.tell(laneOrder, broker.Notice{Kind: broker.NoticeCancelled, Code: 202, Text: "Order Canceled", OrderID: o.OrderID})
@@ -240,14 +243,63 @@ func (v *worldVenue) takeAll() {
 	v.stuck = nil
 }
 
-// place gives an order to the exchange.
+// place gives an order to the exchange, or the change of one that has the
+// number already.
 func (v *worldVenue) place(t broker.Ticket) {
 	in := t.Intent
-	v.reported(v.x.Place(v.w.market(), exchange.Request{
+	r := exchange.Request{
 		ClientID: worldClient, OrderID: t.OrderID, Ref: in.ID, Account: t.Account, Symbol: in.Symbol, Side: in.Side,
-		Type: in.Type, TIF: in.TIF, Qty: in.Qty, Limit: in.Limit,
-		Terms: exchange.Terms{Stop: in.Stop, OCAGroup: in.OCA, OutsideRTH: in.OutsideRTH},
-	}))
+		Type: in.Type, TIF: in.TIF, Qty: in.Qty, Limit: in.Limit, Terms: exchange.Terms{Stop: in.Stop, OutsideRTH: in.OutsideRTH},
+	}
+	if in.OCA != "" {
+		r.OCAGroup, r.OCAType = in.OCA, exchange.ReduceBlock
+	}
+	if perm, known := v.perms[t.OrderID]; known {
+		r.Ref = v.last[perm].Ref // a change keeps the reference
+		list, err := v.x.Modify(v.w.market(), perm, r)
+		v.reported(list)
+		if err != nil {
+			v.refuse(t.OrderID, 104, "Cannot modify a filled order.")
+		}
+		return
+	}
+	if in.OCA != "" && v.spent(in.OCA) {
+		v.refuse(t.OrderID, 201, "Order rejected - reason:OCA group "+in.OCA+" has filled already")
+		return
+	}
+	v.reported(v.x.Place(v.w.market(), r))
+}
+
+// refuse tells that the gateway does not pass a message on.
+func (v *worldVenue) refuse(id int64, code int, text string) {
+	v.w.say("gateway refuses %d: %s", id, text)
+	kind := broker.NoticeReject
+	if code != 201 {
+		kind = broker.NoticeInfo
+	}
+	v.tell(laneOrder, broker.Notice{Kind: kind, Code: code, Text: text, OrderID: id})
+}
+
+// spent reports whether an order of a group has filled: nobody joins it then.
+func (v *worldVenue) spent(group string) bool {
+	for _, o := range v.last {
+		if o.OCAGroup == group && o.Filled.Sign() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// holding reports whether the broker has an order, or will: in the socket, or
+// behind a dialog.
+func (v *worldVenue) holding(ref string) bool {
+	for _, o := range v.last {
+		if o.Ref == ref {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.out, func(f frame) bool { return f.place != nil && f.place.Intent.ID == ref }) ||
+		slices.ContainsFunc(v.stuck, func(t broker.Ticket) bool { return t.Intent.ID == ref })
 }
 
 func (v *worldVenue) cancel(id int64) {
