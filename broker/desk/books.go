@@ -139,7 +139,7 @@ func (b *books) load(past broker.Books) {
 			sums[e] = sums[e].Add(f.Qty)
 		}
 	}
-	b.recount(sums)
+	b.recount(sums, past.Fills)
 	for _, s := range past.Sent {
 		b.count(s.At, s.Notional)
 	}

@@ -72,6 +72,7 @@ type guard struct {
 	why   string        // the newest refusal
 	told  bool          // a person knows of this occurrence
 	asked int           // changes and cancels, for their ids
+	ended time.Time     // wall time of the newest cancel of this life
 }
 
 // reserved reports whether an intent has an id of the guard's, or is about one
@@ -128,7 +129,7 @@ func (d *Desk) protectOne(h *held, s market.Symbol, wall time.Time) {
 	}
 	pos := d.books.positions[s].Qty
 	if sign := pos.Sign(); sign != g.sign {
-		*g = guard{state: event.GuardState{Symbol: s, Since: wall}, sign: sign, told: g.told, asked: g.asked}
+		*g = guard{state: event.GuardState{Symbol: s, Since: wall}, sign: sign, told: g.told, asked: g.asked, ended: g.ended}
 	}
 	p := d.plan(h, g, pos, wall)
 	switch e := d.books.byRef[g.ref]; {
@@ -162,6 +163,8 @@ func (d *Desk) act(g *guard, in order.Intent, wall time.Time) {
 	defer cancel()
 	if in.Action == order.Place {
 		g.price, g.ref = in.Stop, in.ID
+	} else if in.Action == order.Cancel {
+		g.ended = wall
 	}
 	g.asked++
 	g.tries++
@@ -237,13 +240,14 @@ func (d *Desk) plan(h *held, g *guard, pos market.Qty, wall time.Time) plan {
 	r, now := d.resting(h, g.state.Symbol, pos), d.floor.now()
 	p := plan{stop: r.stop}
 	settled := func(e *entry) bool { return proven(e) && wall.Sub(e.owed) >= settleAfter }
+	lost := func(e *entry) bool { return e.State == order.Cancelling && wall.Sub(g.ended) >= cancelAgain }
 	switch {
 	case r.extra != nil:
 		if p.stop == nil {
 			p.stop = r.extra
 		}
 		p.cause = "a stop that is not wanted any more is being cancelled"
-		if settled(r.extra) && !now.IsZero() {
+		if (settled(r.extra) || lost(r.extra)) && !now.IsZero() {
 			p.in = g.cancel(r.extra, now)
 		}
 		return p
@@ -253,6 +257,8 @@ func (d *Desk) plan(h *held, g *guard, pos market.Qty, wall time.Time) plan {
 	p.covered = !r.held.Add(r.others).Less(pos.Abs())
 	p.cause = uncovered(r, pos)
 	switch {
+	case r.stop != nil && lost(r.stop) && !now.IsZero(): // its cancel went down with a session or a life
+		p.in = g.cancel(r.stop, now)
 	case now.IsZero() || r.stop != nil && !settled(r.stop):
 	case r.stop != nil && d.exiting(r.stop):
 		p.cause = fmt.Sprintf("the stop holds %v of %v while an exit works in its group; the rest follows when that has ended", r.held, pos.Abs())

@@ -453,6 +453,24 @@ func TestStopCancelledByHandIsPlacedAgain(t *testing.T) {
 	})
 }
 
+// A cancel that went down with a session leaves a stop that is called cancelling
+// and rests: it must not stay so.
+func TestLostCancelOfAStopIsRepeated(t *testing.T) {
+	play(t, func(t *testing.T, s *shop) {
+		s.trade(order.Buy, 100, "")
+		first := s.holds(100, "95")
+		s.desk.turn <- struct{}{}
+		s.desk.books.byRef[first.Ref].State = order.Cancelling
+		s.desk.give()
+		for range 4 { // the next stop waits a moment after the cancel
+			s.turn()
+		}
+		if again := s.holds(100, "95"); again.Ref == first.Ref {
+			t.Errorf("stop %+v", again)
+		}
+	})
+}
+
 // TestRefusedStopIsShownAndTriedWithinBounds: the position is naked, which is
 // told once; entries are refused; the tries become rarer, and never end.
 func TestRefusedStopIsShownAndTriedWithinBounds(t *testing.T) {

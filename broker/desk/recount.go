@@ -10,11 +10,13 @@ import (
 // may have kept the first alone: the execution is known then and never folded
 // again, so that an order which was not brought up here would miss it for good.
 // Of an order that has ended the newest executions may be all that was loaded,
-// so there only more is believed.
-func (b *books) recount(sums map[*entry]market.Qty) {
+// so there only more is believed, or what a correction took that the order
+// missed. Fills are all that was loaded.
+func (b *books) recount(sums map[*entry]market.Qty, fills []order.Fill) {
+	cut := b.uncorrected(sums, fills)
 	for _, e := range b.byRef {
 		sum := sums[e]
-		if sum.IsZero() || sum == e.Filled || e.State.Final() && sum.Less(e.Filled) {
+		if !cut[e] && (sum.IsZero() || sum == e.Filled || e.State.Final() && sum.Less(e.Filled)) {
 			if e.AvgPrice != nil {
 				e.spent = e.AvgPrice.Mul(e.Filled)
 			}
@@ -31,4 +33,23 @@ func (b *books) recount(sums map[*entry]market.Qty) {
 			b.place(e)
 		}
 	}
+}
+
+// uncorrected returns the orders that count exactly what their executions were
+// before the newest version of one of them.
+func (b *books) uncorrected(sums map[*entry]market.Qty, fills []order.Fill) map[*entry]bool {
+	cut, versions := map[*entry]bool{}, map[string]order.Fill{}
+	for _, f := range fills {
+		stem, v := order.ExecVersion(f.ExecID)
+		was, known := versions[stem]
+		versions[stem] = f
+		e := b.byRef[f.Ref]
+		if v < 2 || !known || e == nil || f.Ref == "" || was.Qty == f.Qty {
+			continue
+		}
+		if sums[e].Sub(f.Qty).Add(was.Qty) == e.Filled {
+			cut[e] = true
+		}
+	}
+	return cut
 }

@@ -56,6 +56,22 @@ func TestRestartBelievesNoLess(t *testing.T) {
 	}
 }
 
+// A crash between a correction and its order's record leaves an order that
+// counts the first version.
+func TestRestartFollowsACorrectionThatTheOrderMissed(t *testing.T) {
+	for _, qty := range []string{"3", "0"} {
+		o := described(7, "x", order.Acked).Order
+		o.State, o.Qty, o.Filled, o.AvgPrice = order.Filled, market.Shares(10), market.Shares(10), market.MustPrice("187.25").Ptr()
+		b := newBooks(time.UTC)
+		b.load(broker.Books{Orders: []order.Order{o}, Fills: []order.Fill{
+			executed(7, "x", "a.01.01", "4").Fill, executed(7, "x", "b.01.01", "6").Fill, executed(7, "x", "a.01.02", qty).Fill,
+		}})
+		if e, want := b.byRef["x"], market.MustQty(qty).Add(market.Shares(6)); e.Filled != want || e.State != order.Filled {
+			t.Errorf("corrected to %s: %v filled and %v, want %v and filled", qty, e.Filled, e.State, want)
+		}
+	}
+}
+
 // An order that is asked for before the clock must not make the desk forget
 // what an earlier life sent: the limits a minute and a day hold over a restart.
 func TestRatesOutlastARestart(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/exchange"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
@@ -217,6 +218,10 @@ func (w *world) checkEnd() {
 		w.fail("position", "the books hold %v, the venue %v", ours, theirs.Qty)
 	}
 	w.checkExecutions()
+	filled := map[string]market.Qty{} // with all corrections
+	for _, f := range v.x.Fills() {
+		filled[f.Ref] = filled[f.Ref].Add(f.Qty)
+	}
 	for _, perm := range v.order {
 		o := v.last[perm]
 		e := b.byRef[o.Ref]
@@ -225,36 +230,79 @@ func (w *world) checkEnd() {
 			continue
 		}
 		switch live := e.State.Live(); {
-		case !o.State.Final() && (!live || e.State == order.Unknown):
+		case o.State.Final() == live, e.State == order.Unknown, o.State == order.Filled && e.State != order.Filled:
 			w.fail("orders", "order %s is %v at the venue and %v in the books", o.Ref, o.State, e.State)
-		case o.State.Final() && live && e.State != order.Unknown:
-			w.fail("orders", "order %s is %v at the venue and %v in the books", o.Ref, o.State, e.State)
-		case o.State == order.Filled && e.State != order.Filled && !v.corrected(o.Ref):
-			w.fail("orders", "order %s is filled at the venue and %v in the books", o.Ref, e.State)
 		}
-		if !v.corrected(o.Ref) && e.Filled != o.Filled {
-			w.fail("orders", "order %s filled %v at the venue and %v in the books", o.Ref, o.Filled, e.Filled)
+		if !o.State.Final() && o.Qty != e.Qty {
+			w.fail("orders", "order %s is for %v at the venue and for %v in the books", o.Ref, o.Qty, e.Qty)
+		}
+		if e.Filled != filled[o.Ref] {
+			w.fail("orders", "order %s filled %v at the venue and %v in the books", o.Ref, filled[o.Ref], e.Filled)
 		}
 	}
 	for _, ref := range slices.Sorted(maps.Keys(w.sent)) {
-		if b.byRef[ref] == nil {
+		switch e := b.byRef[ref]; {
+		case e == nil:
 			w.fail("nothing_forgotten", "order %s went out and is not in the books", ref)
+		case e.State.Live() && !v.holding(ref): // its absence could be proven
+			w.fail("unknown", "order %s is nowhere at the venue and %v in the books: %s", ref, e.State, e.Note)
 		}
 	}
+	w.checkCover()
 }
 
-// corrected reports whether an execution of the order was corrected.
-func (v *worldVenue) corrected(ref string) bool {
-	for _, e := range v.x.Executions() {
-		if e.Replaced && e.Ref == ref {
-			return true
+// exits reports whether an order of the strategy works in a group of the guard.
+func (w *world) exits(group string) bool {
+	return slices.ContainsFunc(w.venue.x.Open(), func(o exchange.Order) bool {
+		return o.OCAGroup == group && !strings.HasPrefix(o.Ref, guardPrefix)
+	})
+}
+
+// checkCover looks whether a stop at the venue covers the position, and that
+// no stop of the desk can turn it over together with what the strategy asked for
+// outside of its group.
+func (w *world) checkCover() {
+	p, _ := w.venue.x.Position(worldAccount, worldSymbol)
+	side := exitSide(p.Qty)
+	stops, free := market.Qty{}, market.Qty{}
+	group := ""
+	for _, o := range w.venue.x.Open() {
+		if !strings.HasPrefix(o.Ref, guardPrefix) {
+			continue
+		}
+		if p.Qty.IsZero() || o.Side != side {
+			w.fail("cover", "stop %s rests, to %s %v, and the position is %v", o.Ref, o.Side, o.Remaining(), p.Qty)
+		}
+		stops, group = stops.Add(o.Remaining()), o.OCAGroup
+	}
+	for _, o := range w.venue.x.Open() {
+		if !strings.HasPrefix(o.Ref, guardPrefix) && o.Side == side && (o.OCAGroup == "" || o.OCAGroup != group) {
+			free = free.Add(o.Remaining())
 		}
 	}
-	return false
+	if !stops.IsZero() && p.Qty.Abs().Less(stops.Add(free)) && !w.exits(group) { // while an exit works the guard changes nothing
+		w.fail("cover", "stops for %v rest beside orders for %v, and the position is %v", stops, free, p.Qty)
+	}
+	if !stops.Less(p.Qty.Abs()) {
+		return
+	}
+	g := w.desk.guards[worldSymbol]
+	if g == nil || g.state.Covered {
+		w.fail("cover", "stops for %v of %v rest at the venue, and the guard calls it covered", stops, p.Qty)
+		return
+	}
+	for _, cause := range []string{"orders that the desk did not group take all", "while an exit works in its group"} {
+		if strings.Contains(g.state.Cause, cause) {
+			return
+		}
+	}
+	if p.Qty.Abs() == stops.Add(free) { // what others may take is theirs to close
+		return
+	}
+	w.fail("cover", "stops for %v of %v rest at the venue: %s", stops, p.Qty, g.state.Cause)
 }
 
 // checkExecutions holds the books and the journal against the venue's ledger.
-// Of a corrected execution either version counts: see [Desk.corrected].
 func (w *world) checkExecutions() {
 	cash, held := market.Money{}, market.Qty{}
 	stored := map[string]int{}
@@ -271,7 +319,6 @@ func (w *world) checkExecutions() {
 			w.fail("stored", "execution %s is in the books and not in the journal", f.ExecID)
 		}
 	}
-	exact := true
 	for _, f := range w.venue.x.Fills() {
 		base, _ := order.ExecVersion(f.ExecID)
 		ours := known[base]
@@ -279,13 +326,12 @@ func (w *world) checkExecutions() {
 			w.fail("nothing_forgotten", "execution %s of %v is at the venue and not in the books", f.ExecID, f.Qty)
 			continue
 		}
-		exact = exact && !w.venue.fixed[base]
 		held = held.Add(ours.Side.Signed(ours.Qty))
 		cash = cash.Sub(ours.Price.Mul(ours.Side.Signed(ours.Qty)))
-		switch {
-		case w.venue.fixed[base]: // the first version's cost is told no more
-			continue
-		case ours.Commission == nil:
+		if ours.ExecID != f.ExecID || ours.Qty != f.Qty || ours.Price != f.Price {
+			w.fail("corrections", "execution %s of %v at %v is %s of %v at %v in the books", f.ExecID, f.Qty, f.Price, ours.ExecID, ours.Qty, ours.Price)
+		}
+		if ours.Commission == nil {
 			w.fail("cash", "the commission of execution %s never came", f.ExecID)
 			continue
 		}
@@ -293,9 +339,6 @@ func (w *world) checkExecutions() {
 	}
 	if len(known) != len(w.venue.x.Fills()) {
 		w.fail("once_each", "the books know %d executions, the venue %d", len(known), len(w.venue.x.Fills()))
-	}
-	if !exact {
-		return
 	}
 	if p, _ := w.venue.x.Position(worldAccount, worldSymbol); p.Qty != held {
 		w.fail("sums", "the executions make %v, the venue holds %v", held, p.Qty)

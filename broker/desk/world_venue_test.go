@@ -36,6 +36,7 @@ type worldVenue struct {
 	x     *exchange.Exchange
 	now   time.Time
 	cents int64 // the market's price
+	still bool  // nobody trades any more, and the quote stays
 	told  [numLanes][]callback
 	out   []frame          // in the socket, not taken by the gateway yet
 	stuck []broker.Ticket  // taken, and held behind a dialog
@@ -85,7 +86,9 @@ func newVenue(t *testing.T, w *world) *worldVenue {
 // tick moves the market, which fills what it fills, and shows it to the desk.
 func (v *worldVenue) tick() {
 	w, now := v.w, v.w.market()
-	v.cents += int64(w.dice.IntN(13) - 6)
+	if !v.still {
+		v.cents += int64(w.dice.IntN(13) - 6)
+	}
 	cents := func(n int64) market.Price { return market.MustPrice(fmt.Sprintf("%d.%02d", n/100, n%100)) }
 	size := func() market.Qty { return market.Shares(int64(1 + w.dice.IntN(60))) }
 	bid, ask, last := cents(v.cents-1), cents(v.cents+1), cents(v.cents)
@@ -95,8 +98,10 @@ func (v *worldVenue) tick() {
 		Bid: tape.Level{Price: bid, Size: bidSize, Known: true}, Ask: tape.Level{Price: ask, Size: askSize, Known: true},
 	}
 	trade := tape.Event{At: now, Symbol: worldSymbol, Kind: tape.Trade, Price: last, Size: lastSize}
-	v.reported(v.x.Apply(now, quote))
-	v.reported(v.x.Apply(now, trade))
+	if !v.still {
+		v.reported(v.x.Apply(now, quote))
+		v.reported(v.x.Apply(now, trade))
+	}
 	if w.session == nil || !w.session.subscribed || w.session.cut || !v.up {
 		return
 	}
