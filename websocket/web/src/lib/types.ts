@@ -142,6 +142,7 @@ export interface Order {
   tif: string;
   qty: string;
   limit: string | null;
+  stop_price?: string; // of a stop order
   state: string;
   filled: string;
   avg_price: string | null;
