@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"robotrader/broker"
@@ -17,9 +16,6 @@ import (
 // findWait is how long trader and gateway may differ after a start: reports
 // are under way, and each look is a moment later than the one before.
 const findWait = 10 * time.Second
-
-// guardPrefix begins the reference of a protective stop.
-const guardPrefix = "guard-"
 
 // breach is a promise that was broken.
 func breach(check, format string, args ...any) error {
@@ -216,16 +212,9 @@ func checkPositions(v *look, before, after shown) error {
 	return why
 }
 
-// checkCovered is on when the trader makes protective stops: then each position
-// must have stops of its size resting at the venue.
-func checkCovered(v *look, s stored) error {
-	guarded := false
-	for ref := range s.orders {
-		guarded = guarded || strings.HasPrefix(ref, guardPrefix)
-	}
-	if !guarded {
-		return nil
-	}
+// checkCovered looks whether stops of its size rest at the venue for each
+// position, and no more than that.
+func checkCovered(v *look) error {
 	for sym, qty := range v.positions {
 		against, covered := "SELL", market.Qty{}
 		if qty.Sign() < 0 {
@@ -236,7 +225,7 @@ func checkCovered(v *look, s stored) error {
 				covered = covered.Add(*o.TotalQuantity)
 			}
 		}
-		if covered.Less(qty.Abs()) {
+		if covered != qty.Abs() {
 			return breach("covered", "%v of %s is held, and stops for %v rest at the venue", qty, sym, covered)
 		}
 	}

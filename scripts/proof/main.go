@@ -15,6 +15,7 @@ func main() {
 	flag.IntVar(&p.kills, "kills", 50, "kills at random instants")
 	flag.IntVar(&p.each, "each", 4, "kills at each boundary")
 	flag.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "of the instants; default by the clock")
+	flag.BoolVar(&p.naked, "naked", false, "the trader makes no protective stops; more orders in the same time")
 	flag.DurationVar(&p.judge, "judge", 0, "the longest that a start may take until ready; 0 only tells it")
 	flag.Parse()
 	if err := prove(p); err != nil {

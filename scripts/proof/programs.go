@@ -24,14 +24,15 @@ const (
 	account   = "DU7654321" // gatewaysim's own
 )
 
-// limits is the trader's configuration: what one order a tick needs, and a
-// limit for every order all the same. What joins the gate later is switched off
-// where it would stop the load.
+// limits is the trader's configuration but for desk.protect: what one order a
+// tick needs, and a limit for every order all the same. What is off is there to
+// stop such a load.
 const limits = `risk:
   max_order_qty: "5"
   orders_per_minute: 3000
-  off: [notional_per_day, session]
-`
+  off: [notional_per_day, session, duplicate_intent, churn_cooldown, daily_loss, drawdown, losing_streak]
+desk:
+  protect: `
 
 // process is a program that this one started.
 type process struct {
@@ -166,7 +167,7 @@ func startTrader(p plan, folder, gateway string, env []string, args ...string) (
 		return nil, err
 	}
 	config := filepath.Join(folder, "limits.yaml")
-	if err := os.WriteFile(config, []byte(limits), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(limits+p.protect()+"\n"), 0o600); err != nil {
 		return nil, err
 	}
 	name := "start_trader"

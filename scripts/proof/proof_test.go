@@ -106,12 +106,8 @@ func TestChecksNotice(t *testing.T) {
 	if err := checkOrders(open, open, shown{}); err == nil {
 		t.Error("an open order that the trader does not show is not noticed")
 	}
-	guarded := stored{orders: map[string]order.Order{"guard-1": {}}}
-	if err := checkCovered(held, guarded); err == nil {
-		t.Error("a position without a stop is not noticed")
-	}
-	if err := checkCovered(held, stored{}); err != nil {
-		t.Errorf("without stops in the journal: %v", err)
+	if err := checkCovered(held); err == nil {
+		t.Error("a position without a stop was not noticed")
 	}
 	books := ledger{}
 	books.Accounts = append(books.Accounts, struct {
