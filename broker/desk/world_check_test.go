@@ -163,11 +163,37 @@ func (w *world) checkLimits(in order.Intent, entry bool, now time.Time) {
 		w.fail("limits", "order %s worth %v goes out, and %v is the most", in.ID, worth, worldLimits.MaxOrderNotional)
 	case recent >= worldLimits.OrdersPerMinute:
 		w.fail("limits", "order %s goes out after %d in the last minute", in.ID, recent)
+	case worldLimits.MaxPositionNotional.Add(market.MustMoney("4000")).Less(price.Mul(w.exposed(in)).Abs()): // what was done by hand may not be known yet
+		w.fail("limits", "order %s goes out, and %v shares may be held", in.ID, w.exposed(in))
 	case worldLimits.NotionalPerDay.Add(market.MustMoney("500")).Less(w.spent.Add(worth)):
 		w.fail("limits", "order %s goes out, and makes %v today", in.ID, w.spent.Add(worth))
 	}
 	w.times = append(w.times, now)
 	w.spent = w.spent.Add(worth)
+}
+
+// exposed is what is held when all of the order's side fills that the venue has
+// or will have, and the order. The guard's stops fill in place of others.
+func (w *world) exposed(in order.Intent) market.Qty {
+	p, _ := w.venue.x.Position(worldAccount, worldSymbol)
+	side := in.Qty
+	add := func(ref string, s order.Side, qty market.Qty) {
+		if s == in.Side && !strings.HasPrefix(ref, guardPrefix) {
+			side = side.Add(qty)
+		}
+	}
+	for _, o := range w.venue.x.Open() {
+		add(o.Ref, o.Side, o.Remaining())
+	}
+	for _, f := range w.venue.out {
+		if f.place != nil {
+			add(f.place.Intent.ID, f.place.Intent.Side, f.place.Intent.Qty)
+		}
+	}
+	for _, t := range w.venue.stuck {
+		add(t.Intent.ID, t.Intent.Side, t.Intent.Qty)
+	}
+	return p.Qty.Add(in.Side.Signed(side))
 }
 
 // checkStep looks at what must be so after every step.
