@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,9 +31,12 @@ func (r *rig) trades(exec string, shares int64) {
 	last := placed[len(placed)-1]
 	f := executed(last.OrderID, last.Intent.ID, exec, market.Shares(shares).String())
 	f.Fill.Side = last.Intent.Side
-	r.session.fills = append(r.session.fills, f)
-	p := &r.session.held[0]
-	p.Qty = p.Qty.Add(last.Intent.Side.Signed(market.Shares(shares)))
+	r.session.venue(func() {
+		r.session.fills = append(slices.Clone(r.session.fills), f)
+		held := slices.Clone(r.session.held) // what was answered stays what it was
+		held[0].Qty = held[0].Qty.Add(last.Intent.Side.Signed(market.Shares(shares)))
+		r.session.held = held
+	})
 	r.send(f, status(last.OrderID, order.Acked))
 }
 
@@ -214,16 +218,19 @@ func TestFlattenMayWaitForTheSession(t *testing.T) {
 // closed the position.
 func TestFlattenDoesNotCloseTwice(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
-		r.session.placing = func(broker.Ticket) error { return broker.ErrOutcomeUnknown }
+		r.session.venue(func() {
+			r.session.placing = func(broker.Ticket) error { return broker.ErrOutcomeUnknown }
+		})
 		flatten(t, r)
-		r.session.placing = nil
+		later(holdEvery)
+		r.session.venue(func() { r.session.placing = nil })
 		later(time.Minute)
 		if c := r.modeNow().Closing[0]; len(r.journal.intents) != 1 || c.State != event.ClosingWaits || !strings.Contains(c.Detail, "nobody knows") {
 			t.Errorf("%d intents, %+v", len(r.journal.intents), c)
 		}
-		r.session.open = []broker.OrderReport{described(151, r.desk.closeID("AAPL", 1), order.WorkingNow)}
-		r.session.open[0].Order.Side = order.Sell
-		r.modeNow() // a turn, so that what follows sees it
+		open := described(151, r.desk.closeID("AAPL", 1), order.WorkingNow)
+		open.Order.Side = order.Sell
+		r.session.venue(func() { r.session.open = []broker.OrderReport{open} })
 		later(3 * flattenAgain)
 		if c := r.modeNow().Closing[0]; c.State != event.ClosingWorks || len(r.orders()) != 0 {
 			t.Errorf("when the broker knows it: %+v", c)
@@ -254,7 +261,7 @@ func TestFlattenGoesOnInTheNextLife(t *testing.T) {
 		if m := next.modeNow(); !m.Flatten || len(next.orders()) != 0 || len(next.sent()) != 0 || m.Closing[0].State != event.ClosingWorks {
 			t.Fatalf("with its order working: %+v, orders %+v", m, next.orders())
 		}
-		next.session.open = nil
+		next.session.venue(func() { next.session.open = nil })
 		next.send(status(151, order.CancelDone))
 		later(2*flattenAgain + holdEvery)
 		if placed := next.orders(); len(placed) != 1 || placed[0].Intent.ID == first {

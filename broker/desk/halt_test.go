@@ -257,7 +257,9 @@ func TestAHaltIsNotUndoneByAChangeBeforeIt(t *testing.T) {
 // knows goes out once, and makes it no better known.
 func TestAHaltLeavesUnknownUnknown(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
-		r.session.placing = func(broker.Ticket) error { return broker.ErrOutcomeUnknown }
+		r.session.venue(func() {
+			r.session.placing = func(broker.Ticket) error { return broker.ErrOutcomeUnknown }
+		})
 		r.ask(buy("a"))
 		halt(t, r)
 		time.Sleep(time.Minute)
