@@ -339,8 +339,10 @@ func (w *world) climb() {
 	d := w.desk
 	w.lookAt = time.Now().Add(d.cfg.ReconcileEvery)
 	for _, step := range []broker.Step{
-		{Name: broker.RungClock, Run: d.stepClock}, {Name: broker.RungAccount, Run: d.stepAccount},
-		{Name: broker.RungRecovered, Run: d.recover}, {Name: broker.RungData, Run: d.stepData},
+		{Name: broker.RungClock, Run: d.stepClock},
+		{Name: broker.RungAccount, Run: d.stepAccount},
+		{Name: broker.RungRecovered, Run: d.recover},
+		{Name: broker.RungData, Run: d.stepData},
 	} {
 		ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
 		note, err := step.Run(ctx, w.session)

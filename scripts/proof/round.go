@@ -140,7 +140,7 @@ func life(ctx context.Context, p plan, dice *rand.Rand, folder string, g *gatewa
 		pause(ctx, time.Duration(dice.IntN(400))*time.Millisecond)
 		t.kill()
 	} else { // it kills itself, perhaps before it is ready
-		timer := time.NewTimer(startWait)
+		timer := time.NewTimer(placeWait)
 		defer timer.Stop()
 		select {
 		case <-t.ended:
