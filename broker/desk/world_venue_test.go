@@ -34,7 +34,6 @@ const (
 type worldVenue struct {
 	w     *world
 	x     *exchange.Exchange
-	now   time.Time
 	cents int64 // the market's price
 	still bool  // nobody trades any more, and the quote stays
 	told  [numLanes][]callback
