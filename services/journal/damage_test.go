@@ -49,10 +49,22 @@ func contents(t *testing.T, path string) string {
 	return b.String()
 }
 
+// unwatched leaves a test to the run without the race detector, which
+// scripts/test.sh makes besides: it opens thousands of files, one after the
+// other and in one goroutine, and SQLite in Go is some twenty times slower under
+// the detector.
+func unwatched(t *testing.T) {
+	t.Helper()
+	if racing {
+		t.Skip("the race detector makes this take minutes; scripts/test.sh runs it in its stage damage, without")
+	}
+}
+
 // TestEverySingleBitFlipOfARowIsNoticed flips every bit of sample rows as they
 // lie in the file: of all cells of the page, with their headers. It is noticed,
 // or the flip changed nothing that the row holds (unused bits).
 func TestEverySingleBitFlipOfARowIsNoticed(t *testing.T) {
+	unwatched(t)
 	path := file(t)
 	lived(t, path)
 	whole, err := os.ReadFile(path)
@@ -107,6 +119,7 @@ func cells(t *testing.T, path string, whole []byte, name string) (from, to int) 
 // TestEveryFlipOfAColumnIsNoticed changes every bit of every column of a row
 // of each table through SQL, so that SQLite itself finds nothing wrong.
 func TestEveryFlipOfAColumnIsNoticed(t *testing.T) {
+	unwatched(t)
 	path := file(t)
 	lived(t, path)
 	j := open(t, path)
@@ -231,6 +244,7 @@ func TestEveryMissingRowIsNoticed(t *testing.T) {
 // log: at every page and frame, one byte beside these, and every 4001 bytes
 // between. Either it is noticed, or all that the witness knew is there.
 func TestEveryTruncationThatLosesAnAcknowledgedRowIsNoticed(t *testing.T) {
+	unwatched(t)
 	path := file(t)
 	j := open(t, path)
 	for n := 1; n <= 3; n++ {
