@@ -47,7 +47,10 @@ It is refused while positions are being closed.
 }
 
 func flattenCommand() *cobra.Command {
-	c := modeCommand("flatten", "Halt, cancel all orders and close every position", `Halt, cancel all orders and close every position.
+	c := modeCommand("flatten", "Halt, cancel the working orders and close every position", `Halt, cancel the working orders and close every position.
+
+A protective stop stays until its position is closed, so that none is without one
+in between.
 
 It is answered when the latch is on the trader's disk; the closing goes on by
 itself, also after a restart: see traderctl status or the page. A position is
@@ -87,7 +90,7 @@ func modeCommand(name, short, long string) *cobra.Command {
 
 // confirm has a person type the word.
 func confirm(c *cobra.Command) error {
-	fmt.Fprint(c.ErrOrStderr(), "This cancels all orders and closes every position. Type flatten to go on: ")
+	fmt.Fprint(c.ErrOrStderr(), "This cancels the working orders, closes every position, and then ends their protective stops. Type flatten to go on: ")
 	line, err := bufio.NewReader(io.LimitReader(c.InOrStdin(), 100)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("confirmation: %w", err)
