@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/services/bus"
@@ -51,7 +53,8 @@ type Desk struct {
 	mode  atomic.Pointer[broker.ModeRecord]
 	link  atomic.Pointer[Link]
 
-	books   *books                   // of the turn
+	books   *books.Books             // of the turn
+	score   *score                   // of the turn
 	guards  map[market.Symbol]*guard // of the turn
 	looked  time.Time                // of the turn: when the symbols' data was looked at last
 	floor   floor                    // has its own mutex
@@ -97,9 +100,12 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		taken:   make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		done:    make(chan struct{}),
-		books:   newBooks(zone),
+		books:   books.New(zone),
+		score:   newScore(zone),
 		guards:  map[market.Symbol]*guard{},
 	}
+	d.books.Strict = cfg.Foreign == ForeignRestrict
+	d.books.Follower = follower{d.score}
 	d.floor.init()
 	d.hold.init()
 	d.opinion.init(log)
@@ -127,12 +133,12 @@ func (d *Desk) Start(ctx context.Context) error {
 	if d.started.Swap(true) {
 		return errors.New("desk: start: started already")
 	}
-	past, err := d.journal.Load(ctx, "", keepEnded)
+	past, err := d.journal.Load(ctx, "", books.KeepEnded)
 	if err != nil {
 		close(d.done)
 		return fmt.Errorf("desk: start: load the journal: %w", err)
 	}
-	d.books.load(d.today(past))
+	d.books.Load(d.today(past), time.Now())
 	if past.Mode != nil {
 		d.mode.Store(past.Mode)
 	}
@@ -231,7 +237,7 @@ func (d *Desk) State(ctx context.Context) event.Desk {
 	if h := d.held.Load(); h != nil {
 		s.Counts.Written = h.written.Load()
 	}
-	d.books.state(&s)
+	d.books.State(&s)
 	d.showGuards(&s)
 	d.floor.state(&s)
 	s.Health = d.health()

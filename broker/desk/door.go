@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -24,10 +26,10 @@ func (d *Desk) request(ctx context.Context, in order.Intent) event.OrderReply {
 		return event.OrderReply{IntentID: in.ID, Result: event.Refused, Rule: "busy", Reason: err.Error()}
 	}
 	defer d.give()
-	if in.Action != order.Cancel && (reserved(in) || strings.HasPrefix(in.OCA, guardPrefix)) {
+	if in.Action != order.Cancel && (books.Reserved(in) || strings.HasPrefix(in.OCA, books.GuardPrefix)) {
 		return event.OrderReply{
 			IntentID: in.ID, Result: event.Refused, Rule: "reserved",
-			Reason: "ids, targets and groups that begin with " + guardPrefix + " are those of the desk's own stops; take another id, or change desk.stop_percent",
+			Reason: "ids, targets and groups that begin with " + books.GuardPrefix + " are those of the desk's own stops; take another id, or change desk.stop_percent",
 		}
 	}
 	return d.handle(ctx, in, false)
@@ -49,9 +51,9 @@ func (d *Desk) handle(ctx context.Context, in order.Intent, own bool) event.Orde
 
 // decide asks bars and gate, and does what they allow.
 func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) event.OrderReply {
-	var target *entry
+	var target *books.Entry
 	if in.Action != order.Place {
-		if target = d.books.byRef[in.Target]; target != nil {
+		if target = d.books.ByRef[in.Target]; target != nil {
 			in = about(in, target.Order)
 		}
 	}
@@ -121,7 +123,7 @@ func (d *Desk) bars(h *held, in order.Intent, own bool) bar {
 }
 
 // fits tells whether the venue can be asked for this at all.
-func (d *Desk) fits(h *held, v broker.View, in order.Intent, target *entry) bar {
+func (d *Desk) fits(h *held, v broker.View, in order.Intent, target *books.Entry) bar {
 	if in.Action != order.Cancel && v.Details == nil {
 		return bar{"contract", fmt.Sprintf("symbol %s is not wanted, or the venue told nothing about it; start the trader with it", in.Symbol)}
 	}
@@ -176,7 +178,7 @@ func (d *Desk) refuse(ctx context.Context, rec broker.IntentRecord) event.OrderR
 	if err != nil {
 		d.warn(event.NoticeText{Level: "error", Name: "journal_failed", Text: err.Error(), Ref: rec.Intent.ID})
 	}
-	d.books.answers.put(rec.Intent.ID, reply)
+	d.books.Answered(rec.Intent.ID, reply)
 	d.out.decision(event.Decided{Intent: rec.Intent, Decision: rec.Decision})
 	return reply
 }
@@ -197,7 +199,7 @@ func (d *Desk) intend(ctx context.Context, rec broker.IntentRecord) (reply event
 		IntentID: rec.Intent.ID, Result: event.Refused, Rule: "journal",
 		Reason: "the intent could not be stored, so nothing was sent: " + err.Error(),
 	}
-	d.books.answers.put(rec.Intent.ID, reply)
+	d.books.Answered(rec.Intent.ID, reply)
 	d.warn(event.NoticeText{Level: "error", Name: "journal_failed", Text: err.Error(), Ref: rec.Intent.ID})
 	return reply, true
 }
@@ -206,11 +208,11 @@ func (d *Desk) intend(ctx context.Context, rec broker.IntentRecord) (reply event
 func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.IntentRecord) event.OrderReply {
 	in := rec.Intent
 	o := order.Order{
-		Ref: in.ID, OrderID: d.books.nextID, ClientID: h.facts.ClientID, Account: v.Account, Strategy: in.Strategy,
+		Ref: in.ID, OrderID: d.books.NextID, ClientID: h.facts.ClientID, Account: v.Account, Strategy: in.Strategy,
 		Symbol: in.Symbol, Side: in.Side, Type: in.Type, TIF: in.TIF, Qty: in.Qty, Limit: in.Limit,
 		StopPrice: in.Stop, OCA: in.OCA, State: order.Intended, Reason: in.Reason, Created: v.Now, Updated: v.Now,
 	}
-	d.books.nextID++ // also when storing fails: a number is used once
+	d.books.NextID++ // also when storing fails: a number is used once
 	rec.OrderID, rec.ClientID, rec.Order = o.OrderID, o.ClientID, &o
 	if reply, done := d.intend(ctx, rec); done {
 		if ctx.Err() != nil { // it may be stored yet, behind a deadline: say that it was never sent
@@ -219,7 +221,7 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 		}
 		return reply
 	}
-	e := d.books.add(o)
+	e := d.books.Add(o, time.Now())
 	reply := event.OrderReply{IntentID: in.ID, OrderID: o.OrderID, Result: event.Written}
 	b := d.bars(h, in, v.Own)
 	if b.rule == "" {
@@ -242,7 +244,7 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 		d.tally(v, in, rec.Decision)
 	}
 	if sig == order.Written {
-		e.sentAt = time.Now()
+		e.SentAt = time.Now()
 	}
 	e.Note = reply.Reason
 	d.step(e, sig)
@@ -267,7 +269,7 @@ func (d *Desk) outcome(h *held, err error, reply *event.OrderReply) order.Signal
 }
 
 // cancel takes a cancel to the wire.
-func (d *Desk) cancel(ctx context.Context, h *held, v broker.View, rec broker.IntentRecord, e *entry) event.OrderReply {
+func (d *Desk) cancel(ctx context.Context, h *held, v broker.View, rec broker.IntentRecord, e *books.Entry) event.OrderReply {
 	rec.OrderID, rec.ClientID = e.OrderID, e.ClientID
 	reply, done := d.intendCancel(ctx, rec)
 	if done {
@@ -279,25 +281,23 @@ func (d *Desk) cancel(ctx context.Context, h *held, v broker.View, rec broker.In
 	} else if sig := d.outcome(h, h.trader.Cancel(ctx, e.OrderID), &reply); sig == order.Written {
 		d.step(e, order.CancelSent)
 	}
-	d.books.answers.put(rec.Intent.ID, reply)
+	d.books.Answered(rec.Intent.ID, reply)
 	d.out.decision(event.Decided{Intent: rec.Intent, Decision: rec.Decision})
 	return reply
 }
 
 // known answers an intent that was asked before, as far as memory goes.
 func (d *Desk) known(in order.Intent) (event.OrderReply, bool) {
-	if e := d.books.byRef[in.ID]; e != nil {
+	if e := d.books.ByRef[in.ID]; e != nil {
 		reply := became(e.Order)
 		if in.Action != order.Place || in.Symbol != e.Symbol || in.Side != e.Side || in.Qty != e.Qty {
 			reply.Reason = "this id was used for another order before: " + describe(e.Order)
 		}
 		return reply, true
 	}
-	if reply, ok := d.books.answers.m[in.ID]; ok {
-		reply.Known = true
-		return reply, true
-	}
-	return event.OrderReply{}, false
+	reply, ok := d.books.Answer(in.ID)
+	reply.Known = ok
+	return reply, ok
 }
 
 // adopt answers an intent of an earlier life.

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -383,7 +385,7 @@ func BenchmarkOrder(b *testing.B) {
 		if err := r.desk.take(context.Background()); err != nil {
 			b.Fatal(err)
 		}
-		r.desk.books.place(done(r.desk.books.byRef[ids[i].ID])) // keep the book small
+		r.desk.books.Place(done(r.desk.books.ByRef[ids[i].ID])) // keep the book small
 		r.desk.give()
 	}
 	b.StopTimer()
@@ -391,7 +393,7 @@ func BenchmarkOrder(b *testing.B) {
 	r.stop(b)
 }
 
-func done(e *entry) *entry { e.State = order.Filled; return e }
+func done(e *books.Entry) *books.Entry { e.State = order.Filled; return e }
 
 type noTrader struct{}
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -22,8 +24,6 @@ const (
 )
 
 const (
-	// flattenPrefix begins the intent id of every order that closes a position.
-	flattenPrefix = "flatten-"
 	// flattenAgain is how long after a refused order, or a failed question, the
 	// next one waits. Wall time.
 	flattenAgain = 2 * time.Second
@@ -154,13 +154,13 @@ func (d *Desk) toClose(h *held) []market.Symbol {
 	for sym := range d.hold.flatten {
 		set[sym] = true
 	}
-	for sym, p := range d.books.positions {
+	for sym, p := range d.books.Positions {
 		if !p.Qty.IsZero() && !h.foreign(p.Account) {
 			set[sym] = true
 		}
 	}
-	for sym, list := range d.books.live {
-		if slices.ContainsFunc(list, func(e *entry) bool { return d.cancellable(h, e) }) {
+	for sym, list := range d.books.Live {
+		if slices.ContainsFunc(list, func(e *books.Entry) bool { return d.cancellable(h, e) }) {
 			set[sym] = true
 		}
 	}
@@ -178,10 +178,10 @@ func (d *Desk) closingOf(sym market.Symbol) *closing {
 
 // position is the account's holding by the books, nil when unknown.
 func (d *Desk) position(h *held, sym market.Symbol) *market.Qty {
-	if p, ok := d.books.positions[sym]; ok && h.foreign(p.Account) {
+	if p, ok := d.books.Positions[sym]; ok && h.foreign(p.Account) {
 		return nil
 	}
-	return d.books.holding(sym)
+	return d.books.Holding(sym)
 }
 
 // closeOne brings one symbol one step further. It reports whether that waits
@@ -212,14 +212,14 @@ func (d *Desk) closeOne(ctx context.Context, h *held, sym market.Symbol, c *clos
 // liveOf looks through the orders of a symbol that may still work: the one
 // that closes, the number of others that have to end before it, and one whose
 // outcome is unknown.
-func (d *Desk) liveOf(h *held, sym market.Symbol) (works *entry, others int, unknown *entry) {
+func (d *Desk) liveOf(h *held, sym market.Symbol) (works *books.Entry, others int, unknown *books.Entry) {
 	pos := d.position(h, sym)
-	for _, e := range d.books.live[sym] {
+	for _, e := range d.books.Live[sym] {
 		switch {
 		case !d.cancellable(h, e):
 		case e.State == order.Unknown:
 			unknown = e
-		case isClosing(e):
+		case e.Closes():
 			works = e
 		case d.guardKeeps(e) && pos != nil && against(*pos, e):
 			// The order that closes joins its group, so the position is never
@@ -233,17 +233,17 @@ func (d *Desk) liveOf(h *held, sym market.Symbol) (works *entry, others int, unk
 
 // hurry has a limit order that did not close in time cancelled, as long as
 // another may follow it.
-func (d *Desk) hurry(ctx context.Context, h *held, c *closing, e *entry) {
+func (d *Desk) hurry(ctx context.Context, h *held, c *closing, e *books.Entry) {
 	if e.Type != order.Limit || c.tries+1 >= d.cfg.FlattenTries || time.Since(c.wrote) < d.cfg.FlattenPatience ||
-		e.endAsked == h && (e.State == order.Cancelling || time.Since(e.endAt) < cancelAgain) {
+		e.EndAsked == &h.facts && (e.State == order.Cancelling || time.Since(e.EndAt) < cancelAgain) {
 		return
 	}
-	e.endAsked, e.endAt = h, time.Now()
+	e.EndAsked, e.EndAt = &h.facts, time.Now()
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.OrderDeadline)
 	defer cancel()
 	c.next++
 	reply := d.handle(ctx, order.Intent{
-		ID: d.closeID(e.Symbol, c.next), Action: order.Cancel, Strategy: ownStrategy, Target: e.Ref,
+		ID: d.closeID(e.Symbol, c.next), Action: order.Cancel, Strategy: books.OwnStrategy, Target: e.Ref,
 		Reason: fmt.Sprintf("it did not close the position within %v", d.cfg.FlattenPatience), At: d.marketTime(),
 	}, true)
 	if reply.Result == event.Refused {
@@ -293,8 +293,8 @@ func (d *Desk) closeNext(ctx context.Context, h *held, sym market.Symbol, c *clo
 
 // elsewhere returns an order against the position that works and is not this
 // client's, nil when there is none.
-func (d *Desk) elsewhere(h *held, sym market.Symbol, pos market.Qty) *entry {
-	for _, e := range d.books.live[sym] {
+func (d *Desk) elsewhere(h *held, sym market.Symbol, pos market.Qty) *books.Entry {
+	for _, e := range d.books.Live[sym] {
 		if e.State.Live() && !h.foreign(e.Account) && !d.cancellable(h, e) && against(pos, e) {
 			return e
 		}
@@ -308,7 +308,7 @@ func (d *Desk) judgeTry(c *closing) {
 	if c.ref == "" {
 		return
 	}
-	e := d.books.byRef[c.ref]
+	e := d.books.ByRef[c.ref]
 	if c.ref = ""; e == nil || e.State != order.Filled { // a full one is followed by the next part
 		c.tries++
 		c.due = time.Now().Add(flattenAgain)
@@ -324,7 +324,7 @@ func (d *Desk) closeID(sym market.Symbol, n int) string {
 		}
 		return '-'
 	}, string(sym))
-	return fmt.Sprintf("%s%s-%.15s-%d", flattenPrefix, strconv.FormatInt(d.hold.since.UnixMilli(), 36), plain, n)
+	return fmt.Sprintf("%s%s-%.15s-%d", books.FlattenPrefix, strconv.FormatInt(d.hold.since.UnixMilli(), 36), plain, n)
 }
 
 // marketTime is the market's, or this machine's before the first clock.
@@ -354,7 +354,7 @@ func (d *Desk) closingIntent(sym market.Symbol, pos market.Qty) (in order.Intent
 		return in, fmt.Sprintf("%v is less than the %v that an order can be about; close it at the broker", pos, step)
 	}
 	in = order.Intent{
-		Action: order.Place, Strategy: ownStrategy, Symbol: sym, Side: order.Sell, Type: order.Market, TIF: order.Day,
+		Action: order.Place, Strategy: books.OwnStrategy, Symbol: sym, Side: order.Sell, Type: order.Market, TIF: order.Day,
 		Qty: qty, Reason: d.mode.Load().Reason, At: d.marketTime(),
 	}
 	if pos.Sign() < 0 {
@@ -404,10 +404,10 @@ func collared(price market.Price, percent market.Percent, side order.Side, tick 
 }
 
 // closings tells how far each symbol is, by name.
-func (e *enforcement) closings(b *books) (list []event.Closing) {
+func (e *enforcement) closings(b *books.Books) (list []event.Closing) {
 	for _, sym := range slices.Sorted(maps.Keys(e.flatten)) {
 		c := e.flatten[sym]
-		s := event.Closing{Symbol: sym, State: c.state, Position: b.holding(sym), Tries: c.tries, Detail: c.detail}
+		s := event.Closing{Symbol: sym, State: c.state, Position: b.Holding(sym), Tries: c.tries, Detail: c.detail}
 		if e.flat != nil {
 			s.State, s.Detail = event.ClosingFlat, ""
 		} else if s.State == "" {

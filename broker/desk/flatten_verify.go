@@ -63,7 +63,7 @@ func (d *Desk) remains(ctx context.Context, h *held) ([]order.Position, error) {
 // settled reports whether the books show no position, known to be none, and no
 // order of ours that works.
 func (d *Desk) settled(h *held) bool {
-	if d.books.positions == nil {
+	if d.books.Positions == nil {
 		return false
 	}
 	for _, sym := range d.toClose(h) {

@@ -3,10 +3,11 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"robotrader/broker/desk/books"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -44,9 +45,9 @@ func TestReportsInAnyOrder(t *testing.T) {
 		n := 0
 		for _, reports := range [][]broker.Event{one, two} {
 			permute(reports, func(p []broker.Event) {
-				r.desk.books = newBooks(r.desk.zone)
-				r.desk.books.positions = map[market.Symbol]order.Position{}
-				r.desk.books.nextID = 151
+				r.desk.books = books.New(r.desk.zone)
+				r.desk.books.Positions = map[market.Symbol]order.Position{}
+				r.desk.books.NextID = 151
 				delete(r.journal.intents, "a")
 				*r.out = recorder{trace: r.trace}
 				r.ask(buy("a"))
@@ -312,69 +313,6 @@ func TestTicksPassWhileAnOrderWaitsForTheDisk(t *testing.T) {
 	})
 }
 
-// TestPositionsAreTheSumOfExecutions compares the books' position with a plain
-// sum, and the average cost of a position that only grew with the mean.
-func TestPositionsAreTheSumOfExecutions(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		b := newBooks(time.UTC)
-		b.positions = map[market.Symbol]order.Position{}
-		var sum market.Qty
-		var spent market.Money
-		grew := true
-		first := order.Side("")
-		for i, n := range rapid.SliceOfN(rapid.IntRange(-50, 50).Filter(func(n int) bool { return n != 0 }), 1, 20).Draw(t, "deals") {
-			f := order.Fill{ExecID: fmt.Sprint(i), Symbol: "X", Side: order.Buy, Qty: market.Shares(int64(n))}
-			if n < 0 {
-				f.Side, f.Qty = order.Sell, f.Qty.Neg()
-			}
-			f.Price = market.MustPrice("100").Add(market.MustPrice("0.25").Times(int64(i)))
-			sum = sum.Add(market.Shares(int64(n)))
-			spent = spent.Add(f.Price.Mul(f.Qty))
-			if first == "" {
-				first = f.Side
-			}
-			grew = grew && f.Side == first
-			p, ok := b.move(f, 1)
-			if !ok || p.Qty != sum {
-				t.Fatalf("position %v, sum %v", p.Qty, sum)
-			}
-			if sum.IsZero() != (p.AvgCost != nil && p.AvgCost.IsZero()) {
-				t.Fatalf("position %v costs %v", p.Qty, p.AvgCost)
-			}
-			if !grew {
-				continue
-			}
-			if want, _ := spent.DivQty(sum.Abs()); p.AvgCost.Sub(want).Abs().Cmp(market.MustPrice("0.000001")) > 0 {
-				t.Fatalf("position %v costs %v, want %v", p.Qty, p.AvgCost, want)
-			}
-		}
-	})
-}
-
-func TestMemoryIsBounded(t *testing.T) {
-	b := newBooks(time.UTC)
-	for i := range 5000 {
-		e := b.add(order.Order{Ref: fmt.Sprint(i), OrderID: int64(i + 1), PermID: int64(i + 9), Symbol: "X", State: order.Sent})
-		e.State = order.Filled
-		b.place(e)
-		b.keep(order.Fill{ExecID: fmt.Sprint(i)})
-	}
-	var s event.Desk
-	b.state(&s)
-	if len(b.byRef) > 2*keepEnded || len(b.byID) > 2*keepEnded || len(b.byPerm) > 2*keepEnded || len(s.Orders) != keepEnded ||
-		len(s.Fills) != keepEnded || len(b.live["X"]) != 0 || s.Orders[keepEnded-1].Ref != "4999" {
-		t.Errorf("%d %d %d orders, %d shown, %d fills, %d live", len(b.byRef), len(b.byID), len(b.byPerm), len(s.Orders), len(s.Fills), len(b.live["X"]))
-	}
-	r := newRing[int, int](3)
-	for i := range 10 {
-		r.put(i, i)
-		r.put(i, i)
-	}
-	if diff := cmp.Diff(map[int]int{7: 7, 8: 8, 9: 9}, r.m); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // TestWhateverIsReported folds any reports in any order, duplicates and
 // nonsense among them, and holds the books against plain sums over the
 // executions that can be real.
@@ -384,13 +322,13 @@ func TestWhateverIsReported(t *testing.T) {
 		out := &recorder{trace: tr}
 		d := newDesk(DefaultConfig(), nil, &memJournal{trace: tr, intents: map[string]broker.IntentRecord{}}, out, quiet)
 		h := &held{facts: broker.Facts{Account: "DU1", ClientID: 1}, chores: make(chan chore, 1)}
-		d.books.positions = map[market.Symbol]order.Position{}
+		d.books.Positions = map[market.Symbol]order.Position{}
 		refs := []string{"", "a", "b"}
 		for id := range 3 {
-			d.books.add(order.Order{
+			d.books.Add(order.Order{
 				Ref: refs[id], OrderID: int64(id), ClientID: 1, Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(10),
 				State: order.State(rapid.IntRange(0, int(order.Dropped)).Draw(t, "state")),
-			})
+			}, day)
 		}
 		execs := map[string]order.Fill{}
 		for range rapid.IntRange(1, 30).Draw(t, "events") {
@@ -421,21 +359,27 @@ func TestWhateverIsReported(t *testing.T) {
 		for _, f := range execs {
 			all = all.Add(f.Qty)
 		}
-		for _, list := range d.books.byRef {
+		for _, list := range d.books.ByRef {
 			mine = mine.Add(list.Filled)
 		}
-		if p := d.books.positions["AAPL"]; p.Qty != all || len(d.books.fills) != len(execs) {
+		if p := d.books.Positions["AAPL"]; p.Qty != all || len(d.books.Fills) != len(execs) {
 			t.Fatalf("position %v of executions of %v", p.Qty, all)
 		}
 		if all.Less(mine) {
 			t.Fatalf("orders have %v filled of executions of %v", mine, all)
 		}
-		for _, e := range d.books.byRef {
+		for _, e := range d.books.ByRef {
 			inLive := false
-			for _, l := range d.books.live["AAPL"] {
+			for _, l := range d.books.Live["AAPL"] {
 				inLive = inLive || l == e
 			}
-			if e.State.Final() == inLive || e.atEnd != e.State.Final() {
+			kept := 0
+			for _, l := range d.books.All() {
+				if l == e {
+					kept++
+				}
+			}
+			if e.State.Final() == inLive || kept != 1 {
 				t.Fatalf("order %s is %v, among the live: %v", e.Ref, e.State, inLive)
 			}
 			if e.State == order.Filled && e.AvgPrice == nil && e.Filled.Sign() > 0 {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -43,14 +45,7 @@ const (
 	ProtectOff = "off"
 )
 
-// codeCancelled is the venue's word that an order is cancelled.
-const codeCancelled = 202
-
 var minStop, maxStop = market.MustPercent("0.1"), market.MustPercent("50")
-
-// guardPrefix begins the reference of each stop of the guard, and the ids of
-// its changes and cancels.
-const guardPrefix = "guard-"
 
 const (
 	// nakedAfter is how long a position may be without a confirmed stop before
@@ -75,33 +70,25 @@ type guard struct {
 	ended time.Time     // wall time of the newest cancel of this life
 }
 
-// reserved reports whether an intent has an id of the guard's, or is about one
-// of its stops.
-func reserved(in order.Intent) bool {
-	return strings.HasPrefix(in.ID, guardPrefix) || strings.HasPrefix(in.Target, guardPrefix)
-}
-
-func isGuard(e *entry) bool { return strings.HasPrefix(e.Ref, guardPrefix) && e.Type == order.Stop }
-
 // guardKeeps reports whether an order is a stop that the guard looks after.
-func (d *Desk) guardKeeps(e *entry) bool { return d.cfg.Protect != ProtectOff && isGuard(e) }
+func (d *Desk) guardKeeps(e *books.Entry) bool { return d.cfg.Protect != ProtectOff && e.Protects() }
 
 // protect brings each position's stop to what it should be. The caller has the
 // turn.
 func (d *Desk) protect(wall time.Time) {
 	h, link := d.held.Load(), d.linkState()
-	if d.cfg.Protect == ProtectOff || h == nil || d.books.positions == nil || d.stopping.Load() ||
+	if d.cfg.Protect == ProtectOff || h == nil || d.books.Positions == nil || d.stopping.Load() ||
 		link != broker.Ready && link != broker.Degraded {
 		return
 	}
 	symbols := map[market.Symbol]bool{}
-	for s, p := range d.books.positions {
+	for s, p := range d.books.Positions {
 		if !p.Qty.IsZero() {
 			symbols[s] = true
 		}
 	}
-	for s, list := range d.books.live {
-		if slices.ContainsFunc(list, isGuard) {
+	for s, list := range d.books.Live {
+		if slices.ContainsFunc(list, (*books.Entry).Protects) {
 			symbols[s] = true
 		}
 	}
@@ -116,8 +103,8 @@ func (d *Desk) protect(wall time.Time) {
 // plan is what is to be done for one position. Without an action, nothing is.
 type plan struct {
 	covered bool
-	cause   string // why it is not covered
-	stop    *entry // the desk's stop for it, nil without one
+	cause   string       // why it is not covered
+	stop    *books.Entry // the desk's stop for it, nil without one
 	in      *order.Intent
 }
 
@@ -127,15 +114,15 @@ func (d *Desk) protectOne(h *held, s market.Symbol, wall time.Time) {
 		g = &guard{state: event.GuardState{Symbol: s, Since: wall}}
 		d.guards[s] = g
 	}
-	pos := d.books.positions[s].Qty
+	pos := d.books.Positions[s].Qty
 	if sign := pos.Sign(); sign != g.sign {
 		*g = guard{state: event.GuardState{Symbol: s, Since: wall}, sign: sign, told: g.told, asked: g.asked, ended: g.ended}
 	}
 	p := d.plan(h, g, pos, wall)
-	switch e := d.books.byRef[g.ref]; {
-	case p.stop != nil && proven(p.stop) && !p.stop.unfit:
+	switch e := d.books.ByRef[g.ref]; {
+	case p.stop != nil && p.stop.Stands() && !p.stop.Unfit:
 		g.tries, g.after, g.why = 0, time.Time{}, ""
-	case e != nil && (e.State == order.Rejected || e.unfit):
+	case e != nil && (e.State == order.Rejected || e.Unfit):
 		g.why = fmt.Sprintf("the broker refused stop %s: %s", e.Ref, e.Note)
 	}
 	if p.in != nil && !wall.Before(g.after) {
@@ -169,10 +156,10 @@ func (d *Desk) act(g *guard, in order.Intent, wall time.Time) {
 	g.asked++
 	g.tries++
 	g.after = wall.Add(min(guardFirst<<min(g.tries-1, 6), guardMost))
-	before := d.books.nextID
+	before := d.books.NextID
 	reply := d.handle(ctx, in, true)
-	if in.Action == order.Place && d.books.nextID == before {
-		d.books.nextID++ // the id with this number is spent, also on a refusal
+	if in.Action == order.Place && d.books.NextID == before {
+		d.books.NextID++ // the id with this number is spent, also on a refusal
 	}
 	switch {
 	case reply.Result == event.Written && !reply.Known:
@@ -186,19 +173,19 @@ func (d *Desk) act(g *guard, in order.Intent, wall time.Time) {
 
 // rests is what rests at the broker against a position, or did.
 type rests struct {
-	stop   *entry     // the newest of the desk's stops against it
-	extra  *entry     // one that is not wanted: of another side, beside another, or of no position
-	free   market.Qty // what orders outside of the stop's group may take of the position
-	others market.Qty // how much of that are stops that somebody else placed
-	held   market.Qty // for how much the broker has confirmed the desk's stop
+	stop   *books.Entry // the newest of the desk's stops against it
+	extra  *books.Entry // one that is not wanted: of another side, beside another, or of no position
+	free   market.Qty   // what orders outside of the stop's group may take of the position
+	others market.Qty   // how much of that are stops that somebody else placed
+	held   market.Qty   // for how much the broker has confirmed the desk's stop
 }
 
 func (d *Desk) resting(h *held, s market.Symbol, pos market.Qty) (r rests) {
 	side := exitSide(pos)
-	live := slices.DeleteFunc(slices.Clone(d.books.live[s]), func(e *entry) bool { return h.foreign(e.Account) })
+	live := slices.DeleteFunc(slices.Clone(d.books.Live[s]), func(e *books.Entry) bool { return h.foreign(e.Account) })
 	for _, e := range live {
 		switch {
-		case !isGuard(e) || e.ClientID != h.facts.ClientID:
+		case !e.Protects() || e.ClientID != h.facts.ClientID:
 		case pos.IsZero() || e.Side != side:
 			r.extra = e
 		default:
@@ -239,8 +226,8 @@ func exitSide(pos market.Qty) order.Side {
 func (d *Desk) plan(h *held, g *guard, pos market.Qty, wall time.Time) plan {
 	r, now := d.resting(h, g.state.Symbol, pos), d.floor.now()
 	p := plan{stop: r.stop}
-	settled := func(e *entry) bool { return proven(e) && wall.Sub(e.owed) >= settleAfter }
-	lost := func(e *entry) bool { return e.State == order.Cancelling && wall.Sub(g.ended) >= cancelAgain }
+	settled := func(e *books.Entry) bool { return e.Stands() && wall.Sub(e.Owed) >= books.SettleAfter }
+	lost := func(e *books.Entry) bool { return e.State == order.Cancelling && wall.Sub(g.ended) >= cancelAgain }
 	switch {
 	case r.extra != nil:
 		if p.stop == nil {
@@ -278,7 +265,7 @@ func (d *Desk) mend(g *guard, pos market.Qty, r rests, now time.Time, p *plan) {
 	case want.Sign() <= 0 && r.stop == nil:
 		p.cause = fmt.Sprintf("orders that the desk did not group take all of %v; a stop beside them could turn the position over: cancel them, or let them end", pos.Abs())
 		return
-	case want.Sign() <= 0 || r.stop != nil && r.stop.used: // an exit could not join it: a new one follows
+	case want.Sign() <= 0 || r.stop != nil && r.stop.Used: // an exit could not join it: a new one follows
 		p.in = g.cancel(r.stop, now)
 		return
 	}
@@ -292,7 +279,7 @@ func (d *Desk) mend(g *guard, pos market.Qty, r rests, now time.Time, p *plan) {
 		p.cause = why
 	case r.stop == nil:
 		p.in = d.newStop(g.state.Symbol, exitSide(pos), want, price, now)
-	case r.stop.Qty != r.stop.Filled.Add(want) || !alike(r.stop.StopPrice, price):
+	case r.stop.Qty != r.stop.Filled.Add(want) || !books.Alike(r.stop.StopPrice, price):
 		p.in = g.resize(r.stop, r.stop.Filled.Add(want), price, now)
 	}
 }
@@ -314,8 +301,8 @@ func uncovered(r rests, pos market.Qty) string {
 }
 
 // exiting reports whether another order of the stop's group works.
-func (d *Desk) exiting(stop *entry) bool {
-	return slices.ContainsFunc(d.books.live[stop.Symbol], func(e *entry) bool {
+func (d *Desk) exiting(stop *books.Entry) bool {
+	return slices.ContainsFunc(d.books.Live[stop.Symbol], func(e *books.Entry) bool {
 		return e != stop && e.OCA != "" && e.OCA == stop.OCA && e.Account == stop.Account
 	})
 }
@@ -326,7 +313,7 @@ func (d *Desk) exiting(stop *entry) bool {
 // from the market. A position that is through it already, because it was taken
 // over from elsewhere, gets StopPercent from the newest price, so that a start
 // of the trader sells nothing. Nil says why there is none.
-func (d *Desk) stopPrice(g *guard, pos market.Qty, stop *entry, want market.Qty) (*market.Price, string) {
+func (d *Desk) stopPrice(g *guard, pos market.Qty, stop *books.Entry, want market.Qty) (*market.Price, string) {
 	if g.price == nil && stop != nil {
 		g.price = stop.StopPrice
 	}
@@ -340,7 +327,7 @@ func (d *Desk) stopPrice(g *guard, pos market.Qty, stop *entry, want market.Qty)
 	if j, ok := d.gate.(tickJudge); ok && known { // a tick that is another symbol's must not price a stop
 		known, _ = j.Sane(q, trades)
 	}
-	base := d.books.positions[s].AvgCost
+	base := d.books.Positions[s].AvgCost
 	if base == nil || base.Sign() <= 0 {
 		if !known {
 			return g.price, "neither the cost of the position nor a price is known; wait for market data"
@@ -386,29 +373,29 @@ func (d *Desk) percentOff(base market.Price, pos market.Qty, s market.Symbol) ma
 // newStop is the intent of a stop. Its number makes its reference: numbers only
 // rise, over restarts too.
 func (d *Desk) newStop(s market.Symbol, side order.Side, qty market.Qty, price *market.Price, now time.Time) *order.Intent {
-	ref := guardPrefix + strings.ReplaceAll(string(s), " ", ".") + "-" + strconv.FormatInt(d.books.nextID, 10)
+	ref := books.GuardPrefix + strings.ReplaceAll(string(s), " ", ".") + "-" + strconv.FormatInt(d.books.NextID, 10)
 	return &order.Intent{
-		ID: ref, Action: order.Place, Strategy: ownStrategy, Symbol: s, Side: side, Type: order.Stop, TIF: order.GTC,
+		ID: ref, Action: order.Place, Strategy: books.OwnStrategy, Symbol: s, Side: side, Type: order.Stop, TIF: order.GTC,
 		Qty: qty, Stop: price, OCA: ref, Reason: "protects the position", At: now,
 	}
 }
 
 // id is that of a change or cancel. Market time and a count make it one that no
 // earlier life has used.
-func (g *guard) id(e *entry, now time.Time) string {
+func (g *guard) id(e *books.Entry, now time.Time) string {
 	return e.Ref + "." + strconv.FormatInt(now.Unix(), 36) + "." + strconv.FormatInt(int64(g.asked%1296), 36)
 }
 
-func (g *guard) cancel(e *entry, now time.Time) *order.Intent {
+func (g *guard) cancel(e *books.Entry, now time.Time) *order.Intent {
 	return &order.Intent{
-		ID: g.id(e, now), Action: order.Cancel, Strategy: ownStrategy, Symbol: e.Symbol, Target: e.Ref,
+		ID: g.id(e, now), Action: order.Cancel, Strategy: books.OwnStrategy, Symbol: e.Symbol, Target: e.Ref,
 		Reason: "protects nothing any more", At: now,
 	}
 }
 
-func (g *guard) resize(e *entry, qty market.Qty, price *market.Price, now time.Time) *order.Intent {
+func (g *guard) resize(e *books.Entry, qty market.Qty, price *market.Price, now time.Time) *order.Intent {
 	return &order.Intent{
-		ID: g.id(e, now), Action: order.Modify, Strategy: ownStrategy, Symbol: e.Symbol, Side: e.Side, Type: e.Type, TIF: e.TIF,
+		ID: g.id(e, now), Action: order.Modify, Strategy: books.OwnStrategy, Symbol: e.Symbol, Side: e.Side, Type: e.Type, TIF: e.TIF,
 		Qty: qty, Stop: price, OCA: e.OCA, Target: e.Ref, Reason: "follows the position", At: now,
 	}
 }
@@ -442,7 +429,7 @@ func (d *Desk) tellCover(g *guard, covered bool, cause string, wall time.Time) {
 // grouped puts an order against a protected position into the group of its
 // stop, before gate and journal, so that what is stored is what is written.
 func (d *Desk) grouped(h *held, in order.Intent) order.Intent {
-	if d.cfg.Protect == ProtectOff || h == nil || in.Action != order.Place || reserved(in) {
+	if d.cfg.Protect == ProtectOff || h == nil || in.Action != order.Place || books.Reserved(in) {
 		return in
 	}
 	if stop := d.stopAgainst(h, in.Symbol); stop != nil && stop.Side == in.Side && stop.OCA != "" {
@@ -453,10 +440,10 @@ func (d *Desk) grouped(h *held, in order.Intent) order.Intent {
 
 // stopAgainst is the newest live stop of the desk for a position that is held,
 // nil without one.
-func (d *Desk) stopAgainst(h *held, s market.Symbol) (stop *entry) {
-	pos := d.books.positions[s].Qty
-	for _, e := range d.books.live[s] {
-		if isGuard(e) && e.ClientID == h.facts.ClientID && !h.foreign(e.Account) && pos.Sign()*e.Side.Signed(market.Shares(1)).Sign() < 0 {
+func (d *Desk) stopAgainst(h *held, s market.Symbol) (stop *books.Entry) {
+	pos := d.books.Positions[s].Qty
+	for _, e := range d.books.Live[s] {
+		if e.Protects() && e.ClientID == h.facts.ClientID && !h.foreign(e.Account) && pos.Sign()*e.Side.Signed(market.Shares(1)).Sign() < 0 {
 			stop = e
 		}
 	}
@@ -487,22 +474,9 @@ func (d *Desk) guarded(v broker.View, in order.Intent) bar {
 	return bar{}
 }
 
-// sharedOut notes, at a fill, that the broker is to take it off the stop of the
-// same group: until it has said so, the stop's quantity in the books is old.
-func (d *Desk) sharedOut(e *entry, wall time.Time) {
-	if e.OCA == "" {
-		return
-	}
-	for _, o := range d.books.live[e.Symbol] {
-		if o != e && o.OCA == e.OCA && isGuard(o) {
-			o.owed, o.used = wall, true
-		}
-	}
-}
-
 // showGuards copies what protects the positions into the desk's state.
 func (d *Desk) showGuards(s *event.Desk) {
-	if d.cfg.Protect == ProtectOff || d.books.positions == nil {
+	if d.cfg.Protect == ProtectOff || d.books.Positions == nil {
 		return
 	}
 	s.Guards = []event.GuardState{}

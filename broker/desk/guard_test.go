@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/broker/brokertest"
 	"robotrader/broker/market"
@@ -326,7 +328,7 @@ func TestFlattenKeepsTheStopUntilFlat(t *testing.T) {
 		}
 		var closed []order.Order
 		for _, o := range s.state().Orders {
-			if strings.HasPrefix(o.Ref, flattenPrefix) {
+			if strings.HasPrefix(o.Ref, books.FlattenPrefix) {
 				closed = append(closed, o)
 			}
 		}
@@ -460,7 +462,7 @@ func TestLostCancelOfAStopIsRepeated(t *testing.T) {
 		s.trade(order.Buy, 100, "")
 		first := s.holds(100, "95")
 		s.desk.turn <- struct{}{}
-		s.desk.books.byRef[first.Ref].State = order.Cancelling
+		s.desk.books.ByRef[first.Ref].State = order.Cancelling
 		s.desk.give()
 		for range 4 { // the next stop waits a moment after the cancel
 			s.turn()

@@ -6,8 +6,9 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
+
+	"robotrader/broker/desk/books"
 
 	"robotrader/broker"
 	"robotrader/broker/market"
@@ -29,9 +30,6 @@ const (
 	// haltShows is how long the answer to a halt waits for its first cancels,
 	// so that it shows them as written. Wall time.
 	haltShows = 100 * time.Millisecond
-	// ownStrategy is who asks for the orders that the desk makes itself:
-	// protective stops, and those that close a position.
-	ownStrategy = "desk"
 )
 
 // enforcement is what a halt or a flatten has still to do. All but wake is of
@@ -172,7 +170,7 @@ func (d *Desk) passed(ctx context.Context) {
 
 // aimed is a cancel on its way.
 type aimed struct {
-	entry *entry
+	entry *books.Entry
 	id    int64
 	err   error
 }
@@ -190,10 +188,10 @@ func (d *Desk) due(ctx context.Context, h *held) (list []aimed) {
 	for _, e := range d.toEnd(h) {
 		// One whose outcome is unknown is asked once a session: only the broker
 		// can tell more of it, and what it tells comes by itself.
-		if e.endAsked == h && (e.State == order.Cancelling || e.State == order.Unknown || now.Sub(e.endAt) < cancelAgain) {
+		if e.EndAsked == &h.facts && (e.State == order.Cancelling || e.State == order.Unknown || now.Sub(e.EndAt) < cancelAgain) {
 			continue
 		}
-		e.endAsked, e.endAt = h, now
+		e.EndAsked, e.EndAt = &h.facts, now
 		if list = append(list, aimed{entry: e, id: e.OrderID}); len(list) == cancelsAtOnce {
 			break
 		}
@@ -215,7 +213,7 @@ func (d *Desk) swept(ctx context.Context, h *held, list []aimed) (more bool) {
 		sig := d.outcome(h, a.err, &reply)
 		switch {
 		case sig != order.Written:
-			a.entry.endAsked, more = nil, false
+			a.entry.EndAsked, more = nil, false
 			d.warn(event.NoticeText{Name: "cancel_not_written", Symbol: a.entry.Symbol, Ref: a.entry.Ref, Text: a.err.Error() + "; it is tried again"})
 		case a.entry.State == order.Unknown: // a cancel makes it no better known
 			a.entry.Note = reason
@@ -232,15 +230,15 @@ func (d *Desk) swept(ctx context.Context, h *held, list []aimed) (more bool) {
 // end: when halted the entries, when flattening all but those that close and
 // the stops that the guard keeps, which it cancels itself when they protect
 // nothing any more.
-func (d *Desk) toEnd(h *held) (list []*entry) {
+func (d *Desk) toEnd(h *held) (list []*books.Entry) {
 	m := d.mode.Load()
 	if m.Mode != broker.Halted {
 		return nil
 	}
-	for _, sym := range slices.Sorted(maps.Keys(d.books.live)) {
+	for _, sym := range slices.Sorted(maps.Keys(d.books.Live)) {
 		if m.Flatten {
-			for _, e := range d.books.live[sym] {
-				if d.cancellable(h, e) && !isClosing(e) && !d.guardKeeps(e) {
+			for _, e := range d.books.Live[sym] {
+				if d.cancellable(h, e) && !e.Closes() && !d.guardKeeps(e) {
 					list = append(list, e)
 				}
 			}
@@ -253,7 +251,7 @@ func (d *Desk) toEnd(h *held) (list []*entry) {
 
 // cancellable reports whether an order is one of this client's that still
 // works, or may.
-func (d *Desk) cancellable(h *held, e *entry) bool {
+func (d *Desk) cancellable(h *held, e *books.Entry) bool {
 	if !e.State.Live() || e.OrderID == 0 || e.Ref == "" {
 		return false
 	}
@@ -263,22 +261,22 @@ func (d *Desk) cancellable(h *held, e *entry) bool {
 // entries lists the orders of a symbol that may open or enlarge a position, or
 // turn it over: those that do not fit into the position, taken together. The
 // desk's own are none. In doubt, with the position unknown, every other is one.
-func (d *Desk) entries(h *held, sym market.Symbol) (list []*entry) {
-	pos := d.books.holding(sym)
+func (d *Desk) entries(h *held, sym market.Symbol) (list []*books.Entry) {
+	pos := d.books.Holding(sym)
 	var room market.Qty
 	groups := map[string]bool{} // one-cancels-all groups that have their room
 	if pos != nil {
 		room = pos.Abs()
-		for _, e := range d.books.live[sym] {
-			if e.Strategy == ownStrategy && against(*pos, e) && e.State.Live() {
+		for _, e := range d.books.Live[sym] {
+			if e.Strategy == books.OwnStrategy && against(*pos, e) && e.State.Live() {
 				room = room.Sub(e.Remaining())
 				groups[e.OCA] = e.OCA != ""
 			}
 		}
 	}
-	for _, e := range d.books.live[sym] {
+	for _, e := range d.books.Live[sym] {
 		switch {
-		case e.Strategy == ownStrategy || !d.cancellable(h, e):
+		case e.Strategy == books.OwnStrategy || !d.cancellable(h, e):
 		case pos == nil || !against(*pos, e):
 			list = append(list, e)
 		case e.OCA != "" && groups[e.OCA] && !pos.Abs().Less(e.Remaining()): // what it executes, another does not
@@ -293,7 +291,7 @@ func (d *Desk) entries(h *held, sym market.Symbol) (list []*entry) {
 }
 
 // against reports whether an order goes against a position.
-func against(pos market.Qty, e *entry) bool {
+func against(pos market.Qty, e *books.Entry) bool {
 	return pos.Sign()*e.Side.Signed(market.Shares(1)).Sign() < 0
 }
 
@@ -304,7 +302,7 @@ func (d *Desk) pending() (list []event.Ending) {
 	for _, e := range d.toEnd(h) {
 		p := event.Ending{OrderID: e.OrderID, Ref: e.Ref, Symbol: e.Symbol, Cancel: event.CancelNext}
 		switch {
-		case h != nil && e.endAsked == h:
+		case h != nil && e.EndAsked == &h.facts:
 			p.Cancel = event.CancelWritten
 		case !ready:
 			p.Cancel = event.CancelWaits
@@ -312,12 +310,6 @@ func (d *Desk) pending() (list []event.Ending) {
 		list = append(list, p)
 	}
 	return list
-}
-
-// isClosing reports whether an order is one by which a flatten closes a
-// position, of this life or of an earlier one.
-func isClosing(e *entry) bool {
-	return e.Strategy == ownStrategy && strings.HasPrefix(e.Ref, flattenPrefix)
 }
 
 func sameMode(x, y event.ModeChange) bool { return reflect.DeepEqual(x, y) }

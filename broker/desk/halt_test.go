@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -32,7 +34,7 @@ func sell(id string, shares int64) order.Intent {
 func (r *rig) own(in order.Intent) event.OrderReply {
 	r.desk.turn <- struct{}{}
 	defer r.desk.give()
-	in.Strategy = ownStrategy
+	in.Strategy = books.OwnStrategy
 	return r.desk.handle(context.Background(), in, true)
 }
 
@@ -102,7 +104,7 @@ func TestHaltLeavesOneGroupThatTogetherReduces(t *testing.T) {
 			in := sell(id, 10)
 			in.OCA = "pair"
 			r.ask(in)
-			e := r.desk.books.byRef[id]
+			e := r.desk.books.ByRef[id]
 			if e.OCA = "pair"; i == 2 { // another group
 				e.OCA = "other"
 			}
@@ -121,7 +123,7 @@ func TestHaltInDoubt(t *testing.T) {
 		r.ask(sell("exit", 6))
 		r.own(sell("stop", 10))
 		r.desk.turn <- struct{}{}
-		r.desk.books.positions = nil
+		r.desk.books.Positions = nil
 		r.desk.give()
 		halt(t, r)
 		if got := r.sent(); !slices.Equal(got, []int64{151}) {

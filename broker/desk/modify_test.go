@@ -190,7 +190,7 @@ func TestFieldLessonChangeDuringAnOutageLeavesOneOrder(t *testing.T) {
 				}
 				r.climb(t)
 				r.terms(t, tt.qty, tt.limit, order.Working)
-				if n := len(r.desk.books.live["AAPL"]); n != 1 || len(next.placed) != 0 {
+				if n := len(r.desk.books.Live["AAPL"]); n != 1 || len(next.placed) != 0 {
 					t.Errorf("%d live orders, %d written", n, len(next.placed))
 				}
 				if reply := r.ask(changeOf("m3", "a", "30", "182")); reply.Result != event.Written {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"robotrader/broker"
-	"robotrader/broker/order"
 	"robotrader/services/event"
 )
 
@@ -43,9 +42,11 @@ func (d *Desk) foldNotice(h *held, n broker.Notice) {
 		text.Level = level
 	}
 	if n.OrderID != 0 {
-		if e := d.books.byID[orderKey{h.facts.ClientID, n.OrderID}]; e != nil {
+		if e := d.books.Find(h.facts.ClientID, n.OrderID, 0, ""); e != nil {
 			text.Ref, text.Symbol = e.Ref, e.Symbol
-			d.noticed(h, e, n)
+			t := d.begin()
+			d.books.Noticed(t, e, n)
+			d.follow(t)
 		}
 	}
 	d.log.Info("gateway_notice", "kind", n.Kind.String(), "code", n.Code, "text", n.Text, "order", n.OrderID, "symbol", string(n.Symbol))
@@ -82,39 +83,5 @@ func (d *Desk) heed(h *held, n broker.Notice) {
 	}
 	if n.Code == codeStreamReplaced || n.Code == codeStreamRefused {
 		d.stream.broke(n.Code, n.Text, time.Now())
-	}
-}
-
-// noticed takes a message about an order.
-func (d *Desk) noticed(h *held, e *entry, n broker.Notice) {
-	e.sentAt, e.Note = time.Time{}, n.Text
-	if e.change != nil && refusesChange(n) {
-		d.unchanged(h, e, n)
-		return
-	}
-	if n.Code == codeCancelled && isGuard(e) && !e.owed.IsZero() {
-		// A status is authoritative, and may be lost. A fill in the stop's group
-		// and the venue's word that it is cancelled are two witnesses.
-		d.step(e, order.CancelDone)
-		return
-	}
-	switch n.Kind {
-	case broker.NoticeReadOnly: // it refused this very message, an order or its cancel
-		if e.State == order.Cancelling {
-			d.step(e, order.CancelFail)
-			break
-		}
-		d.step(e, order.Refused)
-	case broker.NoticeReject:
-		d.step(e, order.Refused)
-	case broker.NoticeNoCancel:
-		d.step(e, order.CancelFail)
-		// The cancel is over; how the order stands, the code does not tell. It
-		// may work, have ended, or never have been there.
-		h.ask(chore{recover: true})
-	default:
-		// A cancel's notice too: the status that comes with it is
-		// authoritative.
-		d.become(e, e.State)
 	}
 }

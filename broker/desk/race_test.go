@@ -177,7 +177,7 @@ func (r *race) step() {
 		reply := r.request(order.Buy, qty, "")
 		r.note("buy %d: %s %s", qty, reply.Result, reply.Rule)
 	case 2, 3:
-		h := r.desk.books.holding(r.venue.Symbol())
+		h := r.desk.books.Holding(r.venue.Symbol())
 		if h == nil || h.Sign() <= 0 {
 			return
 		}

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -327,12 +329,14 @@ func TestAWedgedQuestionEnds(t *testing.T) {
 // TestFindingsAreBounded keeps the newest.
 func TestFindingsAreBounded(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
-		for range 3 * keepFindings {
+		for range 3 * books.KeepFindings {
 			r.desk.turn <- struct{}{}
-			r.desk.found(broker.Finding{Kind: findOrder, Explained: true})
+			turn := r.desk.begin()
+			r.desk.books.Found(turn, broker.Finding{Kind: books.FindOrder, Explained: true})
+			r.desk.follow(turn)
 			r.desk.give()
 		}
-		if n := len(r.desk.State(context.Background()).Findings); n != keepFindings {
+		if n := len(r.desk.State(context.Background()).Findings); n != books.KeepFindings {
 			t.Errorf("%d findings", n)
 		}
 	})

@@ -80,8 +80,9 @@ func (d *Desk) stepAccount(ctx context.Context, s broker.Session) (string, error
 		return "", err
 	}
 	defer d.give()
-	d.books.account = s.Facts().Account
-	d.foldValues(&held{facts: s.Facts()}, values)
+	d.books.Account = s.Facts().Account
+	facts := s.Facts()
+	d.foldValues(&facts, values)
 	return "", nil
 }
 
@@ -101,7 +102,7 @@ func (d *Desk) recover(ctx context.Context, s broker.Session) (string, error) {
 	// What the journal remembers of a simulated market's day belongs to
 	// another run of it.
 	first := d.fresh.CompareAndSwap(false, true)
-	r, before, err := d.inquire(ctx, h, src)
+	l, err := d.inquire(ctx, h, src)
 	if err != nil {
 		return "", err
 	}
@@ -110,10 +111,10 @@ func (d *Desk) recover(ctx context.Context, s broker.Session) (string, error) {
 	}
 	defer d.give()
 	if first && facts.Simulated {
-		d.books.minute, d.books.notional = nil, market.Money{}
+		d.books.ForgetRates()
 	}
-	d.books.nextID = max(d.books.nextID, mark+1, facts.NextOrderID)
-	return d.reconcile(h, r, before, false), nil
+	d.books.NextID = max(d.books.NextID, mark+1, facts.NextOrderID)
+	return d.reconcile(l), nil
 }
 
 // heldFor returns what is held of a session that may not be served yet.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -26,12 +28,12 @@ type score struct {
 	zone  *time.Location
 	built string // the account whose executions are in, empty before the first
 
-	trips  map[market.Symbol]*trip // that are open or were last
-	closed []*trip                 // of one day, oldest first
-	early  market.Money            // of closed ones that are not kept one by one
-	owing  ring[string, *trip]     // by execution: whom its commission is charged
+	trips  map[market.Symbol]*trip   // that are open or were last
+	closed []*trip                   // of one day, oldest first
+	early  market.Money              // of closed ones that are not kept one by one
+	owing  books.Ring[string, *trip] // by execution: whom its commission is charged
 	exits  map[market.Symbol]time.Time
-	twins  ring[twinKey, broker.Twin]
+	twins  books.Ring[twinKey, broker.Twin]
 
 	day          dayOf // of start and closed
 	equity       *market.Money
@@ -72,40 +74,40 @@ func marketDay(at time.Time, zone *time.Location) dayOf {
 func newScore(zone *time.Location) *score {
 	return &score{
 		zone: zone, trips: map[market.Symbol]*trip{}, exits: map[market.Symbol]time.Time{},
-		owing: newRing[string, *trip](keepOwing), twins: newRing[twinKey, broker.Twin](keepTwins),
+		owing: books.NewRing[string, *trip](keepOwing), twins: books.NewRing[twinKey, broker.Twin](keepTwins),
 		rememberNote: "this journal remembers no equity",
 	}
 }
 
 // build takes in the executions and orders that the books hold, once positions
 // are known: they tell how the account stood before the first execution.
-func (s *score) build(b *books) {
-	if b.positions == nil || s.built == b.account && s.built != "" {
+func (s *score) build(b *books.Books) {
+	if b.Positions == nil || s.built == b.Account && s.built != "" {
 		return
 	}
-	s.built = b.account
+	s.built = b.Account
 	clear(s.trips)
 	clear(s.exits)
 	s.closed, s.early = nil, market.Money{}
-	mine := func(account string) bool { return account == "" || account == b.account }
-	for sym, p := range b.positions {
+	mine := func(account string) bool { return account == "" || account == b.Account }
+	for sym, p := range b.Positions {
 		s.trips[sym] = &trip{qty: p.Qty}
 	}
-	for _, f := range b.fills {
+	for _, f := range b.Fills {
 		if mine(f.Account) {
 			t := s.trip(f.Symbol)
 			t.qty = t.qty.Sub(f.Side.Signed(f.Qty))
 		}
 	}
 	for sym, t := range s.trips {
-		t.began(b.positions[sym], t.qty)
+		t.began(b.Positions[sym], t.qty)
 	}
-	for _, f := range b.fills {
+	for _, f := range b.Fills {
 		if mine(f.Account) {
 			s.take(*f)
 		}
 	}
-	for _, e := range b.byRef {
+	for _, e := range b.ByRef {
 		if e.Strategy != "" && mine(e.Account) {
 			s.wrote(e.Strategy, e.Symbol, e.Side, e.Qty, broker.Twin{ID: e.Ref, At: e.Created})
 		}
@@ -130,12 +132,12 @@ func (t *trip) began(p order.Position, qty market.Qty) {
 }
 
 // fill takes in an execution before the position is moved by it.
-func (s *score) fill(b *books, f order.Fill) {
+func (s *score) fill(b *books.Books, f order.Fill) {
 	if s.built == "" || f.Account != "" && f.Account != s.built {
 		return // build finds it in the books
 	}
-	if b.positions != nil {
-		if p := b.positions[f.Symbol]; p.Qty != s.trip(f.Symbol).qty {
+	if b.Positions != nil {
+		if p := b.Positions[f.Symbol]; p.Qty != s.trip(f.Symbol).qty {
 			t := &trip{} // somebody else moved it: a new one begins here
 			t.began(p, p.Qty)
 			s.trips[f.Symbol] = t
@@ -174,14 +176,14 @@ func (s *score) charge(t *trip, f order.Fill) {
 		t.result = t.result.Sub(*f.Commission)
 		return
 	}
-	s.owing.put(f.ExecID, t)
+	s.owing.Put(f.ExecID, t)
 }
 
 // cost takes in a commission that came after its execution.
 func (s *score) cost(id string, commission market.Money) {
-	if t := s.owing.m[id]; t != nil {
+	if t := s.owing.Get(id); t != nil {
 		t.result = t.result.Sub(commission)
-		s.owing.put(id, nil)
+		s.owing.Put(id, nil)
 	}
 }
 
@@ -204,8 +206,8 @@ func (s *score) close(t *trip, at time.Time) {
 // wrote notes an entry that went out.
 func (s *score) wrote(strategy string, sym market.Symbol, side order.Side, qty market.Qty, t broker.Twin) {
 	k := twinKey{strategy, sym, side, qty}
-	if t.At.After(s.twins.m[k].At) {
-		s.twins.put(k, t)
+	if t.At.After(s.twins.Get(k).At) {
+		s.twins.Put(k, t)
 	}
 }
 
@@ -295,7 +297,7 @@ type equityMemory interface {
 // the first equity of this life counts as the day's first, and decisions say
 // so.
 func (d *Desk) remember(ctx context.Context, mode *broker.ModeRecord) {
-	s := d.books.score
+	s := d.score
 	memory, ok := d.journal.(equityMemory)
 	if !ok {
 		return

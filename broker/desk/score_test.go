@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -27,22 +29,34 @@ func deal(n int, side order.Side, qty, price, commission string) order.Fill {
 	return f
 }
 
+// scoring is a score with the books that it follows.
+type scoring struct {
+	*books.Books
+	score *score
+}
+
+func newScoring() scoring {
+	b := scoring{books.New(time.UTC), newScore(time.UTC)}
+	b.Follower = follower{b.score}
+	return b
+}
+
 // scored returns books that are recovered, with a position in AAPL.
-func scored(held string, cost *market.Price) *books {
-	b := newBooks(time.UTC)
-	b.account = "DU1"
-	b.positions = map[market.Symbol]order.Position{"AAPL": {Symbol: "AAPL", Qty: market.MustQty(held), AvgCost: cost}}
-	b.score.build(b)
+func scored(held string, cost *market.Price) scoring {
+	b := newScoring()
+	b.Account = "DU1"
+	b.Positions = map[market.Symbol]order.Position{"AAPL": {Symbol: "AAPL", Qty: market.MustQty(held), AvgCost: cost}}
+	b.score.build(b.Books)
 	b.score.equity = amount("1000")
 	b.score.mark("DU1", day, &broker.ModeRecord{Mode: broker.Active})
 	return b
 }
 
 // happens folds executions as the desk does.
-func happens(b *books, fills ...order.Fill) {
+func happens(b *books.Books, fills ...order.Fill) {
 	for _, f := range fills {
-		b.keep(f)
-		b.move(f, 0)
+		t := &books.Turn{Wall: f.At, Market: f.At, ConID: func(market.Symbol) int64 { return 0 }}
+		b.Fold(t, &broker.Facts{Account: "DU1", ClientID: 1}, broker.ExecutionReport{Fill: f})
 	}
 }
 
@@ -81,7 +95,7 @@ func TestRoundTrips(t *testing.T) {
 		}, "0", 0, -1439},
 	} {
 		b := scored(tt.held, tt.cost)
-		happens(b, tt.fills...)
+		happens(b.Books, tt.fills...)
 		s := b.score.standing()
 		if s.Realized != market.MustMoney(tt.realized) || s.LosingStreak != tt.streak {
 			t.Errorf("%s: realized %v, streak %d; want %s, %d", tt.name, s.Realized, s.LosingStreak, tt.realized, tt.streak)
@@ -94,13 +108,12 @@ func TestRoundTrips(t *testing.T) {
 			t.Errorf("%s: the last exit was at %v, want %v", tt.name, at, want)
 		}
 		// The same executions known before the first look give the same score.
-		again := newBooks(time.UTC)
-		again.account, again.positions = "DU1", b.positions
-		for _, f := range tt.fills {
-			again.keep(f)
-		}
+		again := newScoring()
+		again.Account = "DU1"
+		happens(again.Books, tt.fills...)
+		again.Positions = b.Positions
 		again.score.day = b.score.day
-		again.score.build(again)
+		again.score.build(again.Books)
 		if tt.held == "0" && (again.score.standing().Realized != s.Realized || again.score.standing().LosingStreak != s.LosingStreak || !again.score.exits["AAPL"].Equal(want)) {
 			t.Errorf("%s: rebuilt %+v, want %+v", tt.name, again.score.standing(), s)
 		}
@@ -109,7 +122,7 @@ func TestRoundTrips(t *testing.T) {
 
 func TestACommissionThatComesLate(t *testing.T) {
 	b := scored("0", nil)
-	happens(b, deal(1, order.Buy, "1", "100", ""), deal(2, order.Sell, "1", "100.5", ""))
+	happens(b.Books, deal(1, order.Buy, "1", "100", ""), deal(2, order.Sell, "1", "100.5", ""))
 	b.score.cost("e1", market.MustMoney("1"))
 	b.score.cost("e1", market.MustMoney("1")) // told twice
 	b.score.cost("nobody", market.MustMoney("7"))
@@ -120,9 +133,9 @@ func TestACommissionThatComesLate(t *testing.T) {
 
 func TestAPositionMovedElsewhereBeginsAnew(t *testing.T) {
 	b := scored("0", nil)
-	happens(b, deal(1, order.Buy, "10", "100", "0"))
-	b.positions["AAPL"] = order.Position{Symbol: "AAPL", Qty: market.Shares(4)} // by hand, at no cost that is told
-	happens(b, deal(2, order.Sell, "4", "50", "0"))
+	happens(b.Books, deal(1, order.Buy, "10", "100", "0"))
+	b.Positions["AAPL"] = order.Position{Symbol: "AAPL", Qty: market.Shares(4)} // by hand, at no cost that is told
+	happens(b.Books, deal(2, order.Sell, "4", "50", "0"))
 	if s := b.score.standing(); !s.Realized.IsZero() || s.LosingStreak != 0 {
 		t.Errorf("a result out of nothing: %v, %d", s.Realized, s.LosingStreak)
 	}
@@ -134,7 +147,7 @@ func TestManyTripsAreStillSummedUp(t *testing.T) {
 		for i, side := range []order.Side{order.Buy, order.Sell} {
 			f := deal(1, side, "1", fmt.Sprint(100-i), "0")
 			f.ExecID = fmt.Sprint(n, side)
-			happens(b, f)
+			happens(b.Books, f)
 		}
 	}
 	if s := b.score.standing(); s.Realized != market.MustMoney(fmt.Sprint(-3*keepTrips)) || len(b.score.closed) >= 2*keepTrips {
@@ -143,7 +156,7 @@ func TestManyTripsAreStillSummedUp(t *testing.T) {
 }
 
 func TestMarksOfTheEquity(t *testing.T) {
-	b := newBooks(time.UTC)
+	b := newScoring()
 	s := b.score
 	active, restricted := &broker.ModeRecord{Mode: broker.Active}, &broker.ModeRecord{Mode: broker.ReduceOnly}
 	equity := func(v string, at time.Time, m *broker.ModeRecord) {
@@ -157,9 +170,9 @@ func TestMarksOfTheEquity(t *testing.T) {
 		}
 	}
 	s.mark("DU1", day, active)
-	happens(b, deal(1, order.Buy, "1", "100", "0"))
+	happens(b.Books, deal(1, order.Buy, "1", "100", "0"))
 	s.built = "DU1"
-	happens(b, deal(2, order.Buy, "1", "100", "0"), deal(3, order.Sell, "1", "99", "0"))
+	happens(b.Books, deal(2, order.Buy, "1", "100", "0"), deal(3, order.Sell, "1", "99", "0"))
 	if v := s.standing(); v.Equity != nil || v.DayStart != nil || v.Realized != market.MustMoney("-1") {
 		t.Errorf("without an equity: %+v", v)
 	}
@@ -218,8 +231,8 @@ func TestMarksOutliveTheProcess(t *testing.T) {
 		{"an account that ended with its process", nil, nil, "DU1", "1000", "1000", "the day's first"},
 		{"a journal that fails", nil, context.Canceled, "", "1000", "1000", "the journal does not tell it"},
 	} {
-		b := newBooks(time.UTC)
-		d := &Desk{books: b, log: quiet, journal: remembering{&memJournal{}, records, tt.err}, cfg: Config{Ephemeral: tt.ephemeral}}
+		b := newScoring()
+		d := &Desk{books: b.Books, score: b.score, log: quiet, journal: remembering{&memJournal{}, records, tt.err}, cfg: Config{Ephemeral: tt.ephemeral}}
 		d.remember(t.Context(), tt.mode)
 		b.score.told(broker.AccountValue{Account: "DU1", Key: keyEquity, Value: "1000"}, day, &broker.ModeRecord{Mode: broker.Active})
 		s := b.score.standing()
@@ -246,14 +259,14 @@ func TestOthersAreMeasuredAtTheirWorst(t *testing.T) {
 			}
 		}
 		hold := func(s market.Symbol, qty string, cost *market.Price) {
-			d.books.positions[s] = order.Position{Symbol: s, Qty: market.MustQty(qty), AvgCost: cost}
+			d.books.Positions[s] = order.Position{Symbol: s, Qty: market.MustQty(qty), AvgCost: cost}
 		}
 		open := func(ref string, s market.Symbol, side order.Side, qty, limit string) {
 			o := order.Order{Ref: ref, Account: "DU1", Symbol: s, Side: side, Qty: market.MustQty(qty), State: order.Working}
 			if limit != "" {
 				o.Limit = market.MustPrice(limit).Ptr()
 			}
-			d.books.add(o)
+			d.books.Add(o, day)
 		}
 		want("flat", "0", "")
 		hold("AAPL", "1000", nil) // the one that is asked about
@@ -269,7 +282,7 @@ func TestOthersAreMeasuredAtTheirWorst(t *testing.T) {
 		want("at its cost", "1930", "IBM is measured at its cost")
 		hold("GE", "1", nil)
 		want("at no price", "", "no price of GE is known")
-		d.books.positions = nil
+		d.books.Positions = nil
 		want("unknown", "", "the positions are unknown")
 	})
 }

@@ -18,26 +18,26 @@ func (d *Desk) sense(h *held, in order.Intent) broker.View {
 	mode := d.mode.Load()
 	v := broker.View{
 		Link: d.linkState(), Mode: mode.Mode, ModeReason: mode.Reason, ReadOnly: d.cfg.ReadOnly,
-		Details: d.floor.details(in.Symbol), Position: d.books.holding(in.Symbol),
+		Details: d.floor.details(in.Symbol), Position: d.books.Holding(in.Symbol),
 	}
 	v.Now, v.Quote, v.Trades = d.floor.sense(in.Symbol, in.At)
 	if h != nil {
-		v.Open = d.books.open(in.Symbol, h)
+		v.Open = d.books.Open(in.Symbol, &h.facts)
 		v.Account = h.facts.Account
 		v.Live = len(v.Account) > 0 && v.Account[0] != 'D'
 	}
-	v.Sent, v.SentNotional = d.books.rates(v.Now)
+	v.Sent, v.SentNotional = d.books.Rates(v.Now)
 	if in.Action == order.Cancel {
 		return v
 	}
 	if h != nil {
 		v.Others, v.OthersNote = d.others(h, in.Symbol)
 	}
-	s := d.books.score
+	s := d.score
 	s.build(d.books)
 	s.mark(v.Account, v.Now, mode)
 	v.Standing = s.standing()
-	v.Twin = s.twins.m[twinKey{in.Strategy, in.Symbol, in.Side, in.Qty}]
+	v.Twin = s.twins.Get(twinKey{in.Strategy, in.Symbol, in.Side, in.Qty})
 	v.LastExit = s.exits[in.Symbol]
 	return v
 }
@@ -45,7 +45,7 @@ func (d *Desk) sense(h *held, in order.Intent) broker.View {
 // others adds up what all symbols but one may be held for. The note says why
 // that is unknown, or what it was measured at when that is not the market.
 func (d *Desk) others(h *held, but market.Symbol) (sum *market.Money, note string) {
-	if d.books.positions == nil {
+	if d.books.Positions == nil {
 		return nil, "the positions are unknown"
 	}
 	var total market.Money
@@ -77,14 +77,14 @@ func (d *Desk) others(h *held, but market.Symbol) (sum *market.Money, note strin
 		}
 		total = total.Add(e.Price.Mul(worst).Abs())
 	}
-	for s, p := range d.books.positions {
+	for s, p := range d.books.Positions {
 		if s != but {
-			add(s, p, d.books.open(s, h))
+			add(s, p, d.books.Open(s, &h.facts))
 		}
 	}
-	for s, list := range d.books.live {
-		if _, held := d.books.positions[s]; s != but && !held && len(list) > 0 {
-			add(s, order.Position{}, d.books.open(s, h))
+	for s, list := range d.books.Live {
+		if _, held := d.books.Positions[s]; s != but && !held && len(list) > 0 {
+			add(s, order.Position{}, d.books.Open(s, &h.facts))
 		}
 	}
 	switch {
@@ -148,9 +148,9 @@ func (d *Desk) tally(v broker.View, in order.Intent, dec order.Decision) {
 	if v.Own || dec.Saw["reduction"] == "true" {
 		return
 	}
-	d.books.count(v.Now, v.Grows(in))
+	d.books.Count(v.Now, v.Grows(in))
 	if in.Action == order.Place {
-		d.books.score.wrote(in.Strategy, in.Symbol, in.Side, in.Qty, broker.Twin{ID: in.ID, At: v.Now})
+		d.score.wrote(in.Strategy, in.Symbol, in.Side, in.Qty, broker.Twin{ID: in.ID, At: v.Now})
 	}
 }
 

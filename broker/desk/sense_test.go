@@ -136,7 +136,7 @@ func TestAnUnknownEquityLatchesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := guarded(t)
 		defer r.stop(t)
-		r.desk.books.score.equity = nil
+		r.desk.score.equity = nil
 		if reply := r.ask(buy("a")); reply.Rule != risk.RuleEquity {
 			t.Errorf("reply %+v", reply)
 		}
@@ -211,14 +211,14 @@ func TestSafetyDoesNotUseUpTheBudget(t *testing.T) {
 func BenchmarkSense(b *testing.B) {
 	b.ReportAllocs()
 	d := newDesk(DefaultConfig(), gateFunc(func(broker.View, order.Intent) order.Decision { return order.Decision{} }), &memJournal{trace: &trace{}}, &recorder{trace: &trace{}}, quiet)
-	d.books.account, d.books.positions = "DU1", map[market.Symbol]order.Position{}
+	d.books.Account, d.books.Positions = "DU1", map[market.Symbol]order.Position{}
 	d.floor.set(day, 1, true)
 	h := &held{facts: broker.Facts{Account: "DU1", ClientID: 1}}
 	for n := range 20 {
 		s := market.Symbol(fmt.Sprint("S", n))
 		d.floor.apply([]market.Tick{{Symbol: s, Kind: market.TickTrade, Known: true, Price: market.MustPrice("100"), At: day}}, 1)
-		d.books.positions[s] = order.Position{Symbol: s, Qty: market.Shares(10)}
-		d.books.add(order.Order{Ref: string(s), OrderID: int64(n + 1), ClientID: 1, Account: "DU1", Symbol: s, Side: order.Sell, Qty: market.Shares(10), State: order.Working, OCA: "g"})
+		d.books.Positions[s] = order.Position{Symbol: s, Qty: market.Shares(10)}
+		d.books.Add(order.Order{Ref: string(s), OrderID: int64(n + 1), ClientID: 1, Account: "DU1", Symbol: s, Side: order.Sell, Qty: market.Shares(10), State: order.Working, OCA: "g"}, day)
 	}
 	for n := range 250 {
 		happens(d.books, deal(n, order.Buy, "1", "100", "1"), deal(n+1000, order.Sell, "1", "99", "1"))

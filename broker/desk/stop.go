@@ -71,9 +71,9 @@ func (d *Desk) working(ctx context.Context, h *held) (list []order.Order, err er
 		return nil, err
 	}
 	defer d.give()
-	for _, entries := range d.books.live {
+	for _, entries := range d.books.Live {
 		for _, e := range entries {
-			if e.ClientID == h.facts.ClientID && !h.foreign(e.Account) && e.Ref != "" && e.OrderID != 0 && e.State.Live() && !isGuard(e) {
+			if e.ClientID == h.facts.ClientID && !h.foreign(e.Account) && e.Ref != "" && e.OrderID != 0 && e.State.Live() && !e.Protects() {
 				list = append(list, e.Order)
 			}
 		}

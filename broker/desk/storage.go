@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/services/event"
 )
@@ -34,20 +36,15 @@ func (d *Desk) retell() {
 	d.turn <- struct{}{} // whoever has the turn is bounded by its own deadline
 	defer d.give()
 	var rs []broker.Record
-	add := func(e *entry) {
+	add := func(e *books.Entry) {
 		r, o := d.stamp(), e.Order
 		r.Order = &o
 		rs = append(rs, r)
 	}
-	for _, e := range d.books.ended {
+	for _, e := range d.books.All() {
 		add(e)
 	}
-	for _, list := range d.books.live {
-		for _, e := range list {
-			add(e)
-		}
-	}
-	for _, f := range d.books.fills {
+	for _, f := range d.books.Fills {
 		r, known := d.stamp(), *f
 		r.Fill = &known
 		rs = append(rs, r)
@@ -75,7 +72,7 @@ func (d *Desk) intendCancel(ctx context.Context, rec broker.IntentRecord) (reply
 			IntentID: rec.Intent.ID, Result: event.Refused, Rule: "journal",
 			Reason: "storing the cancel took too long, so nothing was sent; ask again with a new id: " + err.Error(),
 		}
-		d.books.answers.put(rec.Intent.ID, reply)
+		d.books.Answered(rec.Intent.ID, reply)
 		return reply, true
 	}
 	d.warn(event.NoticeText{

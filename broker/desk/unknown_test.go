@@ -154,7 +154,7 @@ func TestWithoutCompletedOrdersNothingIsProven(t *testing.T) {
 					t.Errorf("order is %v, notices %+v", o.State, r.out.notices)
 				}
 				r.desk.turn <- struct{}{}
-				r.desk.books.byRef["a"].Created = day.Add(-24 * time.Hour)
+				r.desk.books.ByRef["a"].Created = day.Add(-24 * time.Hour)
 				r.desk.give()
 				time.Sleep(time.Minute) // its day is over, and it is not open
 				if o := r.order("a"); o.State != order.Cancelled || !strings.Contains(o.Note, "day is over") {
@@ -350,8 +350,8 @@ func TestReusedOrderIdIsNotCrossAttributed(t *testing.T) {
 		in(t, func(t *testing.T, r *rig) {
 			old := described(151, "old", 0).Order
 			old.State, old.PermID = order.Working, 500
-			r.desk.books.add(old)
-			r.desk.books.nextID = 151
+			r.desk.books.Add(old, time.Now())
+			r.desk.books.NextID = 151
 			r.ask(buy("new"))
 			r.send(described(151, "new", order.WorkingNow))
 			st := status(151, order.CancelDone)

@@ -7,10 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"robotrader/broker/desk/books"
+
 	"robotrader/broker"
 	"robotrader/broker/exchange"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/services/event"
 )
 
 // ask has the strategy ask: for a new order, for one that it asked for before,
@@ -27,8 +30,8 @@ func (w *world) ask() {
 	case n < 20 && len(w.asked) > 0:
 		in = w.asked[len(w.asked)-1-w.dice.IntN(min(len(w.asked), 12))]
 		if w.fake == forgottenIDs {
-			delete(w.desk.books.byRef, in.ID)
-			delete(w.desk.books.answers.m, in.ID)
+			delete(w.desk.books.ByRef, in.ID)
+			w.desk.books.Answered(in.ID, event.OrderReply{})
 		}
 	case n < 35 && len(w.asked) > 0:
 		target := w.asked[len(w.asked)-1-w.dice.IntN(min(len(w.asked), 12))]
@@ -87,12 +90,12 @@ func (w *world) checkBoot() {
 	}
 	w.mode, w.sure = w.desk.mode.Load().Mode, true
 	for _, s := range w.journal.log {
-		if s.intent != nil && s.intent.Order != nil && w.desk.books.byRef[s.intent.Intent.ID] == nil {
+		if s.intent != nil && s.intent.Order != nil && w.desk.books.ByRef[s.intent.Intent.ID] == nil {
 			w.fail("nothing_forgotten", "order %s is in the journal and not in the books", s.intent.Intent.ID)
 		}
 	}
 	if w.fake == reusedNumbers {
-		w.desk.books.nextID = 1
+		w.desk.books.NextID = 1
 	}
 }
 
@@ -130,7 +133,7 @@ func (w *world) checkWrite(t broker.Ticket) {
 // checkTime looks whether this is a moment at which an order may go out.
 func (w *world) checkTime(rec *broker.IntentRecord, in order.Intent) {
 	ref := in.ID
-	entry := rec.Decision.Saw["reduction"] != "true" && !strings.HasPrefix(ref, guardPrefix)
+	entry := rec.Decision.Saw["reduction"] != "true" && !strings.HasPrefix(ref, books.GuardPrefix)
 	switch {
 	case w.link != broker.Ready && (w.link != broker.Degraded || entry):
 		w.fail("ready", "order %s goes out while the link is %v", ref, w.link)
@@ -178,7 +181,7 @@ func (w *world) exposed(in order.Intent) market.Qty {
 	p, _ := w.venue.x.Position(worldAccount, worldSymbol)
 	side := in.Qty
 	add := func(ref string, s order.Side, qty market.Qty) {
-		if s == in.Side && !strings.HasPrefix(ref, guardPrefix) {
+		if s == in.Side && !strings.HasPrefix(ref, books.GuardPrefix) {
 			side = side.Add(qty)
 		}
 	}
@@ -201,7 +204,7 @@ func (w *world) checkStep() {
 	b, v := w.desk.books, w.venue
 	sum := map[string]market.Qty{}
 	versions := map[string]bool{}
-	for _, f := range b.fills {
+	for _, f := range b.Fills {
 		base, version := order.ExecVersion(f.ExecID)
 		if version == 0 {
 			base = f.ExecID
@@ -219,8 +222,8 @@ func (w *world) checkStep() {
 		}
 		open[o.Ref] = true
 	}
-	for _, ref := range slices.Sorted(maps.Keys(b.byRef)) {
-		e := b.byRef[ref]
+	for _, ref := range slices.Sorted(maps.Keys(b.ByRef)) {
+		e := b.ByRef[ref]
 		if e.Filled != sum[ref] {
 			w.fail("sums", "order %s counts %v filled, and its executions are %v", ref, e.Filled, sum[ref])
 		}
@@ -240,7 +243,7 @@ func (w *world) checkStep() {
 func (w *world) checkEnd() {
 	b, v := w.desk.books, w.venue
 	theirs, _ := v.x.Position(worldAccount, worldSymbol)
-	if ours := b.positions[worldSymbol].Qty; b.positions == nil || ours != theirs.Qty {
+	if ours := b.Positions[worldSymbol].Qty; b.Positions == nil || ours != theirs.Qty {
 		w.fail("position", "the books hold %v, the venue %v", ours, theirs.Qty)
 	}
 	w.checkExecutions()
@@ -250,7 +253,7 @@ func (w *world) checkEnd() {
 	}
 	for _, perm := range v.order {
 		o := v.last[perm]
-		e := b.byRef[o.Ref]
+		e := b.ByRef[o.Ref]
 		if e == nil {
 			w.fail("nothing_forgotten", "order %s is at the venue and not in the books", o.Ref)
 			continue
@@ -267,7 +270,7 @@ func (w *world) checkEnd() {
 		}
 	}
 	for _, ref := range slices.Sorted(maps.Keys(w.sent)) {
-		switch e := b.byRef[ref]; {
+		switch e := b.ByRef[ref]; {
 		case e == nil:
 			w.fail("nothing_forgotten", "order %s went out and is not in the books", ref)
 		case e.State.Live() && !v.holding(ref): // its absence could be proven
@@ -280,7 +283,7 @@ func (w *world) checkEnd() {
 // exits reports whether an order of the strategy works in a group of the guard.
 func (w *world) exits(group string) bool {
 	return slices.ContainsFunc(w.venue.x.Open(), func(o exchange.Order) bool {
-		return o.OCAGroup == group && !strings.HasPrefix(o.Ref, guardPrefix)
+		return o.OCAGroup == group && !strings.HasPrefix(o.Ref, books.GuardPrefix)
 	})
 }
 
@@ -293,7 +296,7 @@ func (w *world) checkCover() {
 	stops, free := market.Qty{}, market.Qty{}
 	group := ""
 	for _, o := range w.venue.x.Open() {
-		if !strings.HasPrefix(o.Ref, guardPrefix) {
+		if !strings.HasPrefix(o.Ref, books.GuardPrefix) {
 			continue
 		}
 		if p.Qty.IsZero() || o.Side != side {
@@ -302,7 +305,7 @@ func (w *world) checkCover() {
 		stops, group = stops.Add(o.Remaining()), o.OCAGroup
 	}
 	for _, o := range w.venue.x.Open() {
-		if !strings.HasPrefix(o.Ref, guardPrefix) && o.Side == side && (o.OCAGroup == "" || o.OCAGroup != group) {
+		if !strings.HasPrefix(o.Ref, books.GuardPrefix) && o.Side == side && (o.OCAGroup == "" || o.OCAGroup != group) {
 			free = free.Add(o.Remaining())
 		}
 	}
@@ -338,7 +341,7 @@ func (w *world) checkExecutions() {
 		}
 	}
 	known := map[string]*order.Fill{}
-	for _, f := range w.desk.books.fills {
+	for _, f := range w.desk.books.Fills {
 		base, _ := order.ExecVersion(f.ExecID)
 		known[base] = f
 		if stored[f.ExecID] == 0 {

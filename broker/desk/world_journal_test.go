@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -134,7 +135,7 @@ func (j *worldJournal) Load(context.Context, string, int) (b broker.Books, err e
 	}
 	for i, f := range b.Fills {
 		if c, ok := costs[f.ExecID]; ok {
-			b.Fills[i] = priced(f, c)
+			b.Fills[i].Commission, b.Fills[i].RealizedPNL, b.Fills[i].Currency = &c.Commission, c.RealizedPNL, cmp.Or(c.Currency, f.Currency)
 		}
 	}
 	return b, nil

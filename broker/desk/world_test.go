@@ -206,7 +206,7 @@ func (w *world) boot() {
 	}
 	close(w.desk.stopped)
 	<-w.desk.done
-	w.say("start mode %s, %d orders", w.desk.mode.Load().Mode, len(w.desk.books.byRef))
+	w.say("start mode %s, %d orders", w.desk.mode.Load().Mode, len(w.desk.books.ByRef))
 	w.checkBoot()
 }
 

@@ -36,6 +36,8 @@ var levels = []struct {
 	{"websocket", 4, "websocket"},
 	{"services/journal", 4, "journal"},
 	{"services/diag", 4, "diag"},
+	{"broker/desk/books", 3, ""},
+	{"broker/desk/reconcile", 3, ""},
 	{"services/bus", 3, ""},
 	{"services/task", 3, ""},
 	{"services/host", 3, ""},
@@ -65,7 +67,14 @@ var sideways = map[[2]string]bool{
 	{"broker/exchange", "broker/exchange/tape"}: true,
 	{"runner/portfolio", "broker"}:              true,
 	{"services/bus", "services/task"}:           true,
+
+	{"broker/desk/reconcile", "broker/desk/books"}: true,
 }
+
+// parts are what desk is made of: nouns of its own that are pure, so that the
+// one command loop is all that runs. Desk alone imports them; they start no
+// goroutine, wait for nothing and read no clock.
+const parts = "broker/desk/"
 
 // adapters never import each other; sim opens the gateway that it starts with
 // the ordinary adapter, which is the one exception.
@@ -158,6 +167,9 @@ func judgeLibrary(s source, imported string, at token.Pos, breach breachFunc) {
 			breach(at, "%s: %s imports %s", c.rule, s.pkg, imported)
 		}
 	}
+	if imported == "context" && strings.HasPrefix(s.pkg, parts) {
+		breach(at, "%s is pure: it waits for nothing and needs no context", s.pkg)
+	}
 	if imported == "net" && strings.HasPrefix(s.pkg, "cmd/") {
 		breach(at, "no dialling in cmd: never a bare TCP connect to a gateway's port")
 	}
@@ -170,6 +182,8 @@ func judgeImport(pkg string, level int, family, in string, at token.Pos, breach 
 		breach(at, "%s imports %s, which has no row", pkg, in)
 	case in == "configs" && level != 6:
 		breach(at, "configs is imported by cmd only: %s imports it", pkg)
+	case strings.HasPrefix(in, parts) && pkg != "broker/desk" && !sideways[[2]string{pkg, in}]:
+		breach(at, "the parts of desk are desk's alone: %s imports %s", pkg, in)
 	case l < level:
 	case l > level:
 		breach(at, "imports point down: %s (row %d) imports %s (row %d)", pkg, level, in, l)
@@ -189,7 +203,7 @@ func judgeCode(s source, level int, breach breachFunc) {
 	ast.Inspect(s.ast, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.GoStmt:
-			if level <= 2 {
+			if level <= 2 || strings.HasPrefix(s.pkg, parts) {
 				breach(n.Pos(), "%s is pure: it starts no goroutine", s.pkg)
 			}
 		case *ast.FuncDecl:
@@ -219,6 +233,8 @@ func judgeSelector(s source, n *ast.SelectorExpr, breach breachFunc) {
 		if s.pkg != "broker/ibkr" && !strings.HasPrefix(s.pkg, "scripts/") {
 			breach(n.Pos(), "only broker/ibkr dials, and then it speaks: %s may not name net.%s", s.pkg, n.Sel.Name)
 		}
+	case x.Name == "time" && (n.Sel.Name == "Now" || n.Sel.Name == "Since") && strings.HasPrefix(s.pkg, parts):
+		breach(n.Pos(), "%s is pure: time is an argument, not time.%s", s.pkg, n.Sel.Name)
 	case x.Name == "time" && n.Sel.Name == "Sleep":
 		breach(n.Pos(), "time.Sleep is no synchronisation")
 	}
@@ -296,6 +312,15 @@ func TestRulesBite(t *testing.T) {
 		{"runner", "a.go", "import \"robotrader/broker\"\nvar t broker.Trader", "one door"},
 		{"runner", "a.go", "import \"time\"\nfunc f() { time.Sleep(1) }", "no synchronisation"},
 		{"services/diag", "a.go", "import \"net\"\nvar d net.Dialer", "only broker/ibkr dials"},
+		{"broker/desk/books", "a.go", `func f() { go f() }`, "starts no goroutine"},
+		{"broker/desk/books", "a.go", `import "context"`, "needs no context"},
+		{"broker/desk/books", "a.go", "import \"time\"\nvar t = time.Now()", "time is an argument"},
+		{"broker/desk/books", "a.go", `import "robotrader/services/bus"`, "same row"},
+		{"broker/desk/books", "a.go", `import "robotrader/broker/desk"`, "imports point down"},
+		{"broker/desk/books", "a.go", `import "robotrader/broker/desk/reconcile"`, "desk's alone"},
+		{"broker/supervisor", "a.go", `import "robotrader/broker/desk/books"`, "desk's alone"},
+		{"runner", "a.go", `import "robotrader/broker/desk/books"`, "desk's alone"},
+		{"cmd/start_trader", "a.go", `import "robotrader/broker/desk/books"`, "desk's alone"},
 		{"nowhere", "a.go", ``, "no row"},
 	} {
 		fset := token.NewFileSet()
@@ -321,6 +346,8 @@ func TestRulesBite(t *testing.T) {
 		{"broker/desk", "module.go", `import "go.uber.org/fx"`},
 		{"broker/desk", "a.go", "import \"robotrader/broker\"\nvar t broker.Trader"},
 		{"broker/order", "a.go", `import "robotrader/broker/market"`},
+		{"broker/desk", "a.go", `import "robotrader/broker/desk/books"`},
+		{"broker/desk/reconcile", "a.go", `import "robotrader/broker/desk/books"`},
 		{"cmd/start_trader", "a.go", `import "robotrader/configs"`},
 		{"broker/ibkr", "a.go", "import \"net\"\nvar d net.Dialer"},
 	} {

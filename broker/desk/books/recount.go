@@ -1,4 +1,4 @@
-package desk
+package books
 
 import (
 	"robotrader/broker/market"
@@ -12,9 +12,9 @@ import (
 // Of an order that has ended the newest executions may be all that was loaded,
 // so there only more is believed, or what a correction took that the order
 // missed. Fills are all that was loaded.
-func (b *books) recount(sums map[*entry]market.Qty, fills []order.Fill) {
+func (b *Books) recount(sums map[*Entry]market.Qty, fills []order.Fill) {
 	cut := b.uncorrected(sums, fills)
-	for _, e := range b.byRef {
+	for _, e := range b.ByRef {
 		sum := sums[e]
 		if !cut[e] && (sum.IsZero() || sum == e.Filled || e.State.Final() && sum.Less(e.Filled)) {
 			if e.AvgPrice != nil {
@@ -30,20 +30,20 @@ func (b *books) recount(sums map[*entry]market.Qty, fills []order.Fill) {
 		}
 		if after, ok := e.State.Next(sig); ok {
 			e.State = after
-			b.place(e)
+			b.Place(e)
 		}
 	}
 }
 
 // uncorrected returns the orders that count exactly what their executions were
 // before the newest version of one of them.
-func (b *books) uncorrected(sums map[*entry]market.Qty, fills []order.Fill) map[*entry]bool {
-	cut, versions := map[*entry]bool{}, map[string]order.Fill{}
+func (b *Books) uncorrected(sums map[*Entry]market.Qty, fills []order.Fill) map[*Entry]bool {
+	cut, versions := map[*Entry]bool{}, map[string]order.Fill{}
 	for _, f := range fills {
 		stem, v := order.ExecVersion(f.ExecID)
 		was, known := versions[stem]
 		versions[stem] = f
-		e := b.byRef[f.Ref]
+		e := b.ByRef[f.Ref]
 		if v < 2 || !known || e == nil || f.Ref == "" || was.Qty == f.Qty {
 			continue
 		}

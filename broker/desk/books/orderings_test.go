@@ -1,4 +1,4 @@
-package desk
+package books
 
 import (
 	"fmt"
@@ -12,7 +12,6 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
-	"robotrader/services/event"
 )
 
 // TestAllOrderingsOfReportsReachOneState is goal G9 of the field lessons (and
@@ -54,31 +53,37 @@ func TestAllOrderingsOfReportsReachOneState(t *testing.T) {
 	}
 }
 
-// search is the desk whose fold is tried, with the reports.
+// search is a fold that is tried, with the reports.
 type search struct {
-	d        *Desk
-	h        *held
+	b        *Books
+	who      broker.Facts
 	out      *listener
-	j        *memJournal
 	reports  []broker.Event
 	count    []int // how often each comes
 	quantity market.Qty
 }
 
-// listener is who hears of orders, executions and positions, and keeps the
-// newest of each.
+// listener hears of orders, executions and positions, and keeps the newest of
+// each.
 type listener struct {
-	noOutlet
 	told    map[string]string
 	notices []string
 }
 
-func (l *listener) order(o order.Order) { l.told["order "+o.Ref] = orderWords(o) }
-func (l *listener) fill(f order.Fill)   { l.told["fill "+f.ExecID] = fillWords(f) }
-func (l *listener) position(p order.Position) {
-	l.told["position "+string(p.Symbol)] = positionWords(p)
+func (l *listener) hear(list []Effect) {
+	for _, c := range list {
+		switch {
+		case c.Order != nil:
+			l.told["order "+c.Order.Ref] = orderWords(*c.Order)
+		case c.Fill != nil:
+			l.told["fill "+c.Fill.ExecID] = fillWords(*c.Fill)
+		case c.Position != nil:
+			l.told["position "+string(c.Position.Symbol)] = positionWords(*c.Position)
+		case c.Notice != nil:
+			l.notices = append(l.notices, c.Notice.Name)
+		}
+	}
 }
-func (l *listener) notice(n event.NoticeText) { l.notices = append(l.notices, n.Name) }
 
 func orderWords(o order.Order) string {
 	avg := "none"
@@ -112,14 +117,13 @@ func positionWords(p order.Position) string {
 // sizes and at other prices.
 func newSearch(parts int, begins order.State) *search {
 	s := &search{
-		out: &listener{told: map[string]string{}}, j: &memJournal{trace: &trace{}, intents: map[string]broker.IntentRecord{}},
-		h: &held{facts: broker.Facts{Account: "DU1", ClientID: 1}, chores: make(chan chore, 1)}, quantity: market.Shares(10),
+		out: &listener{told: map[string]string{}}, who: broker.Facts{Account: "DU1", ClientID: 1}, quantity: market.Shares(10),
 	}
-	s.d = newDesk(DefaultConfig(), nil, s.j, s.out, quiet)
-	s.d.books.positions = map[market.Symbol]order.Position{}
+	s.b = New(time.UTC)
+	s.b.Positions = map[market.Symbol]order.Position{}
 	o := described(151, "a", 0).Order
 	o.PermID, o.State = 0, begins
-	s.d.books.add(o)
+	s.b.Add(o, day)
 	add := func(e broker.Event, n int) {
 		if n > 0 {
 			s.reports, s.count = append(s.reports, e), append(s.count, n)
@@ -141,7 +145,7 @@ func newSearch(parts int, begins order.State) *search {
 
 // standing is where the search is: the books and who listens, after reports.
 type standing struct {
-	books *books
+	books *Books
 	told  map[string]string
 	left  []int    // of each report
 	ways  *big.Int // orderings that lead here
@@ -155,7 +159,7 @@ func (s *search) all(t *testing.T) (ends map[string]*big.Int, states int) {
 	for _, n := range s.count {
 		total += n
 	}
-	level := map[string]*standing{"": {s.d.books, s.out.told, s.count, big.NewInt(1)}}
+	level := map[string]*standing{"": {s.b, s.out.told, s.count, big.NewInt(1)}}
 	for range total {
 		next := map[string]*standing{}
 		for _, from := range level {
@@ -181,8 +185,10 @@ func (s *search) step(t *testing.T, from *standing, report int, next map[string]
 	t.Helper()
 	to := &standing{books: cloneBooks(from.books), told: maps.Clone(from.told), left: slices.Clone(from.left), ways: from.ways}
 	to.left[report]--
-	s.d.books, s.out.told, s.j.records = to.books, to.told, nil
-	s.d.fold(s.h, []broker.Event{s.reports[report]})
+	turn := &Turn{Wall: day, ConID: func(market.Symbol) int64 { return 0 }}
+	to.books.Fold(turn, &s.who, s.reports[report])
+	s.out.told = to.told
+	s.out.hear(turn.Effects)
 	if len(s.out.notices) > 0 {
 		t.Fatalf("a report that is in order raises %v", s.out.notices)
 	}
@@ -198,8 +204,8 @@ func (s *search) step(t *testing.T, from *standing, report int, next map[string]
 func (p *standing) words() string {
 	b := p.books
 	var w []string
-	for _, e := range b.byRef {
-		w = append(w, "order "+orderWords(e.Order), fmt.Sprint("of it ", e.spent, e.sentAt.IsZero(), e.atEnd, len(b.live[e.Symbol]), b.byPerm[e.PermID] == e, b.byID[orderKey{1, 151}] == e))
+	for _, e := range b.ByRef {
+		w = append(w, "order "+orderWords(e.Order), fmt.Sprint("of it ", e.spent, e.SentAt.IsZero(), e.atEnd, len(b.Live[e.Symbol]), b.byPerm[e.PermID] == e, b.byID[orderKey{1, 151}] == e))
 	}
 	for id, f := range b.execs.m {
 		w = append(w, "exec "+id+fillWords(*f))
@@ -210,13 +216,13 @@ func (p *standing) words() string {
 		}
 		w = append(w, fmt.Sprint("cost ", id, c.Commission, c.Currency))
 	}
-	for _, pos := range b.positions {
+	for _, pos := range b.Positions {
 		w = append(w, "position "+positionWords(pos))
 	}
 	for what, words := range p.told {
 		w = append(w, "told "+what+words)
 	}
-	w = append(w, fmt.Sprint(p.left, len(b.fills), len(b.ended), b.nextID, len(b.versions.m), len(b.suspects), len(b.told), len(b.findings)))
+	w = append(w, fmt.Sprint(p.left, len(b.Fills), len(b.ended), b.NextID, len(b.versions.m), len(b.Suspects), len(b.told), len(b.findings)))
 	slices.Sort(w)
 	return strings.Join(w, "\n")
 }
@@ -235,12 +241,12 @@ func (s *search) judge(t *testing.T, end *standing) {
 		}
 	}
 	average, _ := paid.DivQty(qty)
-	e := end.books.byRef["a"]
+	e := end.books.ByRef["a"]
 	if e.State != order.Filled || e.Filled != s.quantity || qty != s.quantity || e.AvgPrice == nil || *e.AvgPrice != average || e.PermID != 9151 {
 		t.Errorf("order is %s", orderWords(e.Order))
 	}
 	var charged market.Money
-	for _, f := range end.books.fills {
+	for _, f := range end.books.Fills {
 		if f.Commission == nil {
 			t.Fatalf("execution %s has no commission", f.ExecID)
 		}
@@ -249,26 +255,26 @@ func (s *search) judge(t *testing.T, end *standing) {
 			t.Errorf("told is %s, it is %s", end.told["fill "+f.ExecID], fillWords(*f))
 		}
 	}
-	p := end.books.positions["AAPL"]
+	p := end.books.Positions["AAPL"]
 	if charged != costs || p.Qty != s.quantity || end.told["order a"] != orderWords(e.Order) || end.told["position AAPL"] != positionWords(p) {
 		t.Errorf("costs %v of %v, position %v, told %v", charged, costs, p, end.told)
 	}
 }
 
 // cloneBooks copies what reports about orders may change.
-func cloneBooks(b *books) *books {
-	c := newBooks(time.UTC)
-	c.nextID, c.positions = b.nextID, maps.Clone(b.positions)
-	entries := map[*entry]*entry{}
-	of := func(e *entry) *entry {
+func cloneBooks(b *Books) *Books {
+	c := New(time.UTC)
+	c.NextID, c.Positions = b.NextID, maps.Clone(b.Positions)
+	entries := map[*Entry]*Entry{}
+	of := func(e *Entry) *Entry {
 		if entries[e] == nil {
 			twin := *e
 			entries[e] = &twin
 		}
 		return entries[e]
 	}
-	for k, e := range b.byRef {
-		c.byRef[k] = of(e)
+	for k, e := range b.ByRef {
+		c.ByRef[k] = of(e)
 	}
 	for k, e := range b.byID {
 		c.byID[k] = of(e)
@@ -276,25 +282,25 @@ func cloneBooks(b *books) *books {
 	for k, e := range b.byPerm {
 		c.byPerm[k] = of(e)
 	}
-	for k, list := range b.live {
+	for k, list := range b.Live {
 		for _, e := range list {
-			c.live[k] = append(c.live[k], of(e))
+			c.Live[k] = append(c.Live[k], of(e))
 		}
 	}
 	for _, e := range b.ended {
 		c.ended = append(c.ended, of(e))
 	}
-	for _, f := range b.fills {
+	for _, f := range b.Fills {
 		twin := *f
-		c.fills = append(c.fills, &twin)
-		c.execs.put(f.ExecID, &twin)
+		c.Fills = append(c.Fills, &twin)
+		c.execs.Put(f.ExecID, &twin)
 		c.remember(&twin)
 	}
 	for k, v := range b.costs.m {
-		c.costs.put(k, v)
+		c.costs.Put(k, v)
 	}
 	maps.Copy(c.told, b.told)
-	maps.Copy(c.suspects, b.suspects)
+	maps.Copy(c.Suspects, b.Suspects)
 	c.findings = slices.Clone(b.findings)
 	return c
 }
@@ -305,7 +311,7 @@ func TestTheSearchSeesADifference(t *testing.T) {
 	s := newSearch(2, order.Sent)
 	s.reports, s.count = append(s.reports, status(151, order.CancelDone)), append(s.count, 1)
 	total := map[order.State]bool{}
-	level := []*standing{{s.d.books, s.out.told, s.count, big.NewInt(1)}}
+	level := []*standing{{s.b, s.out.told, s.count, big.NewInt(1)}}
 	for _, sequence := range [][]int{{0, 7, 3}, {0, 3, 7}, {0, 3, 5, 7}} {
 		from := level[0]
 		for _, i := range sequence {
@@ -315,7 +321,7 @@ func TestTheSearchSeesADifference(t *testing.T) {
 				from = to
 			}
 		}
-		total[from.books.byRef["a"].State] = true
+		total[from.books.ByRef["a"].State] = true
 	}
 	if len(total) != 2 {
 		t.Errorf("states %v", total)

@@ -1,4 +1,4 @@
-package desk
+package books
 
 import (
 	"testing"
@@ -31,9 +31,9 @@ func TestRestartCountsExecutionsThatTheOrderMissed(t *testing.T) {
 			for i := 0; i < len(tt.fills); i += 2 {
 				past.Fills = append(past.Fills, executed(7, "x", tt.fills[i], tt.fills[i+1]).Fill)
 			}
-			b := newBooks(time.UTC)
-			b.load(past)
-			e := b.byRef["x"]
+			b := New(time.UTC)
+			b.Load(past, day)
+			e := b.ByRef["x"]
 			if e.Filled != market.MustQty(tt.want) || e.State != tt.state {
 				t.Errorf("%v filled and %v, want %s and %v", e.Filled, e.State, tt.want, tt.state)
 			}
@@ -49,9 +49,9 @@ func TestRestartCountsExecutionsThatTheOrderMissed(t *testing.T) {
 func TestRestartBelievesNoLess(t *testing.T) {
 	o := described(7, "x", order.Acked).Order
 	o.State, o.Filled, o.AvgPrice = order.Cancelled, market.Shares(8), market.MustPrice("187.25").Ptr()
-	b := newBooks(time.UTC)
-	b.load(broker.Books{Orders: []order.Order{o}, Fills: []order.Fill{executed(7, "x", "a.01.01", "4").Fill}})
-	if e := b.byRef["x"]; e.Filled != market.Shares(8) || e.State != order.Cancelled {
+	b := New(time.UTC)
+	b.Load(broker.Books{Orders: []order.Order{o}, Fills: []order.Fill{executed(7, "x", "a.01.01", "4").Fill}}, day)
+	if e := b.ByRef["x"]; e.Filled != market.Shares(8) || e.State != order.Cancelled {
 		t.Errorf("%v filled and %v, want 8 and cancelled", e.Filled, e.State)
 	}
 }
@@ -62,11 +62,11 @@ func TestRestartFollowsACorrectionThatTheOrderMissed(t *testing.T) {
 	for _, qty := range []string{"3", "0"} {
 		o := described(7, "x", order.Acked).Order
 		o.State, o.Qty, o.Filled, o.AvgPrice = order.Filled, market.Shares(10), market.Shares(10), market.MustPrice("187.25").Ptr()
-		b := newBooks(time.UTC)
-		b.load(broker.Books{Orders: []order.Order{o}, Fills: []order.Fill{
+		b := New(time.UTC)
+		b.Load(broker.Books{Orders: []order.Order{o}, Fills: []order.Fill{
 			executed(7, "x", "a.01.01", "4").Fill, executed(7, "x", "b.01.01", "6").Fill, executed(7, "x", "a.01.02", qty).Fill,
-		}})
-		if e, want := b.byRef["x"], market.MustQty(qty).Add(market.Shares(6)); e.Filled != want || e.State != order.Filled {
+		}}, day)
+		if e, want := b.ByRef["x"], market.MustQty(qty).Add(market.Shares(6)); e.Filled != want || e.State != order.Filled {
 			t.Errorf("corrected to %s: %v filled and %v, want %v and filled", qty, e.Filled, e.State, want)
 		}
 	}
@@ -75,17 +75,17 @@ func TestRestartFollowsACorrectionThatTheOrderMissed(t *testing.T) {
 // An order that is asked for before the clock must not make the desk forget
 // what an earlier life sent: the limits a minute and a day hold over a restart.
 func TestRatesOutlastARestart(t *testing.T) {
-	b := newBooks(time.UTC)
-	b.load(broker.Books{Sent: []broker.SentRecord{
+	b := New(time.UTC)
+	b.Load(broker.Books{Sent: []broker.SentRecord{
 		{At: day.Add(-50 * time.Second), Notional: market.MustMoney("100")},
 		{At: day.Add(300 * time.Millisecond), Notional: market.MustMoney("20")}, // the clock was a part of a second ahead
-	}})
+	}}, day)
 	for _, now := range []time.Time{{}, day} {
-		if sent, sum := b.rates(now); len(sent) != 2 || sum != market.MustMoney("120") {
+		if sent, sum := b.Rates(now); len(sent) != 2 || sum != market.MustMoney("120") {
 			t.Errorf("at %v: %d sent worth %v, want 2 worth 120", now, len(sent), sum)
 		}
 	}
-	if sent, _ := b.rates(day.Add(-time.Hour)); len(sent) != 0 {
+	if sent, _ := b.Rates(day.Add(-time.Hour)); len(sent) != 0 {
 		t.Errorf("%d sent, an hour before all of them", len(sent))
 	}
 }

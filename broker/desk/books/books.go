@@ -1,0 +1,340 @@
+// Package books is what the desk believes of an account: its orders,
+// executions and positions, folded from what the venue reports.
+//
+// It promises that a report is applied once and in any order, that an illegal
+// step changes nothing, that executions alone say what was filled, and that
+// what follows from a report stands in its [Turn], in order, for the desk to
+// tell and to store. It is pure: it starts no goroutine, asks nobody, writes
+// nothing and reads no clock. It does not promise that the broker agrees; that
+// is looked into by package reconcile. It is not safe for concurrent use:
+// whoever has the command loop's turn has the books.
+//
+// # Design
+//
+// Executions are the truth about what was filled; a status is a hint that moves
+// the order's state by the table in broker/order or, where the step is not
+// legal, is told as a notice and changes nothing. A status "Filled" without
+// the executions moves nothing to filled: they come, or recovery fetches them.
+//
+// Orders are known by the venue's permanent id, then by their reference, and by
+// their number only where these say nothing: numbers come again when a gateway
+// forgets its sequence. A report that contradicts the order that it names is
+// raised and not applied; an execution in it still counts for the position. An
+// execution may come in several versions, of which the newest counts.
+//
+// Memory is bounded: the live orders, the newest 500 to 1,000 ended ones and as
+// many fills, 65,536 execution ids and as many answers. What is older is in the
+// journal.
+package books
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+// Bounds of what is kept in memory. The journal keeps all.
+const (
+	KeepEnded   = 500   // ended orders, and fills, that are shown
+	keepAnswers = 65536 // answers to intents that made no order
+	keepExecs   = 65536 // execution ids, to tell a duplicate
+	keepRaised  = 1024  // what a person was told of once
+	keepValues  = 4096  // values of the account
+	keepCosts   = 1024  // commissions whose execution has not come
+)
+
+// Books are an account's orders, fills and positions. What is exported is to be
+// read, and changed by whoever recovers them alone. Make them with New.
+type Books struct {
+	zone    *time.Location // of the market day
+	Account string         // of the newest session, empty before the first
+
+	ByRef   map[string]*Entry // by the intent's id
+	byID    map[orderKey]*Entry
+	byPerm  map[int64]*Entry
+	Live    map[market.Symbol][]*Entry // that have not ended, in the order of their making
+	ended   []*Entry                   // oldest first
+	answers Ring[string, event.OrderReply]
+
+	Fills []*order.Fill // the newest KeepEnded and up to as many more, oldest first
+	// execs has every execution that was told, in each version; nil is one that
+	// counts nowhere, because a later version does.
+	execs    Ring[string, *order.Fill]
+	versions Ring[string, *order.Fill]             // by what the versions have in common: the newest
+	costs    Ring[string, broker.CommissionReport] // that came before their execution
+	raised   Ring[string, bool]                    // what a person was told of once
+
+	Positions map[market.Symbol]order.Position // nil = unknown
+	Counted   time.Time                        // market time at which positions were unknown last
+	told      map[market.Symbol]toldPosition
+	Suspects  map[market.Symbol]Suspect         // positions that differ from the broker's
+	since     []Moved                           // by executions since a recovery began, not nil during one
+	values    map[[2]string]broker.AccountValue // by key and currency
+	findings  []broker.Finding                  // the newest, oldest first
+
+	NextID   int64       // the number of the next order
+	minute   []time.Time // market times of orders written, oldest first
+	day      string      // market day of notional
+	notional market.Money
+
+	Strict   bool     // what was done elsewhere makes the mode reduce_only
+	Follower Follower // nil follows nothing
+}
+
+type orderKey struct {
+	client int
+	id     int64
+}
+
+// Entry is one order with what the desk knows of it beside.
+type Entry struct {
+	order.Order
+	SentAt time.Time    // wall time of the write while no answer came, else zero
+	spent  market.Money // of its executions, for the average
+	atEnd  bool         // is in ended
+
+	Change   *Change       // a change that was written and is not proven, nil without one
+	Unfit    bool          // the venue refused the newest change
+	Used     bool          // another order of its group has filled: nobody can join that any more
+	Owed     time.Time     // wall time of a fill in its group that the venue has yet to take off it, else zero
+	suspect  bool          // it was told that the gateway may hold it behind a dialog
+	EndAsked *broker.Facts // of the session in which a halt or a flatten had it cancelled, nil = none
+	EndAt    time.Time     // wall time of that
+
+	Known  time.Time // wall time before which it was not written, or this process did not know of it
+	Absent int       // reconciliations in a row that did not find it
+	Proven time.Time // wall time of the first that proved its absence, zero without one
+}
+
+// A Follower looks back upon executions, as they are counted. It must not block.
+type Follower interface {
+	// Executed comes before the execution has moved its position.
+	Executed(b *Books, f order.Fill)
+	// Charged comes with a commission that came after its execution.
+	Charged(execID string, commission market.Money)
+	// Corrected says that an execution was replaced by a later version of it.
+	Corrected()
+}
+
+// New returns books in which nothing is known; zone is that of the market day.
+func New(zone *time.Location) *Books {
+	return &Books{
+		zone:     zone,
+		ByRef:    map[string]*Entry{},
+		byID:     map[orderKey]*Entry{},
+		byPerm:   map[int64]*Entry{},
+		Live:     map[market.Symbol][]*Entry{},
+		answers:  NewRing[string, event.OrderReply](keepAnswers),
+		execs:    NewRing[string, *order.Fill](keepExecs),
+		versions: NewRing[string, *order.Fill](keepExecs),
+		raised:   NewRing[string, bool](keepRaised),
+		costs:    NewRing[string, broker.CommissionReport](keepCosts),
+		told:     map[market.Symbol]toldPosition{},
+		Suspects: map[market.Symbol]Suspect{},
+		values:   map[[2]string]broker.AccountValue{},
+		NextID:   1,
+	}
+}
+
+// Load takes in what the journal remembers.
+func (b *Books) Load(past broker.Books, wall time.Time) {
+	for _, o := range past.Orders {
+		if o.State == order.Intended { // that life ended around the write: nobody knows
+			o.State, _ = o.State.Next(order.Silent)
+			o.Note = "the program ended before it noted whether this was sent"
+		}
+		b.Add(o, wall)
+	}
+	sums := map[*Entry]market.Qty{}
+	for _, f := range order.Newest(past.Fills) {
+		if f.Qty.IsZero() { // taken back
+			b.execs.Put(f.ExecID, &f)
+			b.remember(&f)
+			continue
+		}
+		b.keep(f)
+		if e := b.ByRef[f.Ref]; e != nil && f.Ref != "" {
+			e.spent = e.spent.Add(f.Price.Mul(f.Qty))
+			sums[e] = sums[e].Add(f.Qty)
+		}
+	}
+	b.recount(sums, past.Fills)
+	for _, s := range past.Sent {
+		b.Count(s.At, s.Notional)
+	}
+}
+
+// Add takes in an order that is not there yet.
+func (b *Books) Add(o order.Order, wall time.Time) *Entry {
+	e := &Entry{Order: o, Known: wall}
+	if o.Ref != "" {
+		b.ByRef[o.Ref] = e
+	}
+	if o.OrderID != 0 {
+		b.byID[orderKey{o.ClientID, o.OrderID}] = e
+	}
+	if o.PermID != 0 {
+		b.byPerm[o.PermID] = e
+	}
+	b.saw(o.OrderID)
+	b.Place(e)
+	return e
+}
+
+// maxOrderID bounds the numbers of orders: from here on they are requests'.
+const maxOrderID = 1 << 30
+
+// saw makes the numbers of orders that come rise above one that was seen,
+// whoever used it.
+func (b *Books) saw(id int64) {
+	if id < maxOrderID {
+		b.NextID = max(b.NextID, id+1)
+	}
+}
+
+// Place puts the entry where its state belongs: among the live or the ended.
+func (b *Books) Place(e *Entry) {
+	if ended := e.State.Final(); ended && !e.atEnd {
+		e.atEnd = true
+		b.Live[e.Symbol] = slices.DeleteFunc(b.Live[e.Symbol], func(o *Entry) bool { return o == e })
+		b.ended = append(b.ended, e)
+		if len(b.ended) > 2*KeepEnded { // in one go, so that it costs little an order
+			for _, old := range b.ended[:KeepEnded] {
+				b.forget(old)
+			}
+			b.ended = slices.Clone(b.ended[KeepEnded:])
+		}
+	} else if !ended && e.atEnd { // rejected → working happens
+		e.atEnd = false
+		b.ended = slices.DeleteFunc(b.ended, func(o *Entry) bool { return o == e })
+		b.Live[e.Symbol] = append(b.Live[e.Symbol], e)
+	} else if !ended && !slices.Contains(b.Live[e.Symbol], e) {
+		b.Live[e.Symbol] = append(b.Live[e.Symbol], e)
+	}
+}
+
+// forget drops an ended order from memory.
+func (b *Books) forget(e *Entry) {
+	if b.ByRef[e.Ref] == e {
+		delete(b.ByRef, e.Ref)
+	}
+	if k := (orderKey{e.ClientID, e.OrderID}); b.byID[k] == e {
+		delete(b.byID, k)
+	}
+	if b.byPerm[e.PermID] == e {
+		delete(b.byPerm, e.PermID)
+	}
+}
+
+// Find returns the order that a report is about: by the venue's number, by the
+// reference, and by the client's number where these say nothing, as that one
+// comes again when a gateway forgets its sequence. Nil when there is none.
+func (b *Books) Find(client int, id, perm int64, ref string) *Entry {
+	if perm != 0 {
+		if e := b.byPerm[perm]; e != nil {
+			return e
+		}
+	}
+	if ref != "" {
+		if e := b.ByRef[ref]; e != nil {
+			return e
+		}
+	}
+	if id != 0 {
+		return b.byID[orderKey{client, id}]
+	}
+	return nil
+}
+
+// remember makes a fill the newest version of its execution.
+func (b *Books) remember(p *order.Fill) {
+	if stem, v := order.ExecVersion(p.ExecID); v > 0 {
+		b.versions.Put(stem, p)
+	}
+}
+
+// keep remembers a fill; it returns the kept one.
+func (b *Books) keep(f order.Fill) *order.Fill {
+	b.moved(f.ExecID, f.Symbol, f.Side.Signed(f.Qty))
+	if b.Follower != nil {
+		b.Follower.Executed(b, f)
+	}
+	p := &f
+	b.execs.Put(f.ExecID, p)
+	b.remember(p)
+	b.Fills = append(b.Fills, p)
+	if len(b.Fills) > 2*KeepEnded {
+		b.Fills = slices.Clone(b.Fills[KeepEnded:])
+	}
+	return p
+}
+
+// All returns every order in memory, those that ended first.
+func (b *Books) All() []*Entry {
+	list := slices.Clone(b.ended)
+	for _, sym := range slices.Sorted(maps.Keys(b.Live)) {
+		list = append(list, b.Live[sym]...)
+	}
+	return list
+}
+
+// Answer returns what was answered to an intent that made no order.
+func (b *Books) Answer(id string) (reply event.OrderReply, ok bool) {
+	reply = b.answers.Get(id)
+	return reply, reply.Result != ""
+}
+
+// Answered keeps what was answered to an intent that made no order.
+func (b *Books) Answered(id string, reply event.OrderReply) { b.answers.Put(id, reply) }
+
+// Open returns the live orders of a symbol in the session's account, the one
+// about to be decided not among them.
+func (b *Books) Open(s market.Symbol, who *broker.Facts) []order.Order {
+	list := b.Live[s]
+	if len(list) == 0 {
+		return nil
+	}
+	open := make([]order.Order, 0, len(list))
+	for _, e := range list {
+		if !Foreign(who, e.Account) {
+			open = append(open, e.Order)
+		}
+	}
+	return open
+}
+
+// State copies the books into the desk's state.
+func (b *Books) State(s *event.Desk) {
+	s.Account = b.Account
+	s.Orders = []order.Order{}
+	for _, e := range b.ended {
+		s.Orders = append(s.Orders, e.Order)
+	}
+	for _, sym := range slices.Sorted(maps.Keys(b.Live)) {
+		for _, e := range b.Live[sym] {
+			s.Orders = append(s.Orders, e.Order)
+		}
+	}
+	s.Orders = slices.Clone(s.Orders[max(0, len(s.Orders)-KeepEnded):])
+	slices.SortStableFunc(s.Orders, func(x, y order.Order) int { return x.Created.Compare(y.Created) })
+	s.Fills = []order.Fill{}
+	for _, f := range b.Fills[max(0, len(b.Fills)-KeepEnded):] {
+		s.Fills = append(s.Fills, *f)
+	}
+	s.Findings = append([]broker.Finding{}, b.findings...)
+	if b.Positions != nil {
+		s.Positions = []order.Position{}
+		for _, sym := range slices.Sorted(maps.Keys(b.Positions)) {
+			s.Positions = append(s.Positions, b.Positions[sym])
+		}
+	}
+	s.Values = slices.SortedFunc(maps.Values(b.values), func(x, y broker.AccountValue) int {
+		return cmp.Or(cmp.Compare(x.Key, y.Key), cmp.Compare(x.Currency, y.Currency))
+	})
+}

@@ -1,0 +1,77 @@
+package books
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// TestPositionsAreTheSumOfExecutions compares the books' position with a plain
+// sum, and the average cost of a position that only grew with the mean.
+func TestPositionsAreTheSumOfExecutions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := New(time.UTC)
+		b.Positions = map[market.Symbol]order.Position{}
+		var sum market.Qty
+		var spent market.Money
+		grew := true
+		first := order.Side("")
+		for i, n := range rapid.SliceOfN(rapid.IntRange(-50, 50).Filter(func(n int) bool { return n != 0 }), 1, 20).Draw(t, "deals") {
+			f := order.Fill{ExecID: fmt.Sprint(i), Symbol: "X", Side: order.Buy, Qty: market.Shares(int64(n))}
+			if n < 0 {
+				f.Side, f.Qty = order.Sell, f.Qty.Neg()
+			}
+			f.Price = market.MustPrice("100").Add(market.MustPrice("0.25").Times(int64(i)))
+			sum = sum.Add(market.Shares(int64(n)))
+			spent = spent.Add(f.Price.Mul(f.Qty))
+			if first == "" {
+				first = f.Side
+			}
+			grew = grew && f.Side == first
+			p, ok := b.move(f, 1, day)
+			if !ok || p.Qty != sum {
+				t.Fatalf("position %v, sum %v", p.Qty, sum)
+			}
+			if sum.IsZero() != (p.AvgCost != nil && p.AvgCost.IsZero()) {
+				t.Fatalf("position %v costs %v", p.Qty, p.AvgCost)
+			}
+			if !grew {
+				continue
+			}
+			if want, _ := spent.DivQty(sum.Abs()); p.AvgCost.Sub(want).Abs().Cmp(market.MustPrice("0.000001")) > 0 {
+				t.Fatalf("position %v costs %v, want %v", p.Qty, p.AvgCost, want)
+			}
+		}
+	})
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	b := New(time.UTC)
+	for i := range 5000 {
+		e := b.Add(order.Order{Ref: fmt.Sprint(i), OrderID: int64(i + 1), PermID: int64(i + 9), Symbol: "X", State: order.Sent}, day)
+		e.State = order.Filled
+		b.Place(e)
+		b.keep(order.Fill{ExecID: fmt.Sprint(i)})
+	}
+	var s event.Desk
+	b.State(&s)
+	if len(b.ByRef) > 2*KeepEnded || len(b.byID) > 2*KeepEnded || len(b.byPerm) > 2*KeepEnded || len(s.Orders) != KeepEnded ||
+		len(s.Fills) != KeepEnded || len(b.Live["X"]) != 0 || s.Orders[KeepEnded-1].Ref != "4999" {
+		t.Errorf("%d %d %d orders, %d shown, %d fills, %d live", len(b.ByRef), len(b.byID), len(b.byPerm), len(s.Orders), len(s.Fills), len(b.Live["X"]))
+	}
+	r := NewRing[int, int](3)
+	for i := range 10 {
+		r.Put(i, i)
+		r.Put(i, i)
+	}
+	if diff := cmp.Diff(map[int]int{7: 7, 8: 8, 9: 9}, r.m); diff != "" {
+		t.Error(diff)
+	}
+}

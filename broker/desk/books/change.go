@@ -1,0 +1,154 @@
+package books
+
+import (
+	"fmt"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+// Change is one that was written and that the broker has not shown.
+type Change struct {
+	ID     string // of its intent
+	Qty    market.Qty
+	Limit  *market.Price
+	Stop   *market.Price
+	SentAt time.Time // wall time of the write; zero once the order is unknown for it
+}
+
+// is reports whether the broker's description is that of the changed order.
+func (c *Change) is(o order.Order) bool {
+	return o.Qty == c.Qty && (c.Limit == nil || Alike(o.Limit, c.Limit)) && (c.Stop == nil || Alike(o.StopPrice, c.Stop))
+}
+
+// Stands reports whether it is known how the order stands, so that a change is
+// a change of that.
+func (e *Entry) Stands() bool {
+	switch e.State {
+	case order.Accepted, order.Working, order.Partial, order.Inactive:
+		return e.Change == nil
+	default:
+		return false
+	}
+}
+
+// Unsure calls an order unknown because nobody knows which version of it the
+// broker holds.
+func (b *Books) Unsure(t *Turn, e *Entry, why string) {
+	e.Change.SentAt = time.Time{}
+	e.Note = why + ": which version of the order the broker holds is unknown until it is asked"
+	t.warn(event.NoticeText{Name: "change_unknown", Symbol: e.Symbol, Ref: e.Ref, Text: fmt.Sprintf("order %d: %s", e.OrderID, e.Note)})
+	b.Step(t, e, order.Silent)
+}
+
+// judgeChange calls an order unknown whose change stays without an answer, and
+// asks the broker.
+func (b *Books) judgeChange(t *Turn, e *Entry, within time.Duration) {
+	if e.Change == nil || e.Change.SentAt.IsZero() || t.Wall.Sub(e.Change.SentAt) < within {
+		return
+	}
+	b.Unsure(t, e, fmt.Sprintf("no answer to change %s within %v", e.Change.ID, within))
+	t.Ask(AskAll)
+}
+
+// lostChange is told when the session is over.
+func (b *Books) lostChange(t *Turn, e *Entry) {
+	if e.Change != nil && !e.Change.SentAt.IsZero() {
+		b.Unsure(t, e, "the session ended before any answer to change "+e.Change.ID)
+	}
+}
+
+// described takes over the terms of an order as the broker describes it: after a
+// change, after one by hand, and when a fill in its group has made it smaller.
+func (b *Books) described(t *Turn, e *Entry, o order.Order) {
+	was := e.Order
+	if c := e.Change; c != nil {
+		switch {
+		case c.is(o):
+			e.Change, e.Unfit, e.Note = nil, false, ""
+		case e.State == order.Unknown: // asked for after the silence: the change is not there
+			e.Change, e.Unfit = nil, true
+			e.Note = "change " + c.ID + " did not reach the broker; the order stands as it was"
+			t.warn(event.NoticeText{Name: "change_lost", Symbol: e.Symbol, Ref: e.Ref, Text: fmt.Sprintf("order %d: %s", e.OrderID, e.Note)})
+		}
+	}
+	if o.Qty.Sign() > 0 {
+		e.Qty = o.Qty
+	}
+	if e.Type == o.Type && o.Limit != nil {
+		e.Limit = o.Limit
+	}
+	if e.Type == o.Type && o.StopPrice != nil {
+		e.StopPrice = o.StopPrice
+	}
+	if e.OCA == "" {
+		e.OCA = o.OCA
+	}
+	if was.Qty != e.Qty || !Alike(was.Limit, e.Limit) || !Alike(was.StopPrice, e.StopPrice) || was.OCA != e.OCA {
+		b.Become(t, e, e.State)
+	}
+}
+
+// The codes of a refused change that are not those of a rejected order.
+const (
+	codeFilledAlready = 104
+	codeMismatch      = 105
+	codeStillWorkedOn = 2102
+)
+
+// refusesChange reports whether a message about an order with a change in
+// flight is the answer to that.
+func refusesChange(n broker.Notice) bool {
+	return n.Kind == broker.NoticeReject || n.Kind == broker.NoticeReadOnly ||
+		n.Code == codeFilledAlready || n.Code == codeMismatch || n.Code == codeStillWorkedOn
+}
+
+// unchanged takes a refusal of a change: the old version stands. A broker uses
+// the word for a rejected order, too, so it is asked.
+func (b *Books) unchanged(t *Turn, e *Entry, n broker.Notice) {
+	id := e.Change.ID
+	e.Change, e.Unfit = nil, true
+	e.Note = fmt.Sprintf("change %s was refused (%d %s); the order stands as it was", id, n.Code, n.Text)
+	b.Become(t, e, e.State)
+	t.Ask(AskAll)
+}
+
+// Noticed takes a message about an order.
+func (b *Books) Noticed(t *Turn, e *Entry, n broker.Notice) {
+	e.SentAt, e.Note = time.Time{}, n.Text
+	if e.Change != nil && refusesChange(n) {
+		b.unchanged(t, e, n)
+		return
+	}
+	if n.Code == codeCancelled && e.Protects() && !e.Owed.IsZero() {
+		// A status is authoritative, and may be lost. A fill in the stop's group
+		// and the venue's word that it is cancelled are two witnesses.
+		b.Step(t, e, order.CancelDone)
+		return
+	}
+	switch n.Kind {
+	case broker.NoticeReadOnly: // it refused this very message, an order or its cancel
+		if e.State == order.Cancelling {
+			b.Step(t, e, order.CancelFail)
+			break
+		}
+		b.Step(t, e, order.Refused)
+	case broker.NoticeReject:
+		b.Step(t, e, order.Refused)
+	case broker.NoticeNoCancel:
+		b.Step(t, e, order.CancelFail)
+		// The cancel is over; how the order stands, the code does not tell. It
+		// may work, have ended, or never have been there.
+		t.Ask(AskAll)
+	default:
+		// A cancel's notice too: the status that comes with it is
+		// authoritative.
+		b.Become(t, e, e.State)
+	}
+}
+
+// codeCancelled is the venue's word that an order is cancelled.
+const codeCancelled = 202

@@ -1,0 +1,35 @@
+package books
+
+import (
+	"strings"
+
+	"robotrader/broker/order"
+)
+
+// OwnStrategy is who asks for the orders that the desk makes itself: protective
+// stops, and those that close a position.
+const OwnStrategy = "desk"
+
+// FlattenPrefix begins the intent id of every order that closes a position.
+const FlattenPrefix = "flatten-"
+
+// GuardPrefix begins the reference of each stop of the guard, and the ids of
+// its changes and cancels.
+const GuardPrefix = "guard-"
+
+// Reserved reports whether an intent has an id of the guard's, or is about one
+// of its stops.
+func Reserved(in order.Intent) bool {
+	return strings.HasPrefix(in.ID, GuardPrefix) || strings.HasPrefix(in.Target, GuardPrefix)
+}
+
+// Protects reports whether an order is a protective stop of the desk's.
+func (e *Entry) Protects() bool {
+	return strings.HasPrefix(e.Ref, GuardPrefix) && e.Type == order.Stop
+}
+
+// Closes reports whether an order is one by which a flatten closes a position,
+// of this life or of an earlier one.
+func (e *Entry) Closes() bool {
+	return e.Strategy == OwnStrategy && strings.HasPrefix(e.Ref, FlattenPrefix)
+}

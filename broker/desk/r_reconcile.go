@@ -1,0 +1,180 @@
+package desk
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/desk/books"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// Look is one look at the broker: what it answered, and the books.
+type Look struct {
+	Books *books.Books
+	Who   *broker.Facts // of the session that was asked
+	// Before are the orders that were live before the first question.
+	Before map[*books.Entry]bool
+
+	Orders    broker.Answer[broker.OrderReport]
+	Fills     broker.Answer[broker.ExecutionReport]
+	Costs     []broker.CommissionReport // of Fills
+	Positions broker.Answer[order.Position]
+	// Completed is asked when an order of ours is not among the open ones; see
+	// Unlisted.
+	Completed broker.Answer[broker.CompletedReport]
+	// Foreign are the executions of all clients, asked when a position differs.
+	Foreign broker.Answer[broker.ExecutionReport]
+
+	// Calm says that a session stands and reports may be on their way.
+	Calm bool
+	// Lockstep says that market time stands while the broker is asked, so that
+	// there is no second look.
+	Lockstep bool
+	// OrderDeadline bounds the time from an order's turn to its last byte.
+	OrderDeadline time.Duration
+	Zone          *time.Location // of the market day
+}
+
+// Reconcile folds the venue's answers, and settles what they leave open. It
+// returns a note for people.
+func (l *Look) Reconcile(t *books.Turn) string {
+	meanwhile := l.Books.End() // by executions that came as events while we asked
+	orders, _ := l.Orders.Confirmed()
+	fills, _ := l.Fills.Confirmed()
+	for _, o := range orders {
+		if e := l.Books.Find(o.Order.ClientID, o.Order.OrderID, o.Order.PermID, o.Order.Ref); e != nil && l.Before[e] && e.State.Final() {
+			continue // it ended since the question
+		}
+		l.Books.FoldOrder(t, l.Who, o)
+	}
+	for _, f := range fills {
+		l.Books.FoldExecution(t, l.Who, f.Fill)
+	}
+	for _, c := range l.Costs {
+		l.Books.FoldCommission(t, c)
+	}
+	l.foldForeign(t)
+	l.foldCompleted(t)
+	n := l.compare(t, l.theirs(t, meanwhile))
+	working, unknown := l.missing(t)
+	notes := []string{fmt.Sprintf("%d working", working)}
+	if unknown > 0 {
+		notes = append(notes, fmt.Sprintf("%d unknown to the broker", unknown))
+	}
+	if n > 0 {
+		notes = append(notes, fmt.Sprintf("%d positions", n))
+	}
+	return strings.Join(notes, ", ")
+}
+
+// theirs returns the broker's positions at this moment: its answer, and the
+// executions that came after it.
+func (l *Look) theirs(t *books.Turn, meanwhile []books.Moved) map[market.Symbol]order.Position {
+	positions, ok := l.Positions.Confirmed()
+	if !ok {
+		return nil
+	}
+	all := map[market.Symbol]order.Position{}
+	for _, p := range positions {
+		if !books.Foreign(l.Who, p.Account) {
+			all[p.Symbol] = p
+		}
+	}
+	fills, _ := l.Fills.Confirmed()
+	for _, m := range meanwhile {
+		if slices.ContainsFunc(fills, func(f broker.ExecutionReport) bool { return f.Fill.ExecID == m.Exec }) {
+			continue
+		}
+		p, ok := all[m.Symbol]
+		if !ok {
+			p = order.Position{Account: l.Books.Account, Symbol: m.Symbol, ConID: t.ConID(m.Symbol)}
+		}
+		p.Qty, p.AvgCost = p.Qty.Add(m.Qty), nil // the cost is the venue's to tell
+		if ours, ok := l.Books.Positions[m.Symbol]; ok && ours.Qty == p.Qty {
+			p.AvgCost = ours.AvgCost
+		}
+		all[m.Symbol] = p
+	}
+	return all
+}
+
+// compare holds the broker's positions, nil when they are not confirmed, against
+// the books, and returns how many there are.
+func (l *Look) compare(t *books.Turn, theirs map[market.Symbol]order.Position) int {
+	if theirs == nil {
+		return 0
+	}
+	l.Books.Overrule()
+	if l.Books.Positions == nil { // nothing to compare with
+		l.Books.Positions, l.Books.Counted = theirs, t.Market
+		for _, sym := range slices.Sorted(maps.Keys(theirs)) {
+			t.Position(theirs[sym])
+		}
+		return len(theirs)
+	}
+	both := maps.Clone(theirs)
+	maps.Copy(both, l.Books.Positions)
+	for _, sym := range slices.Sorted(maps.Keys(both)) {
+		p, ok := theirs[sym]
+		if !ok {
+			p = order.Position{Account: l.Books.Account, Symbol: sym, ConID: t.ConID(sym), AvgCost: &market.Price{}}
+		}
+		ours, known := l.Books.Positions[sym]
+		if !known {
+			ours = order.Position{Account: p.Account, Symbol: sym, ConID: p.ConID}
+		}
+		if ours.Qty != p.Qty {
+			l.differs(t, sym, ours, p)
+			continue
+		}
+		delete(l.Books.Suspects, sym)
+		if !known || ok && !books.Alike(ours.AvgCost, p.AvgCost) {
+			l.Books.Positions[sym] = p
+			t.Position(p)
+		}
+	}
+	return len(theirs)
+}
+
+// differs settles a position that differs: when a second look finds the same,
+// the broker's figure is taken. Until then entries in the symbol wait.
+func (l *Look) differs(t *books.Turn, sym market.Symbol, ours, theirs order.Position) {
+	now := t.Wall
+	diff := theirs.Qty.Sub(ours.Qty)
+	was, seen := l.Books.Suspects[sym]
+	if !seen || was.Diff != diff {
+		was = books.Suspect{Diff: diff, At: now}
+		l.Books.Suspects[sym] = was
+	}
+	if now.Sub(was.At) < books.SettleAfter && !l.Lockstep {
+		t.Ask(books.AskSoon)
+		return
+	}
+	orders, _ := l.Orders.Confirmed()
+	fills, _ := l.Fills.Confirmed()
+	foreign := "the executions of other clients are not to be had"
+	if list, ok := l.Foreign.Confirmed(); ok {
+		foreign = fmt.Sprintf("nor do the %d executions of all clients", len(list))
+	} else if l.Foreign.Asked() != (time.Time{}) {
+		foreign = "the question for the executions of other clients failed: " + l.Foreign.Err().Error()
+	}
+	l.Books.Unexplained(t, sym, ours, theirs, fmt.Sprintf("%d executions and %d open orders of the day do not account for %v; %s", len(fills), len(orders), diff, foreign))
+}
+
+// foldForeign takes in executions of other clients, where a position differs.
+// Those from before the positions were told first are in them.
+func (l *Look) foldForeign(t *books.Turn) {
+	list, _ := l.Foreign.Confirmed()
+	for _, f := range list {
+		_, differs := l.Books.Suspects[f.Fill.Symbol]
+		if f.Fill.ClientID == l.Who.ClientID || !differs || f.Fill.At.Before(l.Books.Counted.Truncate(time.Second)) {
+			continue
+		}
+		l.Books.FoldExecution(t, l.Who, f.Fill)
+	}
+}
