@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"robotrader/broker/desk/reconcile"
+
 	"robotrader/broker/desk/books"
 
 	"robotrader/broker"
@@ -66,11 +68,11 @@ func (d *Desk) look(ctx context.Context, h *held) {
 
 // inquire asks the venue all of it. An error means that an answer is not
 // confirmed without which nothing can be compared.
-func (d *Desk) inquire(ctx context.Context, h *held, src broker.AccountSource) (*Look, error) {
+func (d *Desk) inquire(ctx context.Context, h *held, src broker.AccountSource) (*reconcile.Look, error) {
 	if err := d.take(ctx); err != nil {
 		return nil, err
 	}
-	l := &Look{
+	l := &reconcile.Look{
 		Books: d.books, Who: &h.facts, Before: d.books.Begin(),
 		Lockstep: d.cfg.Progress, OrderDeadline: d.cfg.OrderDeadline, Zone: d.zone,
 	}
@@ -103,7 +105,7 @@ func (d *Desk) inquire(ctx context.Context, h *held, src broker.AccountSource) (
 
 // ask asks what every comparison needs. Executions are asked on both sides of
 // the positions: the answer counts when nothing was executed in between.
-func ask(ctx context.Context, src broker.AccountSource, l *Look) error {
+func ask(ctx context.Context, src broker.AccountSource, l *reconcile.Look) error {
 	asked := time.Now()
 	orders, err := src.OpenOrders(ctx)
 	if l.Orders = broker.Answered(asked, orders, err); err != nil {
@@ -144,7 +146,7 @@ func ask(ctx context.Context, src broker.AccountSource, l *Look) error {
 
 // reconcile holds the books against what was answered. It returns a note for
 // people. The caller has the turn.
-func (d *Desk) reconcile(l *Look) string {
+func (d *Desk) reconcile(l *reconcile.Look) string {
 	t := d.begin()
 	note := l.Reconcile(t)
 	d.follow(t)

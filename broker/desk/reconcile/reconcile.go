@@ -1,4 +1,18 @@
-package desk
+// Package reconcile holds an account's books against what the broker answered.
+//
+// It promises that only a confirmed answer changes anything, so that one that
+// failed is not "none"; that a position differs only when two looks, further
+// apart than reports take, see the same difference; and that an order whose
+// outcome is unknown is called absent only when the answers that would hold it
+// do not, twice. It is pure: what is to be told, stored or asked once more
+// stands in the [books.Turn]. It does not ask the broker, and does not promise
+// that the broker's answers are of one moment: whoever asks sees to that.
+//
+// What differs and is accounted for was done elsewhere and is adopted. Anything
+// else is unexplained: the books take the broker's figure, the mode becomes
+// reduce_only, and a finding names what was looked at. Nothing is ever traded to
+// make books and broker agree.
+package reconcile
 
 import (
 	"fmt"
