@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"robotrader/broker/desk/books"
-
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
+	"robotrader/broker/desk/guard"
 	"robotrader/broker/market"
 	"robotrader/services/bus"
 	"robotrader/services/event"
@@ -53,12 +53,12 @@ type Desk struct {
 	mode  atomic.Pointer[broker.ModeRecord]
 	link  atomic.Pointer[Link]
 
-	books   *books.Books             // of the turn
-	score   *score                   // of the turn
-	guards  map[market.Symbol]*guard // of the turn
-	looked  time.Time                // of the turn: when the symbols' data was looked at last
-	floor   floor                    // has its own mutex
-	trouble trouble                  // has its own mutex
+	books   *books.Books                   // of the turn
+	score   *score                         // of the turn
+	guards  map[market.Symbol]*guard.Guard // of the turn
+	looked  time.Time                      // of the turn: when the symbols' data was looked at last
+	floor   floor                          // has its own mutex
+	trouble trouble                        // has its own mutex
 	hold    enforcement
 	opinion secondOpinion
 	stream  stream // has its own mutex
@@ -102,7 +102,7 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		done:    make(chan struct{}),
 		books:   books.New(zone),
 		score:   newScore(zone),
-		guards:  map[market.Symbol]*guard{},
+		guards:  map[market.Symbol]*guard.Guard{},
 	}
 	d.books.Strict = cfg.Foreign == ForeignRestrict
 	d.books.Follower = follower{d.score}

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"robotrader/broker/desk/books"
-
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
 	"robotrader/broker/order"
 	"robotrader/services/event"
 	"robotrader/services/task/crash"

@@ -11,9 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"robotrader/broker/desk/books"
-
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"

@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"robotrader/broker/desk/books"
-
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -235,7 +234,7 @@ func (d *Desk) liveOf(h *held, sym market.Symbol) (works *books.Entry, others in
 // another may follow it.
 func (d *Desk) hurry(ctx context.Context, h *held, c *closing, e *books.Entry) {
 	if e.Type != order.Limit || c.tries+1 >= d.cfg.FlattenTries || time.Since(c.wrote) < d.cfg.FlattenPatience ||
-		e.EndAsked == &h.facts && (e.State == order.Cancelling || time.Since(e.EndAt) < cancelAgain) {
+		e.EndAsked == &h.facts && (e.State == order.Cancelling || time.Since(e.EndAt) < books.CancelAgain) {
 		return
 	}
 	e.EndAsked, e.EndAt = &h.facts, time.Now()
@@ -354,11 +353,8 @@ func (d *Desk) closingIntent(sym market.Symbol, pos market.Qty) (in order.Intent
 		return in, fmt.Sprintf("%v is less than the %v that an order can be about; close it at the broker", pos, step)
 	}
 	in = order.Intent{
-		Action: order.Place, Strategy: books.OwnStrategy, Symbol: sym, Side: order.Sell, Type: order.Market, TIF: order.Day,
+		Action: order.Place, Strategy: books.OwnStrategy, Symbol: sym, Side: books.ExitSide(pos), Type: order.Market, TIF: order.Day,
 		Qty: qty, Reason: d.mode.Load().Reason, At: d.marketTime(),
-	}
-	if pos.Sign() < 0 {
-		in.Side = order.Buy
 	}
 	if d.open(info, in.At) {
 		return in, ""

@@ -7,12 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"robotrader/broker/desk/books"
-
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"

@@ -11,10 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"robotrader/broker/desk/books"
-
 	"robotrader/broker"
 	"robotrader/broker/brokertest"
+	"robotrader/broker/desk/books"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"

@@ -8,9 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"robotrader/broker/desk/books"
-
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -21,9 +20,6 @@ const (
 	// to do. Wall time; what changes the mode or the link has it looked at
 	// at once.
 	holdEvery = 250 * time.Millisecond
-	// cancelAgain is how long a cancel may stay without any effect before it
-	// is written again. Wall time.
-	cancelAgain = 5 * time.Second
 	// cancelsAtOnce is how many cancels are written between two turns: reports
 	// are folded meanwhile, and what is shown as written is never far behind.
 	cancelsAtOnce = 16
@@ -188,7 +184,7 @@ func (d *Desk) due(ctx context.Context, h *held) (list []aimed) {
 	for _, e := range d.toEnd(h) {
 		// One whose outcome is unknown is asked once a session: only the broker
 		// can tell more of it, and what it tells comes by itself.
-		if e.EndAsked == &h.facts && (e.State == order.Cancelling || e.State == order.Unknown || now.Sub(e.EndAt) < cancelAgain) {
+		if e.EndAsked == &h.facts && (e.State == order.Cancelling || e.State == order.Unknown || now.Sub(e.EndAt) < books.CancelAgain) {
 			continue
 		}
 		e.EndAsked, e.EndAt = &h.facts, now

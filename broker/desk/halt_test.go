@@ -9,9 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"robotrader/broker/desk/books"
-
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -195,7 +194,7 @@ func TestACancelWithoutEffectIsWrittenAgain(t *testing.T) {
 			t.Fatalf("a cancel that did not go out: %v", got)
 		}
 		r.send(status(151, order.CancelFail))
-		time.Sleep(cancelAgain + holdEvery)
+		time.Sleep(books.CancelAgain + holdEvery)
 		if got := r.sent(); len(got) != 2 {
 			t.Errorf("a cancel that the venue refused: %v", got)
 		}

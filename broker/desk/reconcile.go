@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"robotrader/broker/desk/reconcile"
-
-	"robotrader/broker/desk/books"
-
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
+	"robotrader/broker/desk/reconcile"
 	"robotrader/services/event"
 )
 

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"robotrader/broker/desk/books"
-
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )

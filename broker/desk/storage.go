@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"robotrader/broker/desk/books"
-
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
 	"robotrader/services/event"
 )
 

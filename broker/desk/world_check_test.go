@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"robotrader/broker/desk/books"
-
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
 	"robotrader/broker/exchange"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -292,7 +291,7 @@ func (w *world) exits(group string) bool {
 // outside of its group.
 func (w *world) checkCover() {
 	p, _ := w.venue.x.Position(worldAccount, worldSymbol)
-	side := exitSide(p.Qty)
+	side := books.ExitSide(p.Qty)
 	stops, free := market.Qty{}, market.Qty{}
 	group := ""
 	for _, o := range w.venue.x.Open() {
@@ -316,19 +315,19 @@ func (w *world) checkCover() {
 		return
 	}
 	g := w.desk.guards[worldSymbol]
-	if g == nil || g.state.Covered {
+	if g == nil || g.State().Covered {
 		w.fail("cover", "stops for %v of %v rest at the venue, and the guard calls it covered", stops, p.Qty)
 		return
 	}
 	for _, cause := range []string{"orders that the desk did not group take all", "while an exit works in its group"} {
-		if strings.Contains(g.state.Cause, cause) {
+		if strings.Contains(g.State().Cause, cause) {
 			return
 		}
 	}
 	if p.Qty.Abs() == stops.Add(free) { // what others may take is theirs to close
 		return
 	}
-	w.fail("cover", "stops for %v of %v rest at the venue: %s", stops, p.Qty, g.state.Cause)
+	w.fail("cover", "stops for %v of %v rest at the venue: %s", stops, p.Qty, g.State().Cause)
 }
 
 // checkExecutions holds the books and the journal against the venue's ledger.

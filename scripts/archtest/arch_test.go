@@ -37,6 +37,7 @@ var levels = []struct {
 	{"services/journal", 4, "journal"},
 	{"services/diag", 4, "diag"},
 	{"broker/desk/books", 3, ""},
+	{"broker/desk/guard", 3, ""},
 	{"broker/desk/reconcile", 3, ""},
 	{"services/bus", 3, ""},
 	{"services/task", 3, ""},
@@ -68,6 +69,7 @@ var sideways = map[[2]string]bool{
 	{"runner/portfolio", "broker"}:              true,
 	{"services/bus", "services/task"}:           true,
 
+	{"broker/desk/guard", "broker/desk/books"}:     true,
 	{"broker/desk/reconcile", "broker/desk/books"}: true,
 }
 

@@ -5,12 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
-
-	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
 
 // TestPositionsAreTheSumOfExecutions compares the books' position with a plain

@@ -2,6 +2,7 @@ package books
 
 import (
 	"strings"
+	"time"
 
 	"robotrader/broker/order"
 )
@@ -9,6 +10,10 @@ import (
 // OwnStrategy is who asks for the orders that the desk makes itself: protective
 // stops, and those that close a position.
 const OwnStrategy = "desk"
+
+// CancelAgain is how long a cancel may stay without any effect before it is
+// written again. Wall time.
+const CancelAgain = 5 * time.Second
 
 // FlattenPrefix begins the intent id of every order that closes a position.
 const FlattenPrefix = "flatten-"

@@ -204,3 +204,11 @@ func (b *Books) Holding(s market.Symbol) *market.Qty {
 	}
 	return b.Positions[s].Qty.Ptr()
 }
+
+// ExitSide is the side that closes a position.
+func ExitSide(pos market.Qty) order.Side {
+	if pos.Sign() < 0 {
+		return order.Buy
+	}
+	return order.Sell
+}
