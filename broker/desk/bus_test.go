@@ -10,6 +10,7 @@ import (
 
 	"robotrader/broker"
 	"robotrader/broker/brokertest"
+	"robotrader/broker/desk/floor"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/bus"
@@ -130,7 +131,7 @@ func TestOverTheBus(t *testing.T) {
 	}
 	state, err := bus.Ask(ctx, asker, event.DeskState, event.Empty{})
 	if err != nil || len(state.Orders) != 2 || state.Orders[0].State != order.Filled || len(state.Guards) != 1 || !state.Guards[0].Covered || len(state.Fills) != 1 || len(state.Positions) != 1 || len(state.Details) != 1 ||
-		state.Account != "DU7654321" || len(state.Values) < 3 || state.Data[0].State != dataLive || state.Market.IsZero() {
+		state.Account != "DU7654321" || len(state.Values) < 3 || state.Data[0].State != floor.Live || state.Market.IsZero() {
 		t.Errorf("state %+v, %v", state, err)
 	}
 	history, err := bus.Ask(ctx, asker, event.HistoryRequest, event.HistoryQuery{Symbol: venue.Symbol(), Span: time.Hour, Width: time.Minute})

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/floor"
 	"robotrader/broker/market"
 	"robotrader/services/event"
 )
@@ -20,7 +20,7 @@ const maxQuestions = 4
 // session stands all the same, degraded: orders that work can be cancelled and
 // positions closed, which a link that is made anew for ever could not do.
 func (d *Desk) stepData(ctx context.Context, s broker.Session) (string, error) {
-	list, _ := d.floor.standing()
+	list, _ := d.floor.Standing()
 	if len(list) == 0 {
 		return "no symbol wanted", nil
 	}
@@ -29,11 +29,11 @@ func (d *Desk) stepData(ctx context.Context, s broker.Session) (string, error) {
 			return "", err
 		}
 	}
-	d.floor.newDay(time.Now(), d.zone) // today's hours have just been told
+	d.floor.NewDay(time.Now(), d.zone) // today's hours have just been told
 	began := time.Now()
 	for {
-		list, changed := d.floor.standing()
-		if !waits(list) {
+		list, changed := d.floor.Standing()
+		if !floor.Waits(list) {
 			return d.judged(list), nil
 		}
 		select {
@@ -43,11 +43,11 @@ func (d *Desk) stepData(ctx context.Context, s broker.Session) (string, error) {
 				return "", ctx.Err() // the session ended, or we stop
 			}
 			for _, st := range list {
-				if st.State == dataWanted {
-					d.moved(st.Symbol, dataBlocked, fmt.Sprintf("no tick within %v", time.Since(began).Round(time.Millisecond)))
+				if st.State == floor.Wanted {
+					d.moved(st.Symbol, floor.Blocked, fmt.Sprintf("no tick within %v", time.Since(began).Round(time.Millisecond)))
 				}
 			}
-			list, _ := d.floor.standing()
+			list, _ := d.floor.Standing()
 			return d.judged(list), nil
 		}
 	}
@@ -55,7 +55,7 @@ func (d *Desk) stepData(ctx context.Context, s broker.Session) (string, error) {
 
 // judged is the verdict as the rung's note; without any data the link is told.
 func (d *Desk) judged(list []event.DataState) string {
-	note, err := verdict(list)
+	note, err := floor.Verdict(list)
 	if err != nil {
 		d.darken(err)
 		return err.Error()
@@ -66,55 +66,16 @@ func (d *Desk) judged(list []event.DataState) string {
 // darken tells that no wanted symbol has data, unless one has by now.
 func (d *Desk) darken(why error) {
 	d.troubled(func(t *trouble) {
-		list, _ := d.floor.standing()
-		if _, err := verdict(list); err != nil {
+		list, _ := d.floor.Standing()
+		if _, err := floor.Verdict(list); err != nil {
 			t.dark = why.Error()
 		}
 	})
 }
 
-func waits(list []event.DataState) bool {
-	for _, st := range list {
-		if st.State == dataWanted {
-			return true
-		}
-	}
-	return false
-}
-
-// verdict tells how the rung ends: by the symbols that have data or need none
-// now.
-func verdict(list []event.DataState) (string, error) {
-	var closed, bad []string
-	good := 0
-	for _, st := range list {
-		switch st.State {
-		case dataLive, dataDelayed:
-			good++
-		case dataClosed:
-			good++
-			closed = append(closed, string(st.Symbol))
-		default:
-			bad = append(bad, fmt.Sprintf("%s %s: %s", st.Symbol, st.State, st.Cause))
-		}
-	}
-	if good == 0 {
-		return "", errors.New("no wanted symbol has data: " + strings.Join(bad, "; "))
-	}
-	switch {
-	case len(bad) > 0:
-		return strings.Join(bad, "; "), nil
-	case len(closed) == len(list):
-		return dataClosed, nil
-	case len(closed) > 0:
-		return dataClosed + ": " + strings.Join(closed, ", "), nil
-	}
-	return "", nil
-}
-
 // moved sets a wanted symbol's data state and tells it.
 func (d *Desk) moved(s market.Symbol, state, cause string) {
-	if c, ok := d.floor.move(s, state, cause); ok {
+	if c, ok := d.floor.Move(s, state, cause, time.Now()); ok {
 		d.out.data(c)
 	}
 }
@@ -152,7 +113,7 @@ func (d *Desk) pastBars(ctx context.Context, q event.HistoryQuery) ([]market.Bar
 	if !ok {
 		return nil, errors.New("this adapter has no history")
 	}
-	details := d.floor.details(q.Symbol)
+	details := d.floor.Details(q.Symbol)
 	if details == nil {
 		return nil, errors.New("the symbol is not wanted, or the venue told nothing about it")
 	}

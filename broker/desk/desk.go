@@ -11,6 +11,7 @@ import (
 
 	"robotrader/broker"
 	"robotrader/broker/desk/books"
+	"robotrader/broker/desk/floor"
 	"robotrader/broker/desk/guard"
 	"robotrader/broker/market"
 	"robotrader/services/bus"
@@ -57,12 +58,12 @@ type Desk struct {
 	score   *score                         // of the turn
 	guards  map[market.Symbol]*guard.Guard // of the turn
 	looked  time.Time                      // of the turn: when the symbols' data was looked at last
-	floor   floor                          // has its own mutex
+	floor   *floor.Floor                   // has its own mutex
 	trouble trouble                        // has its own mutex
 	hold    enforcement
-	opinion secondOpinion
-	stream  stream // has its own mutex
-	vital   vital  // of the goroutine run
+	hours   *floor.Hours
+	stream  *floor.Stream // has its own mutex
+	vital   vital         // of the goroutine run
 
 	tellHealth func(event.HealthState) // nil tells nobody
 }
@@ -106,9 +107,12 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 	}
 	d.books.Strict = cfg.Foreign == ForeignRestrict
 	d.books.Follower = follower{d.score}
-	d.floor.init()
+	d.floor, d.stream = floor.New(), &floor.Stream{}
 	d.hold.init()
-	d.opinion.init(log)
+	d.hours, err = floor.NewHours()
+	if err != nil {
+		log.Warn("desk_no_calendar", "error", err, "instead", "the venue's hours as they are")
+	}
 	d.mode.Store(&broker.ModeRecord{Mode: broker.Active, Reason: "never changed", Since: time.Now()})
 	return d
 }
@@ -239,7 +243,7 @@ func (d *Desk) State(ctx context.Context) event.Desk {
 	}
 	d.books.State(&s)
 	d.showGuards(&s)
-	d.floor.state(&s)
+	d.floor.State(&s, time.Now())
 	s.Health = d.health()
 	return s
 }
@@ -255,7 +259,9 @@ func (d *Desk) record(rs ...broker.Record) {
 }
 
 // stamp returns a record of now.
-func (d *Desk) stamp() broker.Record { return broker.Record{Wall: time.Now(), Market: d.floor.now()} }
+func (d *Desk) stamp() broker.Record {
+	return broker.Record{Wall: time.Now(), Market: d.floor.Now(time.Now())}
+}
 
 // trouble is what makes the session worth less. Empty is none.
 type trouble struct {

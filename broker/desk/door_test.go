@@ -430,8 +430,8 @@ func (noOutlet) finding(broker.Finding)      {}
 
 func BenchmarkTicks(b *testing.B) {
 	d := newDesk(DefaultConfig(), nil, noJournal{}, noOutlet{}, quiet)
-	d.floor.want([]market.Symbol{"AAPL"})
-	d.floor.set(day, 1, false)
+	d.floor.Want([]market.Symbol{"AAPL"}, day)
+	d.floor.Set(day, 1, false, time.Now())
 	tick := market.Tick{Symbol: "AAPL", Kind: market.TickTrade, Known: true, Price: market.MustPrice("187.25"), Size: market.Shares(1), At: day}
 	read := broker.Batch{Ticks: []market.Tick{tick, tick, tick, tick}}
 	var buf holding

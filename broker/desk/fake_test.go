@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/floor"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -396,7 +397,9 @@ func newRig(t testing.TB, change ...func(*rig, *Config)) *rig {
 		r.views = append(r.views, v)
 		return r.verdict
 	}), r.journal, r.out, quiet)
-	r.desk.opinion.off = r.desk.opinion.off || r.uncal
+	if r.uncal {
+		r.desk.hours = &floor.Hours{}
+	}
 	r.desk.SetLink(r.link)
 	r.desk.Steps([]market.Symbol{"AAPL"})
 	r.session.onSub = func(s market.Symbol) { go r.tick(s, "187.25") } // ends when the batch is read

@@ -91,7 +91,7 @@ func (d *Desk) unclear(ctx context.Context, h *held) (missing []market.Symbol, q
 		if now.Before(c.due) || d.position(h, sym) == nil || d.position(h, sym).IsZero() {
 			continue
 		}
-		info := d.floor.details(sym)
+		info := d.floor.Details(sym)
 		if info == nil {
 			if !now.Before(c.info) {
 				c.info = now.Add(flattenAgain)
@@ -99,7 +99,7 @@ func (d *Desk) unclear(ctx context.Context, h *held) (missing []market.Symbol, q
 			}
 			continue
 		}
-		at, q, _ := d.floor.sense(sym, time.Time{})
+		at, q, _ := d.floor.Sense(sym, time.Time{}, time.Now())
 		if _, _, ok := q.Newest(); !ok && !c.asked && !d.open(info, at) {
 			c.asked = true
 			quotes = append(quotes, info.Contract)
@@ -328,7 +328,7 @@ func (d *Desk) closeID(sym market.Symbol, n int) string {
 
 // marketTime is the market's, or this machine's before the first clock.
 func (d *Desk) marketTime() time.Time {
-	if at := d.floor.now(); !at.IsZero() {
+	if at := d.floor.Now(time.Now()); !at.IsZero() {
 		return at
 	}
 	return time.Now()
@@ -337,7 +337,7 @@ func (d *Desk) marketTime() time.Time {
 // closingIntent is the order that closes a position now, all but its id; or why
 // there is none.
 func (d *Desk) closingIntent(sym market.Symbol, pos market.Qty) (in order.Intent, why string) {
-	info := d.floor.details(sym)
+	info := d.floor.Details(sym)
 	if info == nil {
 		return in, "the broker has not told its contract; it is asked"
 	}
@@ -362,7 +362,7 @@ func (d *Desk) closingIntent(sym market.Symbol, pos market.Qty) (in order.Intent
 	if d.cfg.FlattenOutside == FlattenWait {
 		return in, "the regular session is closed, and desk.flatten_outside is wait"
 	}
-	_, q, _ := d.floor.sense(sym, in.At)
+	_, q, _ := d.floor.Sense(sym, in.At, time.Now())
 	price, _, ok := q.Newest()
 	if !ok {
 		return in, "the regular session is closed and no price is known for a limit; market data is asked for"

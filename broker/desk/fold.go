@@ -27,7 +27,7 @@ func (d *Desk) folded(b batch) {
 	if len(b.events) > 0 && b.ended == nil {
 		d.protect(time.Now())
 	}
-	d.floor.counted(b.reports)
+	d.floor.Counted(b.reports)
 	if b.ended != nil {
 		d.lost()
 		close(b.ended)
@@ -54,7 +54,7 @@ func (d *Desk) fold(h *held, events []broker.Event) {
 		}
 	}
 	if len(values) > 0 {
-		d.stream.heard(time.Now())
+		d.stream.Heard(time.Now())
 		d.foldValues(&h.facts, values)
 	}
 }
@@ -64,7 +64,7 @@ func (d *Desk) fold(h *held, events []broker.Event) {
 func (h *held) foreign(account string) bool { return books.Foreign(&h.facts, account) }
 
 func (d *Desk) conID(s market.Symbol) int64 {
-	if details := d.floor.details(s); details != nil {
+	if details := d.floor.Details(s); details != nil {
 		return details.Contract.ConID
 	}
 	return 0
@@ -94,7 +94,7 @@ func (d *Desk) become(e *books.Entry, state order.State) {
 
 // begin makes a turn of the books, at this moment. Who begins one follows it.
 func (d *Desk) begin() *books.Turn {
-	return &books.Turn{Wall: time.Now(), Market: d.floor.now(), ConID: d.conID, CanAsk: d.held.Load() != nil && !d.cfg.Progress}
+	return &books.Turn{Wall: time.Now(), Market: d.floor.Now(time.Now()), ConID: d.conID, CanAsk: d.held.Load() != nil && !d.cfg.Progress}
 }
 
 // follow tells and stores what follows from a turn of the books, in order. The

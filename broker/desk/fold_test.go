@@ -12,6 +12,7 @@ import (
 
 	"robotrader/broker"
 	"robotrader/broker/desk/books"
+	"robotrader/broker/desk/floor"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -202,7 +203,7 @@ func TestLostLinkMakesSentUnknown(t *testing.T) {
 		if reply := r.ask(buy("c")); reply.Rule != "link" {
 			t.Errorf("without a session: %+v", reply)
 		}
-		if d := r.desk.State(context.Background()).Data[0]; d.State != dataLost {
+		if d := r.desk.State(context.Background()).Data[0]; d.State != floor.Lost {
 			t.Errorf("data %+v", d)
 		}
 	})

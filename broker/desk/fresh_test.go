@@ -11,9 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"robotrader/broker"
+	"robotrader/broker/desk/floor"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -184,7 +183,7 @@ func TestDataLostAwaitsTheFirstTick(t *testing.T) {
 		r.wants(t, "at once", "wanted", 1)
 		time.Sleep(12 * time.Second)
 		synctest.Wait()
-		if s := r.stands(); s.State != "blocked" || s.Cause != causeRenewed {
+		if s := r.stands(); s.State != "blocked" || s.Cause != floor.CauseRenewed {
 			t.Errorf("without a tick: %+v", s)
 		}
 		r.take()
@@ -242,7 +241,7 @@ func TestOutsideTheSessionNothingIsStale(t *testing.T) {
 		time.Sleep(30 * time.Minute)
 		r.wants(t, "shortly before the opening", "closed", 0)
 		time.Sleep(time.Minute + 30*time.Second)
-		if s := r.stands(); s.State != "wanted" || s.Cause != causeOpened {
+		if s := r.stands(); s.State != "wanted" || s.Cause != floor.CauseOpened {
 			t.Errorf("after the opening: %+v", s)
 		}
 		time.Sleep(time.Minute)
@@ -262,7 +261,7 @@ func TestAHaltedSymbolIsNotStale(t *testing.T) {
 		halt(1)
 		time.Sleep(10 * time.Minute)
 		r.wants(t, "halted", "live", 0)
-		if s := r.stands(); s.Cause != causeHalted {
+		if s := r.stands(); s.Cause != floor.CauseHalted {
 			t.Errorf("cause %q", s.Cause)
 		}
 		halt(0)
@@ -447,7 +446,7 @@ func TestHoursAreAskedEachDay(t *testing.T) {
 		if asked.Load() != 1 || r.out.named("hours_not_read") != 1 {
 			t.Errorf("after midnight asked %d times, told %d times that it failed", asked.Load(), r.out.named("hours_not_read"))
 		}
-		time.Sleep(hoursAgain + 2*time.Second)
+		time.Sleep(floor.HoursAgain + 2*time.Second)
 		synctest.Wait()
 		if got := r.desk.State(context.Background()).Details["AAPL"].Liquid; asked.Load() != 2 || len(got) != 2 {
 			t.Errorf("asked %d times, hours %v", asked.Load(), got)
@@ -493,43 +492,4 @@ func TestEveryQuestionHasADeadline(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestHowALineStands walks the judgement of one symbol with ticks, questions
-// and time in any order.
-func TestHowALineStands(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		p := patience{stale: 30 * time.Second, first: time.Minute, word: "30s"}
-		wall, l, is := day, &line{}, event.DataState{State: dataWanted}
-		l.renewed(wall, 10*time.Second)
-		var asks []time.Time
-		for range rapid.IntRange(1, 400).Draw(t, "seconds") {
-			wall = wall.Add(time.Second)
-			open := rapid.IntRange(0, 19).Draw(t, "closed") > 0
-			if rapid.IntRange(0, 29).Draw(t, "tick") == 0 {
-				l.ticked(wall)
-				is.State, is.Cause = dataLive, ""
-			}
-			was := is.State
-			is.State, is.Cause = l.next(is, open, wall, p)
-			old := wall.Sub(l.last) > p.stale
-			switch {
-			case open && is.State == dataLive && old:
-				t.Fatalf("live, and the newest tick is %v old", wall.Sub(l.last))
-			case is.State == dataStale && was != dataStale && !open:
-				t.Fatal("stale outside its session")
-			case is.State == dataStale && l.due.IsZero():
-				t.Fatal("stale, and not to be asked for again")
-			case is.State == dataStale && l.due.Sub(wall) > askAgain[len(askAgain)-1]:
-				t.Fatalf("asked for again in %v only", l.due.Sub(wall))
-			}
-			if (is.State == dataStale || is.State == dataBlocked) && !l.due.IsZero() && !wall.Before(l.due) {
-				asks = append(asks, wall)
-				l.renewed(wall, 10*time.Second)
-			}
-		}
-		if most := 400/30 + 2; len(asks) > most {
-			t.Fatalf("asked %d times: %v", len(asks), asks)
-		}
-	})
 }

@@ -76,9 +76,9 @@ func (d *Desk) protectOne(h *held, s market.Symbol, wall time.Time) {
 
 func (d *Desk) guardView(h *held, s market.Symbol, wall time.Time) guard.View {
 	return guard.View{
-		Books: d.books, Who: &h.facts, Wall: wall, Market: d.floor.now(), Details: d.floor.details(s), Percent: d.cfg.StopPercent,
+		Books: d.books, Who: &h.facts, Wall: wall, Market: d.floor.Now(time.Now()), Details: d.floor.Details(s), Percent: d.cfg.StopPercent,
 		Newest: func() (market.Price, bool) {
-			_, q, trades := d.floor.sense(s, time.Time{})
+			_, q, trades := d.floor.Sense(s, time.Time{}, time.Now())
 			newest, _, known := q.Newest()
 			if j, ok := d.gate.(tickJudge); ok && known { // a tick that is another symbol's must not price a stop
 				known, _ = j.Sane(q, trades)

@@ -14,6 +14,7 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/brokertest"
 	"robotrader/broker/desk/books"
+	"robotrader/broker/desk/floor"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -50,7 +51,7 @@ func newShop(t *testing.T, venue *brokertest.Memory, journal *memJournal) *shop 
 		}
 		return order.Decision{Allowed: true}
 	}), journal, s.out, quiet)
-	s.desk.opinion.off = true
+	s.desk.hours = &floor.Hours{}
 	s.desk.Steps([]market.Symbol{venue.Symbol()})
 	if err := s.desk.Start(context.Background()); err != nil {
 		t.Fatal(err)
@@ -118,7 +119,7 @@ func (s *shop) request(side order.Side, qty int64, limit string) event.OrderRepl
 	s.n++
 	in := order.Intent{
 		ID: fmt.Sprintf("t-%d", s.n), Action: order.Place, Strategy: "test", Symbol: s.venue.Symbol(), Side: side, Type: order.Market,
-		TIF: order.Day, Qty: market.Shares(qty), At: s.desk.floor.now(),
+		TIF: order.Day, Qty: market.Shares(qty), At: s.desk.floor.Now(time.Now()),
 	}
 	if limit != "" {
 		in.Type, in.Limit = order.Limit, market.MustPrice(limit).Ptr()

@@ -70,7 +70,7 @@ func (d *Desk) next(ctx context.Context, h *held, q *holding) (broker.Batch, err
 func (d *Desk) takeTicks(q *holding, b broker.Batch) {
 	var changed []event.DataState
 	if len(b.Ticks) > 0 {
-		changed = d.floor.apply(b.Ticks, b.TickFrames)
+		changed = d.floor.Apply(b.Ticks, b.TickFrames, time.Now())
 		q.add(b.Ticks, b.TickFrames)
 	}
 	d.tellTicks(q)

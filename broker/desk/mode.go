@@ -106,7 +106,7 @@ func (d *Desk) restrict(reason string) {
 // behind this one. Who wants a mode to hold also when storing fails tightens
 // before. The caller has the turn.
 func (d *Desk) latch(ctx context.Context, cur, next *broker.ModeRecord) (event.ModeChange, error) {
-	err := d.journal.Record(ctx, broker.Record{Wall: next.Since, Market: d.floor.now(), Mode: next})
+	err := d.journal.Record(ctx, broker.Record{Wall: next.Since, Market: d.floor.Now(time.Now()), Mode: next})
 	if err == nil {
 		err = d.journal.Sync(ctx)
 	}

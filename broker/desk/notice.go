@@ -67,10 +67,10 @@ func (d *Desk) heed(h *held, n broker.Notice) {
 	case broker.NoticeLinkUp:
 		h.ask(chore{recover: true, verify: true, ends: d.losses()})
 	case broker.NoticeDataLost:
-		d.floor.forget()
+		d.floor.Forget()
 		h.ask(chore{recover: true, subscribe: true, ends: d.losses()})
 	case broker.NoticeDataUp:
-		d.floor.prove(time.Now(), d.cfg.DataDeadline, d.open, fmt.Sprintf("a data farm came back (%d)", n.Code), false)
+		d.floor.Prove(time.Now(), d.cfg.DataDeadline, d.open, fmt.Sprintf("a data farm came back (%d)", n.Code), false)
 	case broker.NoticeReadOnly:
 		h.fixed.Store(true)
 	case broker.NoticeCompeting:
@@ -82,6 +82,6 @@ func (d *Desk) heed(h *held, n broker.Notice) {
 	default: // for people only
 	}
 	if n.Code == codeStreamReplaced || n.Code == codeStreamRefused {
-		d.stream.broke(n.Code, n.Text, time.Now())
+		d.stream.Broke(n.Code, n.Text, time.Now())
 	}
 }

@@ -23,7 +23,7 @@ const positionTries = 3
 // Steps returns the rungs after the handshake, for the symbols that are wanted
 // from now on. It is called once, before Start.
 func (d *Desk) Steps(symbols []market.Symbol) []broker.Step {
-	d.floor.want(symbols)
+	d.floor.Want(symbols, time.Now())
 	return []broker.Step{
 		{Name: broker.RungClock, Deadline: d.cfg.ClockDeadline, Run: d.stepClock},
 		{Name: broker.RungAccount, Deadline: d.cfg.AccountDeadline, Run: d.stepAccount},
@@ -48,10 +48,10 @@ func (d *Desk) stepClock(ctx context.Context, s broker.Session) (string, error) 
 	}
 	f := s.Facts()
 	if f.Simulated {
-		d.floor.set(at, f.Speed, true)
+		d.floor.Set(at, f.Speed, true, time.Now())
 		return "market time " + at.UTC().Format(time.RFC3339), nil
 	}
-	d.floor.set(at, f.Speed, false)
+	d.floor.Set(at, f.Speed, false, time.Now())
 	// The venue tells whole seconds, so half a second is its own rounding.
 	skew := at.Add(500 * time.Millisecond).Sub(asked.Add(time.Since(asked) / 2)).Round(100 * time.Millisecond)
 	if skew.Abs() > maxSkew {

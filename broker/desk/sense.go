@@ -18,9 +18,9 @@ func (d *Desk) sense(h *held, in order.Intent) broker.View {
 	mode := d.mode.Load()
 	v := broker.View{
 		Link: d.linkState(), Mode: mode.Mode, ModeReason: mode.Reason, ReadOnly: d.cfg.ReadOnly,
-		Details: d.floor.details(in.Symbol), Position: d.books.Holding(in.Symbol),
+		Details: d.floor.Details(in.Symbol), Position: d.books.Holding(in.Symbol),
 	}
-	v.Now, v.Quote, v.Trades = d.floor.sense(in.Symbol, in.At)
+	v.Now, v.Quote, v.Trades = d.floor.Sense(in.Symbol, in.At, time.Now())
 	if h != nil {
 		v.Open = d.books.Open(in.Symbol, &h.facts)
 		v.Account = h.facts.Account
@@ -60,7 +60,7 @@ func (d *Desk) others(h *held, but market.Symbol) (sum *market.Money, note strin
 		if worst.IsZero() {
 			return
 		}
-		if newest, ok := d.floor.newest(s); ok {
+		if newest, ok := d.floor.Newest(s); ok {
 			e.Raise(&newest)
 		} else if !p.Qty.IsZero() && p.AvgCost != nil {
 			cost := p.AvgCost.Abs()
@@ -102,43 +102,6 @@ func byName(a, b market.Symbol) market.Symbol {
 		return b
 	}
 	return min(a, b)
-}
-
-// newest returns a symbol's newest price.
-func (f *floor) newest(s market.Symbol) (market.Price, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	p, _, ok := f.quotes[s].Newest()
-	return p, ok
-}
-
-// sense returns the market time, quote and newest trades for an intent made at
-// at. In a lock-step replay nothing but ticks and intents moves the clock.
-func (f *floor) sense(s market.Symbol, at time.Time) (time.Time, market.Quote, market.Trades) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	wall := time.Now()
-	if f.speed == 0 && !f.clock.Now(wall).IsZero() {
-		f.clock = f.clock.Advance(at, wall)
-	}
-	var trades market.Trades
-	if t := f.trades[s]; t != nil {
-		trades = *t
-	}
-	return f.clock.Now(wall), f.quotes[s], trades
-}
-
-// traded keeps a trade's price, to tell a jump. The mutex is held.
-func (f *floor) traded(t *market.Tick) {
-	if !t.Known || t.Kind != market.TickTrade {
-		return
-	}
-	list := f.trades[t.Symbol]
-	if list == nil {
-		list = new(market.Trades)
-		f.trades[t.Symbol] = list
-	}
-	list.Add(t.Price)
 }
 
 // tally counts an order that was written, or may have been, into what the

@@ -212,11 +212,11 @@ func BenchmarkSense(b *testing.B) {
 	b.ReportAllocs()
 	d := newDesk(DefaultConfig(), gateFunc(func(broker.View, order.Intent) order.Decision { return order.Decision{} }), &memJournal{trace: &trace{}}, &recorder{trace: &trace{}}, quiet)
 	d.books.Account, d.books.Positions = "DU1", map[market.Symbol]order.Position{}
-	d.floor.set(day, 1, true)
+	d.floor.Set(day, 1, true, time.Now())
 	h := &held{facts: broker.Facts{Account: "DU1", ClientID: 1}}
 	for n := range 20 {
 		s := market.Symbol(fmt.Sprint("S", n))
-		d.floor.apply([]market.Tick{{Symbol: s, Kind: market.TickTrade, Known: true, Price: market.MustPrice("100"), At: day}}, 1)
+		d.floor.Apply([]market.Tick{{Symbol: s, Kind: market.TickTrade, Known: true, Price: market.MustPrice("100"), At: day}}, 1, time.Now())
 		d.books.Positions[s] = order.Position{Symbol: s, Qty: market.Shares(10)}
 		d.books.Add(order.Order{Ref: string(s), OrderID: int64(n + 1), ClientID: 1, Account: "DU1", Symbol: s, Side: order.Sell, Qty: market.Shares(10), State: order.Working, OCA: "g"}, day)
 	}

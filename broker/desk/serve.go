@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/floor"
 	"robotrader/broker/market"
 	"robotrader/services/event"
 )
@@ -128,12 +129,12 @@ func (d *Desk) over(h *held) {
 // of its troubles: the next one begins without, and the link knows that this
 // one is lost.
 func (d *Desk) forget() {
-	list, _ := d.floor.standing()
+	list, _ := d.floor.Standing()
 	for _, s := range list {
-		d.floor.edit(s.Symbol, (*line).end)
-		d.moved(s.Symbol, dataLost, "the session ended")
+		d.floor.End(s.Symbol)
+		d.moved(s.Symbol, floor.Lost, "the session ended")
 	}
-	d.stream.end()
+	d.stream.End()
 	d.trouble.mu.Lock()
 	defer d.trouble.mu.Unlock()
 	d.trouble.silent, d.trouble.down, d.trouble.dark = "", "", ""
@@ -152,7 +153,7 @@ func (d *Desk) pump(ctx context.Context, h *held) error {
 		d.takeTicks(&ticks, b)
 		if len(b.Events) == 0 && !d.cfg.Progress {
 			if b.ReportFrames > 0 { // not an empty batch
-				d.floor.counted(b.ReportFrames)
+				d.floor.Counted(b.ReportFrames)
 			}
 			continue
 		}
@@ -240,8 +241,8 @@ func (d *Desk) catchUp(ctx context.Context, h *held, c chore) error {
 	}
 	// None that is still awaited, or asked for again by now, counts as data: the
 	// session is not worth an entry before a tick has come.
-	list, _ := d.floor.standing()
-	_, why := verdict(list)
+	list, _ := d.floor.Standing()
+	_, why := floor.Verdict(list)
 	if d.cfg.Progress || len(list) == 0 { // lock-step: the first tick waits for the trader
 		why = nil
 	}
@@ -269,7 +270,7 @@ func (d *Desk) askAll(ctx context.Context, h *held, c chore) error {
 	}
 	if !c.subscribe {
 		if c.verify {
-			for _, s := range d.floor.prove(time.Now(), d.cfg.DataDeadline, d.open, "the gateway is back (1102)", true) {
+			for _, s := range d.floor.Prove(time.Now(), d.cfg.DataDeadline, d.open, "the gateway is back (1102)", true) {
 				d.out.data(s)
 			}
 		}
@@ -278,13 +279,13 @@ func (d *Desk) askAll(ctx context.Context, h *held, c chore) error {
 	if err := d.watch(ctx, h.session); err != nil { // the venue forgot this one, too
 		return err
 	}
-	list, _ := d.floor.standing()
+	list, _ := d.floor.Standing()
 	for _, s := range list {
-		if !d.floor.recall(s.Symbol) {
+		if !d.floor.Recall(s.Symbol) {
 			continue // an earlier try, which got no further, has asked for it
 		}
 		if err := d.subscribe(ctx, h.session, s.Symbol, anew); err != nil {
-			d.floor.edit(s.Symbol, func(l *line) { l.forgotten = true })
+			d.floor.Lost(s.Symbol)
 			return err
 		}
 	}
@@ -302,8 +303,8 @@ func (d *Desk) awaitTick(ctx context.Context, ends int) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for ends == 0 || d.losses() == ends {
-		list, changed := d.floor.standing()
-		if _, err := verdict(list); err == nil || !waits(list) {
+		list, changed := d.floor.Standing()
+		if _, err := floor.Verdict(list); err == nil || !floor.Waits(list) {
 			return
 		}
 		select {
@@ -323,7 +324,7 @@ func (d *Desk) watch(ctx context.Context, s broker.Session) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.AccountDeadline)
 	defer cancel()
-	d.stream.watched(time.Now())
+	d.stream.Watched(time.Now())
 	if err := src.WatchAccount(ctx); err != nil {
 		return fmt.Errorf("watch the account: %w", err)
 	}

@@ -35,7 +35,7 @@ func (d *Desk) WindDown(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("desk: stop: nobody knows which orders still work: %w", err)
 	}
-	at := d.floor.now()
+	at := d.floor.Now(time.Now())
 	if at.IsZero() {
 		at = time.Now()
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/floor"
 	"robotrader/broker/market"
 	"robotrader/services/event"
 )
@@ -25,30 +26,30 @@ func (d *Desk) subscribe(ctx context.Context, s broker.Session, sym market.Symbo
 	if !ok {
 		return errors.New("this adapter has no market data")
 	}
-	if why := d.floor.barred(sym); why != "" { // whatever this session tells of it
-		d.moved(sym, dataBlocked, why)
+	if why := d.floor.Barred(sym); why != "" { // whatever this session tells of it
+		d.moved(sym, floor.Blocked, why)
 		return nil
 	}
 	contract, err := d.describe(ctx, s, sym)
 	if err != nil || contract == nil {
 		return err
 	}
-	state, cause := dataWanted, ""
-	if !d.open(contract, d.floor.now()) {
-		state, cause = dataClosed, causeOutside
+	state, cause := floor.Wanted, ""
+	if !d.open(contract, d.floor.Now(time.Now())) {
+		state, cause = floor.Closed, floor.CauseOutside
 	} else if d.cfg.Progress {
 		// Lock-step: the first tick waits for the trader, who waits for this.
-		state, cause = dataClosed, "market time stands until the trader runs"
+		state, cause = floor.Closed, "market time stands until the trader runs"
 	}
 	// Before the subscription: a tick that comes with its answer counts.
 	d.moved(sym, state, cause)
-	d.floor.edit(sym, func(l *line) { l.tries = 0 }) // it is not asked for want of ticks
+	d.floor.Begun(sym) // it is not asked for want of ticks
 	return d.order(ctx, data, sym, contract.Contract, again)
 }
 
 // order writes the subscription.
 func (d *Desk) order(ctx context.Context, data broker.MarketData, sym market.Symbol, c market.Contract, again bool) error {
-	d.floor.edit(sym, func(l *line) { l.renewed(time.Now(), d.cfg.DataDeadline) })
+	d.floor.Ordered(sym, time.Now(), d.cfg.DataDeadline)
 	var err error
 	switch r, ok := data.(broker.Resubscriber); {
 	case again && ok:
@@ -83,10 +84,10 @@ func (d *Desk) renew(ctx context.Context, h *held, list []market.Symbol) {
 		if ctx.Err() != nil {
 			return // what was not asked for does not count as asked for in vain
 		}
-		if !d.floor.starves(sym) {
+		if !d.floor.Starves(sym) {
 			continue // it came back while this waited behind another chore
 		}
-		contract, err := d.floor.details(sym), error(nil)
+		contract, err := d.floor.Details(sym), error(nil)
 		if contract == nil { // it was refused, or the venue did not know it
 			contract, err = d.describe(ctx, h.session, sym)
 		}
@@ -121,12 +122,15 @@ func (d *Desk) describe(ctx context.Context, s broker.Session, sym market.Symbol
 		d.refused(sym, fmt.Sprintf("asked for %s, the venue told of %s", sym, list[0].Contract.Symbol))
 		return nil, nil
 	}
-	if was := d.floor.details(sym); was != nil && was.Contract.ConID != list[0].Contract.ConID {
+	if was := d.floor.Details(sym); was != nil && was.Contract.ConID != list[0].Contract.ConID {
 		d.barred(ctx, s, sym, was.Contract.ConID, list[0].Contract.ConID)
 		return nil, nil
 	}
-	told := d.agreed(list[0])
-	d.floor.describe(sym, told)
+	told, differs := d.hours.Agreed(list[0])
+	for _, n := range differs {
+		d.warn(n)
+	}
+	d.floor.Describe(sym, told)
 	return &told, nil
 }
 
@@ -134,36 +138,33 @@ func (d *Desk) describe(ctx context.Context, s broker.Session, sym market.Symbol
 // of this process's life: what the books hold of it is of the contract before.
 func (d *Desk) barred(ctx context.Context, s broker.Session, sym market.Symbol, was, is int64) {
 	why := fmt.Sprintf("its contract is %d now and was %d: look at it, and start the trader again to trade the new one", is, was)
-	d.floor.edit(sym, func(l *line) { l.barred = why })
+	d.floor.Bar(sym, why)
 	if data, ok := s.(broker.MarketData); ok {
 		if err := data.Unsubscribe(ctx, sym); err != nil {
 			d.log.Warn("unsubscribe_failed", "symbol", string(sym), "error", err)
 		}
 	}
-	d.moved(sym, dataBlocked, why)
+	d.moved(sym, floor.Blocked, why)
 	d.warn(event.NoticeText{Level: "error", Name: "contract_changed", Symbol: sym, Text: string(sym) + " is blocked: " + why})
 }
 
 // refused blocks a symbol by the venue's word. It is asked again, since a
 // person may have made a subscription or left another session.
 func (d *Desk) refused(sym market.Symbol, why string) {
-	d.floor.edit(sym, func(l *line) {
-		l.refused, l.expect = true, expected{}
-		l.due = time.Now().Add(max(time.Minute, askAgain[min(l.tries+1, len(askAgain)-1)]))
-	})
-	d.moved(sym, dataBlocked, why)
+	d.floor.Refused(sym, time.Now())
+	d.moved(sym, floor.Blocked, why)
 }
 
 // competed blocks what another session of this user takes: one symbol, or all
 // that ticked or should when none is named.
 func (d *Desk) competed(n broker.Notice) {
-	list, _ := d.floor.standing()
+	list, _ := d.floor.Standing()
 	for _, st := range list {
-		if n.Symbol != "" && n.Symbol != st.Symbol || n.Symbol == "" && (st.State == dataClosed || st.State == dataBlocked) {
+		if n.Symbol != "" && n.Symbol != st.Symbol || n.Symbol == "" && (st.State == floor.Closed || st.State == floor.Blocked) {
 			continue
 		}
 		d.refused(st.Symbol, fmt.Sprintf("another session of this user takes the market data (%d): log out there, or give the trader a user name of its own", n.Code))
-		d.floor.edit(st.Symbol, func(l *line) { l.due = time.Now().Add(competingEvery) })
+		d.floor.Competed(st.Symbol, time.Now())
 	}
 	d.weigh()
 }
@@ -173,16 +174,16 @@ func (d *Desk) competed(n broker.Notice) {
 func (d *Desk) readHours(ctx context.Context, h *held) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.RecoveredDeadline)
 	defer cancel()
-	list, _ := d.floor.standing()
+	list, _ := d.floor.Standing()
 	for _, st := range list {
-		if d.floor.details(st.Symbol) == nil {
+		if d.floor.Details(st.Symbol) == nil {
 			continue // it is asked for with its data
 		}
 		if _, err := d.describe(ctx, h.session, st.Symbol); err != nil {
-			d.floor.hoursFailed()
+			d.floor.HoursFailed()
 			d.warn(event.NoticeText{
 				Name: "hours_not_read", Symbol: st.Symbol,
-				Text: fmt.Sprintf("the hours of the day did not come, those told before hold; asked again in %v: %v", hoursAgain, err),
+				Text: fmt.Sprintf("the hours of the day did not come, those told before hold; asked again in %v: %v", floor.HoursAgain, err),
 			})
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/floor"
 	"robotrader/broker/market"
 )
 
@@ -30,7 +31,7 @@ func TestTroubleEndsWithItsSession(t *testing.T) {
 		synctest.Wait()
 		r.desk.give()
 		<-r.served
-		if s := r.stands(); s.State != dataLost {
+		if s := r.stands(); s.State != floor.Lost {
 			t.Errorf("without a session AAPL is %s (%s)", s.State, s.Cause)
 		}
 		if p := r.desk.State(t.Context()).Health.Account; p.State != "" {
@@ -47,7 +48,7 @@ func TestTroubleEndsWithItsSession(t *testing.T) {
 			t.Error("the new session counts as cut off from the venue")
 		}
 		time.Sleep(32 * time.Second)
-		r.wants(t, "silent in the new session", dataStale, 1)
+		r.wants(t, "silent in the new session", floor.Stale, 1)
 	})
 }
 
@@ -60,19 +61,19 @@ func TestABarredSymbolStaysBarred(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.tick("AAPL", "187")
-		r.wants(t, "with a late tick", dataBlocked, 0)
+		r.wants(t, "with a late tick", floor.Blocked, 0)
 		_ = r.session.Close(t.Context())
 		<-r.served
 		r.session = newSession(r.trace) // the old contract
 		r.session.onSub = func(s market.Symbol) { go r.tick(s, "187.25") }
 		r.serve()
 		r.climb(t)
-		r.wants(t, "in the next session", dataBlocked, 0)
+		r.wants(t, "in the next session", floor.Blocked, 0)
 		if s := r.stands(); !strings.Contains(s.Cause, "999 now and was 265598") {
 			t.Errorf("cause %q", s.Cause)
 		}
 		r.send(broker.Notice{Kind: broker.NoticeDataLost, Code: 1101, Text: "data lost"})
-		r.wants(t, "after 1101", dataBlocked, 0)
+		r.wants(t, "after 1101", floor.Blocked, 0)
 	})
 }
 
@@ -100,13 +101,13 @@ func TestNotReadyWithoutATick(t *testing.T) {
 // none, and does not lengthen the wait for the next.
 func TestWhatIsNotAskedDoesNotCount(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
-		before := *r.desk.floor.lines["AAPL"]
+		before := r.desk.floor.Freshness()[0]
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		r.desk.floor.move("AAPL", dataStale, "silent")
+		r.desk.floor.Move("AAPL", floor.Stale, "silent", time.Now())
 		r.desk.renew(ctx, r.desk.held.Load(), []market.Symbol{"AAPL"})
-		if l := *r.desk.floor.lines["AAPL"]; l.asked != before.asked || l.tries != before.tries {
-			t.Errorf("asked %d times after %d, tries %d after %d", l.asked, before.asked, l.tries, before.tries)
+		if l := r.desk.floor.Freshness()[0]; l.Asked != before.Asked {
+			t.Errorf("asked %d times after %d", l.Asked, before.Asked)
 		}
 	})
 }
@@ -116,7 +117,7 @@ func TestWhatIsNotAskedDoesNotCount(t *testing.T) {
 func TestWhatTicksIsNotAskedAgain(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
 		r.desk.renew(t.Context(), r.desk.held.Load(), []market.Symbol{"AAPL"})
-		r.wants(t, "alive", dataLive, 0)
+		r.wants(t, "alive", floor.Live, 0)
 	})
 }
 
@@ -132,9 +133,9 @@ func TestTheSilenceBeforeTheOpeningDoesNotCount(t *testing.T) {
 		r.mute()
 		r.take()
 		time.Sleep(34 * time.Second) // 9 s after the opening
-		r.wants(t, "soon after the opening", dataWanted, 0)
+		r.wants(t, "soon after the opening", floor.Wanted, 0)
 		time.Sleep(54 * time.Second)
-		r.wants(t, "63 s after it", dataStale, 1)
+		r.wants(t, "63 s after it", floor.Stale, 1)
 	}, hours)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/floor"
 	"robotrader/services/event"
 )
 
@@ -113,7 +114,7 @@ func TestAccountStream(t *testing.T) {
 			if asked.Load() != 0 {
 				t.Errorf("asked %d times for what comes", asked.Load())
 			}
-			time.Sleep(quietAfter + 2*time.Second)
+			time.Sleep(floor.QuietAfter + 2*time.Second)
 			if p := account(r); asked.Load() != 1 || p.State != broker.PartOK {
 				t.Errorf("after ten quiet minutes asked %d times, %+v", asked.Load(), p)
 			}
@@ -122,7 +123,7 @@ func TestAccountStream(t *testing.T) {
 			if p := account(r); p.State != broker.PartOK || asked.Load() != 1 {
 				t.Errorf("asked %d times, %+v", asked.Load(), p)
 			}
-			time.Sleep(quietAfter)
+			time.Sleep(floor.QuietAfter)
 			time.Sleep(DefaultConfig().DataDeadline + 2*time.Second)
 			if p := account(r); p.State != broker.PartBroken || asked.Load() != 2 {
 				t.Errorf("asked in vain %d times, %+v", asked.Load()-1, p)
@@ -145,7 +146,7 @@ func TestAccountStream(t *testing.T) {
 			if p := account(r); p.State != broker.PartBroken || p.Code != 2100 {
 				t.Errorf("%+v", p)
 			}
-			time.Sleep(streamSoon + 2*time.Second)
+			time.Sleep(floor.StreamSoon + 2*time.Second)
 			if asked.Load() != 1 {
 				t.Errorf("asked %d times", asked.Load())
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/floor"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/runner/risk"
@@ -194,7 +195,7 @@ func (w *world) boot() {
 	cfg.ReconcileEvery = 2 * time.Second      // a seed is short
 	w.out = &worldOutlet{recorder: &recorder{trace: &trace{}}, w: w}
 	w.desk = newDesk(cfg, asked, w.journal, w.out, quiet)
-	w.desk.opinion.off = true // the hours are the venue's
+	w.desk.hours = &floor.Hours{} // the hours are the venue's
 	w.desk.SetLink(w)
 	w.desk.Steps([]market.Symbol{worldSymbol})
 	w.session, w.held, w.ticks, w.rest = nil, nil, holding{}, chore{}

@@ -37,6 +37,7 @@ var levels = []struct {
 	{"services/journal", 4, "journal"},
 	{"services/diag", 4, "diag"},
 	{"broker/desk/books", 3, ""},
+	{"broker/desk/floor", 3, ""},
 	{"broker/desk/guard", 3, ""},
 	{"broker/desk/reconcile", 3, ""},
 	{"services/bus", 3, ""},

@@ -1,8 +1,7 @@
-package desk
+package floor
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -12,31 +11,40 @@ import (
 	"robotrader/services/event"
 )
 
-// secondOpinion is the calendar that a venue's hours are held against: a venue
+// Hours are the calendar that a venue's hours are held against: a venue
 // that forgets a holiday, or an early close, must not make us trade into it.
-type secondOpinion struct {
+// The zero Hours knows none: the venue's word stands.
+type Hours struct {
 	cal calendar.Calendar
-	off bool // there is no calendar on this machine: the venue's word stands
+	on  bool // there is a calendar on this machine
 
 	mu   sync.Mutex                  // guards told
 	told map[market.Symbol]time.Time // the newest day whose disagreement was told; wanted symbols only
 }
 
-func (o *secondOpinion) init(log *slog.Logger) {
+// NewHours returns New York's hours. With an error there are none on this
+// machine, and the venue's word stands.
+func NewHours() (*Hours, error) {
 	cal, err := calendar.New()
-	if err != nil {
-		log.Warn("desk_no_calendar", "error", err, "instead", "the venue's hours as they are")
-	}
-	o.cal, o.off, o.told = cal, err != nil, make(map[market.Symbol]time.Time)
+	return &Hours{cal: cal, on: err == nil, told: make(map[market.Symbol]time.Time)}, err
 }
 
-// agreed returns a contract's details with the regular session that venue and
-// calendar agree on: where they differ it is closed. This is the one place
-// where hours of a venue become ours; see [calendar.Calendar.Agree].
-func (d *Desk) agreed(in market.Details) market.Details {
-	o := &d.opinion
-	if o.off {
-		return in
+// Known reports whether there is a calendar to hold the venue's hours against.
+func (o *Hours) Known() bool { return o.on }
+
+// Open tells whether the regular session is on, by the calendar.
+func (o *Hours) Open(at time.Time) bool {
+	s, ok := o.cal.Session(at)
+	return ok && !at.Before(s.Regular.Open) && at.Before(s.Regular.Close)
+}
+
+// Agreed returns a contract's details with the regular session that venue and
+// calendar agree on: where they differ it is closed. What is to be told of
+// that are the notices. This is the one place where hours of a venue become ours;
+// see [calendar.Calendar.Agree].
+func (o *Hours) Agreed(in market.Details) (out market.Details, notices []event.NoticeText) {
+	if !o.on {
+		return in, nil
 	}
 	told := in.Liquid
 	in.Liquid = o.cal.Agree(told)
@@ -45,13 +53,13 @@ func (d *Desk) agreed(in market.Details) market.Details {
 		if len(both) == 1 && both[0] == span || !o.first(in.Contract.Symbol, o.cal.Clock(span.Open, 0)) {
 			continue
 		}
-		d.warn(event.NoticeText{
+		notices = append(notices, event.NoticeText{
 			Name: "hours_disagree", Symbol: in.Contract.Symbol,
 			Text: fmt.Sprintf("%s: the venue says open %s, New York's calendar says %s: taken as %s",
 				in.Contract.Symbol, o.span(span), o.ours(span), o.words(both)),
 		})
 	}
-	return in
+	return in, notices
 }
 
 // within returns the parts of hours inside a span, the empty ones left out.
@@ -66,7 +74,7 @@ func within(h market.Hours, span market.Span) (parts market.Hours) {
 
 // first reports whether a disagreement about a day is to be told: once a
 // symbol and day. Venues tell days in order.
-func (o *secondOpinion) first(s market.Symbol, day time.Time) bool {
+func (o *Hours) first(s market.Symbol, day time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !day.After(o.told[s]) {
@@ -77,7 +85,7 @@ func (o *secondOpinion) first(s market.Symbol, day time.Time) bool {
 }
 
 // ours is what the calendar says of the days that a span touches.
-func (o *secondOpinion) ours(span market.Span) string {
+func (o *Hours) ours(span market.Span) string {
 	var regular market.Hours
 	day := o.cal.Clock(span.Open, 0)
 	for _, s := range o.cal.Sessions(day, span.Close) {
@@ -89,7 +97,7 @@ func (o *secondOpinion) ours(span market.Span) string {
 	return o.words(regular)
 }
 
-func (o *secondOpinion) words(h market.Hours) string {
+func (o *Hours) words(h market.Hours) string {
 	if len(h) == 0 {
 		return "closed"
 	}
@@ -100,7 +108,7 @@ func (o *secondOpinion) words(h market.Hours) string {
 	return strings.Join(list, ", ")
 }
 
-func (o *secondOpinion) span(s market.Span) string {
+func (o *Hours) span(s market.Span) string {
 	from, to := s.Open.In(o.cal.Zone()), s.Close.In(o.cal.Zone())
 	layout := "15:04"
 	if from.YearDay() != to.YearDay() || from.Year() != to.Year() {
