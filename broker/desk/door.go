@@ -290,7 +290,7 @@ func (d *Desk) known(in order.Intent) (event.OrderReply, bool) {
 	if e := d.books.ByRef[in.ID]; e != nil {
 		reply := became(e.Order)
 		if in.Action != order.Place || in.Symbol != e.Symbol || in.Side != e.Side || in.Qty != e.Qty {
-			reply.Reason = "this id was used for another order before: " + describe(e.Order)
+			reply.Reason = "this id was used for another order before: " + books.Describe(e.Order)
 		}
 		return reply, true
 	}
@@ -315,7 +315,7 @@ func (d *Desk) adopt(r broker.IntentRecord) event.OrderReply {
 
 // became answers for an order that exists.
 func became(o order.Order) event.OrderReply {
-	reply := event.OrderReply{IntentID: o.Ref, OrderID: o.OrderID, Known: true, Result: event.Written, Reason: describe(o)}
+	reply := event.OrderReply{IntentID: o.Ref, OrderID: o.OrderID, Known: true, Result: event.Written, Reason: books.Describe(o)}
 	switch o.State {
 	case order.Dropped:
 		reply.Result, reply.Rule = event.Refused, "dropped"
@@ -323,12 +323,4 @@ func became(o order.Order) event.OrderReply {
 		reply.Result = event.Unknown
 	}
 	return reply
-}
-
-func describe(o order.Order) string {
-	s := fmt.Sprintf("%s %v %s is %v, %v filled", o.Side, o.Qty, o.Symbol, o.State, o.Filled)
-	if o.Note != "" {
-		s += ": " + o.Note
-	}
-	return s
 }

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/unwind"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -83,7 +85,7 @@ func TestFlattenCancelsThenClosesThenVerifies(t *testing.T) {
 			t.Errorf("%d orders, %+v", len(r.orders()), m)
 		}
 		r.trades("e1", 10)
-		later(flattenAgain + holdEvery)
+		later(unwind.Again + holdEvery)
 		m := r.modeNow()
 		if m.Flatten || m.Mode != broker.Halted || m.Flat == nil || m.Closing[0].State != event.ClosingFlat || !strings.Contains(m.Reason, "; flat since ") {
 			t.Errorf("%+v", m)
@@ -148,7 +150,7 @@ func TestFlattenTriesAreBounded(t *testing.T) {
 		flatten(t, r)
 		r.trades("e1", 4)
 		r.send(status(151, order.CancelDone))
-		later(flattenAgain + holdEvery)
+		later(unwind.Again + holdEvery)
 		if placed := r.orders(); len(placed) != 2 || placed[1].Intent.Qty != market.Shares(6) || placed[1].Intent.ID == placed[0].Intent.ID {
 			t.Fatalf("after a part: %+v", placed)
 		}
@@ -193,7 +195,7 @@ func TestFlattenOutsideTheSession(t *testing.T) {
 			t.Fatal("another order while the first may still trade")
 		}
 		r.send(status(151, order.CancelDone))
-		later(flattenAgain + holdEvery)
+		later(unwind.Again + holdEvery)
 		if placed := r.orders(); len(placed) != 2 || *placed[1].Intent.Limit != market.MustPrice("178.2") {
 			t.Errorf("%+v", placed)
 		}
@@ -228,10 +230,10 @@ func TestFlattenDoesNotCloseTwice(t *testing.T) {
 		if c := r.modeNow().Closing[0]; len(r.journal.intents) != 1 || c.State != event.ClosingWaits || !strings.Contains(c.Detail, "nobody knows") {
 			t.Errorf("%d intents, %+v", len(r.journal.intents), c)
 		}
-		open := described(151, r.desk.closeID("AAPL", 1), order.WorkingNow)
+		open := described(151, slices.Collect(maps.Keys(r.journal.intents))[0], order.WorkingNow)
 		open.Order.Side = order.Sell
 		r.session.venue(func() { r.session.open = []broker.OrderReport{open} })
-		later(3 * flattenAgain)
+		later(3 * unwind.Again)
 		if c := r.modeNow().Closing[0]; c.State != event.ClosingWorks || len(r.orders()) != 0 {
 			t.Errorf("when the broker knows it: %+v", c)
 		}
@@ -263,12 +265,12 @@ func TestFlattenGoesOnInTheNextLife(t *testing.T) {
 		}
 		next.session.venue(func() { next.session.open = nil })
 		next.send(status(151, order.CancelDone))
-		later(2*flattenAgain + holdEvery)
+		later(2*unwind.Again + holdEvery)
 		if placed := next.orders(); len(placed) != 1 || placed[0].Intent.ID == first {
 			t.Fatalf("when it ended: %+v", placed)
 		}
 		next.trades("e1", 10)
-		later(2 * flattenAgain)
+		later(2 * unwind.Again)
 		if m := next.modeNow(); m.Flatten || m.Flat == nil {
 			t.Errorf("%+v", m)
 		}
@@ -296,7 +298,7 @@ func TestFlattenWithoutALink(t *testing.T) {
 func TestFlattenOfASymbolThatIsNotWanted(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
 		flatten(t, r)
-		later(flattenAgain + holdEvery)
+		later(unwind.Again + holdEvery)
 		if placed := r.orders(); len(placed) != 1 || placed[0].Contract.ConID != 272093 || placed[0].Intent.Symbol != "MSFT" {
 			t.Errorf("%+v", placed)
 		}
@@ -336,26 +338,4 @@ func TestAFlattenThatIsNotDurableDoesNotBegin(t *testing.T) {
 			t.Errorf("%+v, orders %+v", m, r.orders())
 		}
 	}, holds(10))
-}
-
-func TestCollared(t *testing.T) {
-	for _, tt := range []struct {
-		price, percent, tick string
-		side                 order.Side
-		want                 string // "" = none
-	}{
-		{"200", "1", "0.01", order.Sell, "198"},
-		{"200", "1", "0.01", order.Buy, "202"},
-		{"187.25", "1", "0.01", order.Sell, "185.38"}, // 185.3775
-		{"187.25", "1", "0.01", order.Buy, "189.12"},  // 189.1225
-		{"187.25", "1", "0", order.Buy, "189.12"},     // no grid told: cents
-		{"3.02", "1", "0.05", order.Sell, "3"},        // no grid point inside: the nearest that trades
-		{"3.02", "1", "0.05", order.Buy, "3.05"},
-		{"0.01", "1", "0.05", order.Sell, ""}, // would be 0
-	} {
-		got, ok := collared(market.MustPrice(tt.price), market.MustPercent(tt.percent), tt.side, market.MustPrice(tt.tick))
-		if ok != (tt.want != "") || ok && got.String() != tt.want {
-			t.Errorf("%+v: got %v, %v", tt, got, ok)
-		}
-	}
 }

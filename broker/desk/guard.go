@@ -23,9 +23,6 @@ const (
 
 var minStop, maxStop = market.MustPercent("0.1"), market.MustPercent("50")
 
-// guardKeeps reports whether an order is a stop that the guard looks after.
-func (d *Desk) guardKeeps(e *books.Entry) bool { return d.cfg.Protect != ProtectOff && e.Protects() }
-
 // protect brings each position's stop to what it should be. The caller has the
 // turn.
 func (d *Desk) protect(wall time.Time) {

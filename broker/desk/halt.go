@@ -3,14 +3,12 @@ package desk
 import (
 	"context"
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 	"time"
 
 	"robotrader/broker"
 	"robotrader/broker/desk/books"
-	"robotrader/broker/market"
+	"robotrader/broker/desk/unwind"
 	"robotrader/broker/order"
 	"robotrader/services/event"
 )
@@ -35,11 +33,7 @@ type enforcement struct {
 	told event.ModeChange // as published last
 	pass chan struct{}    // closed and replaced when the cancels were looked at
 
-	flatten map[market.Symbol]*closing // nil when none is under way
-	since   time.Time                  // of the flatten that it is of
-	flat    *time.Time                 // wall time when the broker showed no position, nil when it did not
-	doubt   string                     // why that could not be seen yet
-	due     time.Time                  // wall time before which the broker is not asked for it again
+	flatten unwind.Flatten
 }
 
 func (e *enforcement) init() { e.wake, e.pass = make(chan struct{}, 1), make(chan struct{}) }
@@ -223,72 +217,13 @@ func (d *Desk) swept(ctx context.Context, h *held, list []aimed) (more bool) {
 }
 
 // toEnd lists the orders that the mode wants ended and that this client can
-// end: when halted the entries, when flattening all but those that close and
-// the stops that the guard keeps, which it cancels itself when they protect
-// nothing any more.
-func (d *Desk) toEnd(h *held) (list []*books.Entry) {
+// end.
+func (d *Desk) toEnd(h *held) []*books.Entry {
 	m := d.mode.Load()
 	if m.Mode != broker.Halted {
 		return nil
 	}
-	for _, sym := range slices.Sorted(maps.Keys(d.books.Live)) {
-		if m.Flatten {
-			for _, e := range d.books.Live[sym] {
-				if d.cancellable(h, e) && !e.Closes() && !d.guardKeeps(e) {
-					list = append(list, e)
-				}
-			}
-			continue
-		}
-		list = append(list, d.entries(h, sym)...)
-	}
-	return list
-}
-
-// cancellable reports whether an order is one of this client's that still
-// works, or may.
-func (d *Desk) cancellable(h *held, e *books.Entry) bool {
-	if !e.State.Live() || e.OrderID == 0 || e.Ref == "" {
-		return false
-	}
-	return h == nil || e.ClientID == h.facts.ClientID && !h.foreign(e.Account)
-}
-
-// entries lists the orders of a symbol that may open or enlarge a position, or
-// turn it over: those that do not fit into the position, taken together. The
-// desk's own are none. In doubt, with the position unknown, every other is one.
-func (d *Desk) entries(h *held, sym market.Symbol) (list []*books.Entry) {
-	pos := d.books.Holding(sym)
-	var room market.Qty
-	groups := map[string]bool{} // one-cancels-all groups that have their room
-	if pos != nil {
-		room = pos.Abs()
-		for _, e := range d.books.Live[sym] {
-			if e.Strategy == books.OwnStrategy && against(*pos, e) && e.State.Live() {
-				room = room.Sub(e.Remaining())
-				groups[e.OCA] = e.OCA != ""
-			}
-		}
-	}
-	for _, e := range d.books.Live[sym] {
-		switch {
-		case e.Strategy == books.OwnStrategy || !d.cancellable(h, e):
-		case pos == nil || !against(*pos, e):
-			list = append(list, e)
-		case e.OCA != "" && groups[e.OCA] && !pos.Abs().Less(e.Remaining()): // what it executes, another does not
-		case room.Less(e.Remaining()):
-			list = append(list, e)
-		default:
-			room = room.Sub(e.Remaining())
-			groups[e.OCA] = e.OCA != ""
-		}
-	}
-	return list
-}
-
-// against reports whether an order goes against a position.
-func against(pos market.Qty, e *books.Entry) bool {
-	return pos.Sign()*e.Side.Signed(market.Shares(1)).Sign() < 0
+	return d.unwinding(h).ToEnd(m.Flatten)
 }
 
 // pending lists what the mode wants ended and has not ended.

@@ -115,7 +115,7 @@ func (d *Desk) latch(ctx context.Context, cur, next *broker.ModeRecord) (event.M
 	} else {
 		d.mode.CompareAndSwap(cur, next)
 		if next.Mode != broker.Halted {
-			d.hold.flatten, d.hold.flat = nil, nil
+			d.hold.flatten.End()
 		}
 	}
 	d.hold.poke()
@@ -132,7 +132,7 @@ func (d *Desk) modeChange() event.ModeChange {
 	c := event.ModeChange{Mode: m.Mode, Reason: m.Reason, Since: m.Since, Flatten: m.Flatten}
 	if m.Mode == broker.Halted {
 		c.Pending = d.pending()
-		c.Closing, c.Flat = d.hold.closings(d.books), d.hold.flat
+		c.Closing, c.Flat = d.hold.flatten.List(d.books), d.hold.flatten.Flat
 	}
 	return c
 }

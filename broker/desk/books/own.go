@@ -1,6 +1,7 @@
 package books
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -37,4 +38,13 @@ func (e *Entry) Protects() bool {
 // of this life or of an earlier one.
 func (e *Entry) Closes() bool {
 	return e.Strategy == OwnStrategy && strings.HasPrefix(e.Ref, FlattenPrefix)
+}
+
+// Describe words how an order stands.
+func Describe(o order.Order) string {
+	s := fmt.Sprintf("%s %v %s is %v, %v filled", o.Side, o.Qty, o.Symbol, o.State, o.Filled)
+	if o.Note != "" {
+		s += ": " + o.Note
+	}
+	return s
 }

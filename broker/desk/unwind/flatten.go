@@ -1,0 +1,337 @@
+package unwind
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"robotrader/broker/desk/books"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+)
+
+// Again is how long after a refused order, or a failed question, the next one
+// waits. Wall time.
+const Again = 2 * time.Second
+
+// Terms are how positions are closed.
+type Terms struct {
+	// Wait closes nothing outside the regular session. Otherwise a limit order
+	// near the newest price does, which may trade in the extended hours.
+	Wait bool
+	// Collar is how far from the newest price such a limit is.
+	Collar market.Percent
+	// Patience is how long it may work before it is cancelled and made anew.
+	// Wall time.
+	Patience time.Duration
+	// Tries is how many orders may end without closing a position.
+	Tries int
+}
+
+// Market is what is known of one symbol's.
+type Market struct {
+	At      time.Time       // market time
+	Details *market.Details // of the contract, nil when it is not known
+	Open    bool            // the regular session is on
+	// Newest is the newest price.
+	Newest func() (market.Price, bool)
+	Reason string // of the flatten
+}
+
+// closing is how far the closing of one position is.
+type closing struct {
+	state  string
+	detail string
+	tries  int       // orders that were written and ended without the position
+	vain   int       // orders in a row that were refused
+	next   int       // number of the next intent id, which are used once each
+	ref    string    // the newest order, empty before the first
+	wrote  time.Time // wall time when it was written
+	due    time.Time // wall time before which no other is
+	info   time.Time // wall time before which its contract is not asked for
+	asked  bool      // for quotes of a symbol that is not wanted, in this flatten
+}
+
+// Flatten is how far the closing of all positions is. The zero Flatten is none.
+type Flatten struct {
+	closing map[market.Symbol]*closing // nil when none is under way
+	since   time.Time                  // wall time of the flatten that it is of
+
+	Flat  *time.Time // wall time when the broker showed no position, nil when it did not
+	Doubt string     // why that could not be seen yet
+	Due   time.Time  // wall time before which the broker is not asked for it again
+}
+
+// End forgets a flatten, because the mode is another.
+func (f *Flatten) End() { f.closing, f.Flat = nil, nil }
+
+// Symbols lists what the flatten since that time is about: symbols with a
+// position, with an order that works, or seen before.
+func (f *Flatten) Symbols(v View, since time.Time) []market.Symbol {
+	if f.closing == nil || !f.since.Equal(since) {
+		*f = Flatten{closing: map[market.Symbol]*closing{}, since: since}
+	}
+	set := map[market.Symbol]bool{}
+	for sym := range f.closing {
+		set[sym] = true
+	}
+	for sym, p := range v.Books.Positions {
+		if !p.Qty.IsZero() && !books.Foreign(v.Who, p.Account) {
+			set[sym] = true
+		}
+	}
+	for sym, list := range v.Books.Live {
+		if slices.ContainsFunc(list, v.cancellable) {
+			set[sym] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+func (f *Flatten) of(sym market.Symbol) *closing {
+	c := f.closing[sym]
+	if c == nil {
+		c = &closing{}
+		f.closing[sym] = c
+	}
+	return c
+}
+
+// Lacks tells whether a symbol's contract, or a quote of it, is to be asked for
+// now. It counts as asked then.
+func (f *Flatten) Lacks(v View, sym market.Symbol, m Market) (contract, quote bool) {
+	c := f.of(sym)
+	if pos := v.position(sym); v.Wall.Before(c.due) || pos == nil || pos.IsZero() {
+		return false, false
+	}
+	if m.Details == nil {
+		if v.Wall.Before(c.info) {
+			return false, false
+		}
+		c.info = v.Wall.Add(Again)
+		return true, false
+	}
+	if _, ok := m.Newest(); !ok && !c.asked && !m.Open {
+		c.asked = true
+		return false, true
+	}
+	return false, false
+}
+
+// Next brings one symbol one step further. It returns what is to be asked for,
+// nil when nothing is, and reports whether it waits for what only the broker can
+// tell.
+func (f *Flatten) Next(v View, sym market.Symbol, m Market, terms Terms) (in *order.Intent, ask bool) {
+	c := f.of(sym)
+	works, others, unknown := v.live(sym)
+	pos := v.position(sym)
+	switch {
+	case unknown != nil:
+		c.state, c.detail = event.ClosingWaits, "nobody knows what became of order "+unknown.Ref+": only the broker can tell, and it is asked; another order could close twice"
+		return nil, true
+	case others > 0:
+		c.state, c.detail = event.ClosingCancels, fmt.Sprintf("%d orders have not ended", others)
+	case works != nil:
+		c.state, c.detail = event.ClosingWorks, books.Describe(works.Order)
+		return f.hurry(v, c, works, m, terms), false
+	case pos == nil:
+		c.state, c.detail = event.ClosingWaits, "the position is unknown; the broker is asked"
+		return nil, true
+	case pos.IsZero():
+		c.state, c.detail, c.ref = event.ClosingVerifies, f.Doubt, ""
+	default:
+		return f.closeNext(v, sym, c, *pos, m, terms), false
+	}
+	return nil, false
+}
+
+// Closed reports whether a symbol has nothing left to close, by the books.
+func (f *Flatten) Closed(sym market.Symbol) bool { return f.of(sym).state == event.ClosingVerifies }
+
+// hurry has a limit order that did not close in time cancelled, as long as
+// another may follow it.
+func (f *Flatten) hurry(v View, c *closing, e *books.Entry, m Market, terms Terms) *order.Intent {
+	if e.Type != order.Limit || c.tries+1 >= terms.Tries || v.Wall.Sub(c.wrote) < terms.Patience ||
+		e.EndAsked == v.Who && (e.State == order.Cancelling || v.Wall.Sub(e.EndAt) < books.CancelAgain) {
+		return nil
+	}
+	e.EndAsked, e.EndAt = v.Who, v.Wall
+	c.next++
+	return &order.Intent{
+		ID: f.id(e.Symbol, c.next), Action: order.Cancel, Strategy: books.OwnStrategy, Target: e.Ref,
+		Reason: fmt.Sprintf("it did not close the position within %v", terms.Patience), At: m.At,
+	}
+}
+
+// closeNext returns the next order that closes a position, when there may be
+// one.
+func (f *Flatten) closeNext(v View, sym market.Symbol, c *closing, pos market.Qty, m Market, terms Terms) *order.Intent {
+	c.judge(v)
+	switch {
+	case c.tries >= terms.Tries:
+		c.state = event.ClosingGivenUp
+		c.detail = fmt.Sprintf("%d orders did not close %v; close it at the broker, or ask for a flatten again", c.tries, pos)
+		return nil
+	case c.vain >= terms.Tries:
+		c.state = event.ClosingGivenUp
+		return nil // the detail is the newest refusal
+	case v.Wall.Before(c.due):
+		return nil
+	}
+	in, why := closeBy(sym, pos, m, terms)
+	if e := v.elsewhere(sym, pos); e != nil {
+		why = fmt.Sprintf("order %d of client id %d closes it, too, and this client cannot cancel it: cancel it where it was made, or the two would turn the position over", e.OrderID, e.ClientID)
+	}
+	if why != "" {
+		c.state, c.detail = event.ClosingWaits, why
+		return nil
+	}
+	c.next++
+	in.ID = f.id(sym, c.next)
+	return &in
+}
+
+// Answered takes what became of what Next wanted. Again says that it is to be
+// looked at once more at once; the notice, when there is one, is for people.
+func (f *Flatten) Answered(sym market.Symbol, in order.Intent, reply event.OrderReply, wall time.Time) (again bool, notice *event.NoticeText) {
+	c := f.of(sym)
+	switch {
+	case in.Action == order.Cancel && reply.Result == event.Refused:
+		return false, &event.NoticeText{Name: "flatten_not_cancelled", Symbol: sym, Ref: in.Target, Text: reply.Reason}
+	case in.Action == order.Cancel:
+	case reply.Known: // of an earlier life, and ended: it counts
+		c.ref, c.wrote = in.ID, wall
+		return true, nil
+	case reply.Result == event.Refused:
+		c.vain++
+		c.state, c.detail, c.due = event.ClosingWaits, "the order to close it was refused: "+reply.Reason, wall.Add(Again)
+	default:
+		c.vain, c.ref, c.wrote = 0, in.ID, wall
+		c.state, c.detail = event.ClosingWorks, "an order that closes it was written"
+	}
+	return false, nil
+}
+
+// judge counts the newest order, which has ended, if it closed nothing or only a
+// part.
+func (c *closing) judge(v View) {
+	if c.ref == "" {
+		return
+	}
+	e := v.Books.ByRef[c.ref]
+	if c.ref = ""; e == nil || e.State != order.Filled { // a full one is followed by the next part
+		c.tries++
+		c.due = v.Wall.Add(Again)
+	}
+}
+
+// id is the same for the same step of the same flatten, in whatever life of the
+// program, so that a step is done at most once.
+func (f *Flatten) id(sym market.Symbol, n int) string {
+	plain := strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, string(sym))
+	return fmt.Sprintf("%s%s-%.15s-%d", books.FlattenPrefix, strconv.FormatInt(f.since.UnixMilli(), 36), plain, n)
+}
+
+// closeBy is the order that closes a position now, all but its id; or why there
+// is none.
+func closeBy(sym market.Symbol, pos market.Qty, m Market, terms Terms) (in order.Intent, why string) {
+	if m.Details == nil {
+		return in, "the broker has not told its contract; it is asked"
+	}
+	step := m.Details.SizeStep
+	if step.Sign() <= 0 {
+		step = market.Shares(1)
+	}
+	qty := pos.Abs().Floor(step)
+	if order.MaxQty.Less(qty) {
+		qty = order.MaxQty.Floor(step)
+	}
+	if qty.IsZero() {
+		return in, fmt.Sprintf("%v is less than the %v that an order can be about; close it at the broker", pos, step)
+	}
+	in = order.Intent{
+		Action: order.Place, Strategy: books.OwnStrategy, Symbol: sym, Side: books.ExitSide(pos), Type: order.Market, TIF: order.Day,
+		Qty: qty, Reason: m.Reason, At: m.At,
+	}
+	if m.Open {
+		return in, ""
+	}
+	if terms.Wait {
+		return in, "the regular session is closed, and desk.flatten_outside is wait"
+	}
+	price, ok := m.Newest()
+	if !ok {
+		return in, "the regular session is closed and no price is known for a limit; market data is asked for"
+	}
+	limit, ok := collared(price, terms.Collar, in.Side, m.Details.MinTick)
+	if !ok {
+		return in, fmt.Sprintf("no limit can be made of the price %v", price)
+	}
+	in.Type, in.Limit, in.OutsideRTH = order.Limit, &limit, true
+	return in, ""
+}
+
+// collared is the limit of an order that is to trade now, at most percent away
+// from price, on the grid of tick (0 = a cent).
+func collared(price market.Price, percent market.Percent, side order.Side, tick market.Price) (market.Price, bool) {
+	part, ok := percent.Of(price.Abs())
+	if !ok {
+		return price, false
+	}
+	if tick.Sign() <= 0 {
+		tick = market.MustPrice("0.01")
+	}
+	if side == order.Sell {
+		limit := price.Sub(part).Floor(tick)
+		if inside := limit.Add(tick); limit.Less(price.Sub(part)) && !price.Less(inside) {
+			limit = inside
+		}
+		return limit, limit.Sign() > 0
+	}
+	limit := price.Add(part).Floor(tick)
+	if limit.Less(price) {
+		limit = limit.Add(tick)
+	}
+	return limit, limit.Sign() > 0
+}
+
+// Settled reports whether the books show no position, known to be none, and no
+// order of ours that works.
+func (f *Flatten) Settled(v View, since time.Time) bool {
+	if v.Books.Positions == nil {
+		return false
+	}
+	for _, sym := range f.Symbols(v, since) {
+		if works, others, unknown := v.live(sym); works != nil || others > 0 || unknown != nil {
+			return false
+		}
+		if pos := v.position(sym); pos == nil || !pos.IsZero() {
+			return false
+		}
+	}
+	return true
+}
+
+// List tells how far each symbol is, by name.
+func (f *Flatten) List(b *books.Books) (list []event.Closing) {
+	for _, sym := range slices.Sorted(maps.Keys(f.closing)) {
+		c := f.closing[sym]
+		s := event.Closing{Symbol: sym, State: c.state, Position: b.Holding(sym), Tries: c.tries, Detail: c.detail}
+		if f.Flat != nil {
+			s.State, s.Detail = event.ClosingFlat, ""
+		} else if s.State == "" {
+			s.State = event.ClosingWaits
+		}
+		list = append(list, s)
+	}
+	return list
+}
