@@ -9,6 +9,30 @@
 // its reports come in order, once, or soon. When the journal cannot store,
 // nothing is sent; that is the journal's fault, and the answer says so.
 //
+// # Map
+//
+// The nouns that the desk works with are packages of their own, pure and tested
+// alone: they start no goroutine, wait for nothing, and time is an argument.
+// Nobody but the desk imports them; scripts/archtest holds them to that.
+//
+//	books      orders, executions and positions, folded from reports, and what follows from each
+//	reconcile  the books held against the broker's answers
+//	guard      the stop that a position needs
+//	unwind     what a halt or a flatten has still to do
+//	floor      the market: clock, quotes, contracts, hours, and how fresh all of it is
+//
+// What is left here is what has effects:
+//
+//	desk.go, fold.go     the command loop, and what is told and stored of a turn of the books
+//	door.go, modify.go   the one way of an order: sense.go, bars, gate, journal.go, storage.go, wire
+//	score.go             what the risk rules look back upon
+//	mode.go, halt.go, flatten.go, stop.go  the latch, and what it asks for carried out
+//	guard.go             the stops that the guard wants, asked for by the door
+//	serve.go, hold.go    a session's events and ticks, and what it is asked meanwhile
+//	recover.go, reconcile.go, unknown.go   the rungs, the questions to the broker, the entries that wait for them
+//	data.go, subscribe.go, fresh.go, vital.go  subscriptions wanted against held, history, health
+//	notice.go, outlet.go the venue's messages, and what goes onto the bus
+//
 // # Design
 //
 // There is one command loop. It is a turn rather than a goroutine: whoever
@@ -44,25 +68,13 @@
 // hangs: ticks go to its queue up to the bus's bound, and a loss is told.
 //
 // Whether data comes is judged by the ticks of each wanted symbol, once a second
-// on the desk's own loop: a code is a hint. One that stops in its session is
-// stale, and is asked for under a new request id at once and then after 30 s, 1,
-// 2 and 5 minutes, until a tick comes; after a farm's blip or a link that came
-// back every symbol must tick again within the deadline for data. The link is
-// degraded only when no wanted symbol has data and asking again was in vain, so
-// that a stock that nobody trades degrades nothing. What the session holds is
-// brought to what is wanted by one goroutine, which also asks for the account's
-// stream and, each day in New York, for the hours. A contract that became
-// another one blocks its symbol until a person starts the trader again.
-//
-// A venue's hours of a stock are held against New York's calendar where the
-// contract comes in, and nowhere else: what one of the two calls closed is
-// closed for the data rung, the gate and the strategies. A day about which they
-// differ is told once a symbol.
-//
-// Executions are the truth about what was filled; a status is a hint that moves
-// the order's state by the table in broker/order or, where the step is not
-// legal, is told as a notice and changes nothing. A status "Filled" without
-// the executions moves nothing to filled: they come, or recovery fetches them.
+// on the desk's own loop (package floor says how): a code is a hint. A stale one
+// is asked for under a new request id. The link is degraded only when no wanted
+// symbol has data and asking again was in vain, so that a stock that nobody
+// trades degrades nothing. What the session holds is brought to what is wanted
+// by one goroutine, which also asks for the account's stream and, each day in New
+// York, for the hours. A contract that became another one blocks its symbol until
+// a person starts the trader again.
 //
 // Positions are the venue's answer plus the executions after it. Executions
 // are asked before and after the positions and the answer counts only when
@@ -72,33 +84,24 @@
 // The books are held against the broker at every ready and every 30 s; a
 // lock-step replay at ready alone, as nobody can be asked while market time
 // stands. What differs in two looks, further apart than reports take, is a
-// difference; entries in its symbol wait meanwhile. The executions of other
-// clients are asked then: what they account for was done elsewhere and is
-// adopted. Anything else is unexplained: the books take the broker's figure, the
-// mode becomes reduce_only, and a finding names what was looked at. Nothing is
-// ever traded to make books and broker agree. A gateway that lost its venue is
-// not asked: it would answer from memory.
+// difference; entries in its symbol wait meanwhile. What the executions of other
+// clients account for was done elsewhere and is adopted; anything else takes
+// entries away until a person has looked (package reconcile). A gateway that
+// lost its venue is not asked: it would answer from memory.
 //
 // An order whose outcome is unknown bars entries in its symbol. What the broker
 // lists as open, completed or executed resolves it. Without that it takes a proof
-// that it is not there; see prove. A simulated gateway is the whole venue, so
+// that it is not there (package reconcile). A simulated gateway is the whole venue, so
 // what it does not list has ended, and the rates of an earlier run of its market
 // do not count.
 //
-// Orders are known by the venue's permanent id, then by their reference, and by
-// their number only where these say nothing: numbers come again when a gateway
-// forgets its sequence. A report that contradicts the order that it names is
-// raised and not applied; an execution in it still counts for the position. An
-// execution may come in several versions, of which the newest counts.
-//
 // Every position has one stop at the broker, which the desk itself keeps by the
-// same door (guard.go says how): it follows partial fills, is known again after
+// same door (package guard says how): it follows partial fills, is known again after
 // a restart, and shares a one-cancels-all group with the orders that leave the
 // position. Until the broker has confirmed it, an entry in the symbol is
 // refused. A change of an order counts when the broker shows it (modify.go).
 //
-// Memory is bounded: the live orders, the newest 500 to 1,000 ended ones and
-// as many fills, 65,536 execution ids and as many answers, 65,536 ticks and a
-// read of the session's. What is older is in
-// the journal, which also tells a repeated intent id that memory has forgotten.
+// Memory is bounded: the books (package books says by how much), 65,536 ticks
+// and a read of the session's. What is older is in the journal, which also tells
+// a repeated intent id that memory has forgotten.
 package desk
