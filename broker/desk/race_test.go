@@ -250,7 +250,7 @@ func raceOnce(t *testing.T, seed uint64) {
 	s := newShop(t, venue, newJournal())
 	s.gate = func(v broker.View, in order.Intent) order.Decision { // long only: a sale that is no exit would be an entry
 		d := gate.Decide(v, in)
-		if in.Side == order.Sell && in.Action != order.Cancel && d.Saw["reduction"] != "true" {
+		if in.Side == order.Sell && in.Action != order.Cancel && !d.Saw.Is("reduction", "true") {
 			d.Allowed, d.Rule = false, "long_only"
 		}
 		return d

@@ -108,7 +108,7 @@ func byName(a, b market.Symbol) market.Symbol {
 // rates look back upon. What only reduces, and what the desk asked for itself,
 // does not use up the budget of entries.
 func (d *Desk) tally(v broker.View, in order.Intent, dec order.Decision) {
-	if v.Own || dec.Saw["reduction"] == "true" {
+	if v.Own || dec.Saw.Is("reduction", "true") {
 		return
 	}
 	d.books.Count(v.Now, v.Grows(in))

@@ -126,7 +126,7 @@ func TestALossLatches(t *testing.T) {
 			t.Errorf("resumed: %+v", reply)
 		}
 		r.stop(t)
-		if saw := r.journal.intents["b"].Decision.Saw; saw["day_loss"] != "2000" || saw["day_start_equity"] != "1000000" || saw["equity"] != "998000" {
+		if saw := r.journal.intents["b"].Decision.Saw.Map(); saw["day_loss"] != "2000" || saw["day_start_equity"] != "1000000" || saw["equity"] != "998000" {
 			t.Errorf("the numbers are not stored: %v", saw)
 		}
 	})
@@ -184,9 +184,9 @@ func TestWhatTheViewLooksBackUpon(t *testing.T) {
 // leave the budget of entries alone.
 func TestSafetyDoesNotUseUpTheBudget(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
-		r.verdict.Saw = map[string]string{"reduction": "true"}
+		r.verdict.Saw = order.SawOf("reduction", "true")
 		r.ask(buy("a"))
-		r.verdict.Saw = nil
+		r.verdict.Saw = order.Saw{}
 		if err := r.desk.take(context.Background()); err != nil {
 			t.Fatal(err)
 		}

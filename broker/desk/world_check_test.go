@@ -132,7 +132,7 @@ func (w *world) checkWrite(t broker.Ticket) {
 // checkTime looks whether this is a moment at which an order may go out.
 func (w *world) checkTime(rec *broker.IntentRecord, in order.Intent) {
 	ref := in.ID
-	entry := rec.Decision.Saw["reduction"] != "true" && !strings.HasPrefix(ref, books.GuardPrefix)
+	entry := !rec.Decision.Saw.Is("reduction", "true") && !strings.HasPrefix(ref, books.GuardPrefix)
 	switch {
 	case w.link != broker.Ready && (w.link != broker.Degraded || entry):
 		w.fail("ready", "order %s goes out while the link is %v", ref, w.link)

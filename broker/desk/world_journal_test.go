@@ -143,7 +143,7 @@ func (j *worldJournal) Load(context.Context, string, int) (b broker.Books, err e
 
 // sentNotional is what the gate saw.
 func sentNotional(r broker.IntentRecord) market.Money {
-	if m, err := market.ParseMoney(r.Decision.Saw["notional"]); err == nil {
+	if m, err := market.ParseMoney(r.Decision.Saw.Map()["notional"]); err == nil {
 		return m.Abs()
 	}
 	return market.Money{}

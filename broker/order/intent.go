@@ -188,10 +188,10 @@ func (in Intent) Validate() error {
 
 // Decision is the risk gate's answer to an intent, with the numbers it saw.
 type Decision struct {
-	IntentID string            `json:"intent_id"`
-	Allowed  bool              `json:"allowed"`
-	Rule     string            `json:"rule,omitempty"`   // that refused, such as "max_notional"
-	Reason   string            `json:"reason,omitempty"` // plain words: value, limit, mend
-	At       time.Time         `json:"at"`               // market time
-	Saw      map[string]string `json:"saw,omitempty"`
+	IntentID string    `json:"intent_id"`
+	Allowed  bool      `json:"allowed"`
+	Rule     string    `json:"rule,omitempty"`   // that refused, such as "max_notional"
+	Reason   string    `json:"reason,omitempty"` // plain words: value, limit, mend
+	At       time.Time `json:"at"`               // market time
+	Saw      Saw       `json:"saw,omitzero"`
 }

@@ -97,12 +97,13 @@ func printIntent(w io.Writer, r broker.IntentRecord) {
 	} else {
 		fmt.Fprintf(w, "refused\tby %s: %s\n", d.Rule, d.Reason)
 	}
-	for _, key := range slices.Sorted(maps.Keys(d.Saw)) {
+	saw := d.Saw.Map()
+	for _, key := range slices.Sorted(maps.Keys(saw)) {
 		if key != "limits" {
-			fmt.Fprintf(w, "  %s\t%s\n", key, d.Saw[key])
+			fmt.Fprintf(w, "  %s\t%s\n", key, saw[key])
 		}
 	}
-	for _, limit := range strings.Fields(d.Saw["limits"]) {
+	for _, limit := range strings.Fields(saw["limits"]) {
 		key, value, _ := strings.Cut(limit, "=")
 		fmt.Fprintf(w, "  limit %s\t%s\n", key, value)
 	}

@@ -30,13 +30,13 @@ func decided(t *testing.T) string {
 	}
 	made := broker.IntentRecord{
 		Intent: in, Account: "DU1", ClientID: 1, OrderID: 104, Wall: wall, Order: &o,
-		Decision: order.Decision{IntentID: in.ID, Allowed: true, At: first, Saw: map[string]string{
-			"gross": "1872.5", "limits": "max_gross_notional=200000 max_losing_streak=5",
-		}},
+		Decision: order.Decision{IntentID: in.ID, Allowed: true, At: first, Saw: order.SawOf(
+			"gross", "1872.5", "limits", "max_gross_notional=200000 max_losing_streak=5",
+		)},
 	}
 	no := made
 	no.Intent.ID, no.Order, no.OrderID = "sma-2", nil, 0
-	no.Decision = order.Decision{IntentID: "sma-2", Rule: "daily_loss", Reason: "enough for today", Saw: map[string]string{"day_loss": "2000"}}
+	no.Decision = order.Decision{IntentID: "sma-2", Rule: "daily_loss", Reason: "enough for today", Saw: order.SawOf("day_loss", "2000")}
 	for _, r := range []broker.IntentRecord{made, no} {
 		if err := j.Intend(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -95,7 +95,7 @@ func TestWhyAsJSON(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &stories); err != nil {
 		t.Fatal(err)
 	}
-	if len(stories) != 1 || stories[0].Intents[0].Decision.Saw["gross"] != "1872.5" || len(stories[0].Fills) != 1 || len(stories[0].States) != 2 {
+	if len(stories) != 1 || stories[0].Intents[0].Decision.Saw.Map()["gross"] != "1872.5" || len(stories[0].Fills) != 1 || len(stories[0].States) != 2 {
 		t.Errorf("stories %+v", stories)
 	}
 }

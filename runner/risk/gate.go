@@ -81,30 +81,42 @@ type asked struct {
 	notional  *market.Money // nil when nothing says at what price
 	own       *market.Money // the position with the open orders of this side and this one, nil = unknown
 	gross     *market.Money // all positions likewise, nil = unknown
-	saw       map[string]string
-	text      []byte // scratch
+	saw       order.Saw
 }
+
+// sawRoom is what a decision's numbers take in JSON, about: 0.5 kB besides the
+// limits.
+const sawRoom = 768
 
 // Decide answers the desk.
 func (g *Gate) Decide(v broker.View, in order.Intent) order.Decision {
-	a := &asked{Config: &g.cfg, v: v, in: in, saw: make(map[string]string, 32), text: make([]byte, 0, 48)}
-	d := order.Decision{IntentID: in.ID, At: v.Now, Saw: a.saw}
-	a.look()
+	a := &asked{Config: &g.cfg, v: v, in: in}
+	d := order.Decision{IntentID: in.ID, At: v.Now}
 	if in.Action != order.Cancel {
-		a.saw["limits"] = g.limits
+		a.saw.Room(sawRoom + len(g.limits))
 	}
+	a.look()
+	d.Rule, d.Reason = g.refusal(a)
+	d.Allowed = d.Rule == ""
+	if in.Action != order.Cancel {
+		a.saw.Text("limits", g.limits)
+	}
+	d.Saw = a.saw
+	return d
+}
+
+// refusal asks the rules. Without one that refuses, rule and reason are empty.
+func (g *Gate) refusal(a *asked) (rule, reason string) {
 	for i := range g.rules {
 		r := &g.rules[i]
-		if in.Action == order.Cancel && !r.cancels || a.reduction && r.entries {
+		if a.in.Action == order.Cancel && !r.cancels || a.reduction && r.entries {
 			continue
 		}
 		if why := r.refuse(a); why != "" {
-			d.Rule, d.Reason = r.name, why
-			return d
+			return r.name, why
 		}
 	}
-	d.Allowed = true
-	return d
+	return "", ""
 }
 
 // Latches reports whether what a rule found stays true until a person looks at
@@ -221,19 +233,19 @@ func (a *asked) session() string {
 	in, known := liquid.Contains(a.v.Now)
 	switch {
 	case in:
-		a.saw["session"] = "open"
+		a.saw.Text("session", "open")
 		return ""
 	case known:
-		a.saw["session"] = "closed"
+		a.saw.Text("session", "closed")
 		return fmt.Sprintf("%s is outside the regular session at %s; wait for it or put %s into risk.off",
 			a.in.Symbol, a.v.Now.Format(time.RFC3339), RuleSession)
 	}
 	if n := len(liquid); n > 0 && !a.v.Now.Before(liquid[n-1].Close) {
-		a.saw["session"] = "over"
+		a.saw.Text("session", "over")
 		return fmt.Sprintf("the last regular session that the venue told for %s ended at %s; wait for the next or put %s into risk.off",
 			a.in.Symbol, liquid[n-1].Close.Format(time.RFC3339), RuleSession)
 	}
-	a.saw["session"] = "unknown"
+	a.saw.Text("session", "unknown")
 	return fmt.Sprintf("the venue told no trading hours of %s for %s; wait for them or put %s into risk.off",
 		a.in.Symbol, a.v.Now.Format(time.RFC3339), RuleSession)
 }

@@ -131,7 +131,7 @@ func TestEachRule(t *testing.T) {
 				if d.Rule != want || d.Allowed != (want == "") || (d.Reason == "") != d.Allowed {
 					t.Errorf("%s: allowed %v, rule %q (%s), want %q", in.Side, d.Allowed, d.Rule, d.Reason, want)
 				}
-				if d.IntentID != "x-1" || !d.At.Equal(v.Now) || d.Saw["link"] == "" {
+				if d.IntentID != "x-1" || !d.At.Equal(v.Now) || !d.Saw.Is("link", v.Link.String()) {
 					t.Errorf("%s: decision %+v", in.Side, d)
 				}
 			}
@@ -216,7 +216,7 @@ func TestReasonsNameValueLimitAndMend(t *testing.T) {
 		"day_loss": "0", "drawdown": "0", "realized_today": "0", "losing_streak": "0",
 		"orders_last_minute": "0", "notional_today": "0", "session": "open",
 		"limits": DefaultConfig().text(),
-	}, d.Saw); diff != "" {
+	}, d.Saw.Map()); diff != "" {
 		t.Errorf("saw: %s", diff)
 	}
 }

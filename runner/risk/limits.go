@@ -42,7 +42,7 @@ func (a *asked) notionalPerDay() string {
 	adds := *a.notional
 	if a.in.Action == order.Modify {
 		adds = a.v.Grows(a.in)
-		note(a, "adds", adds)
+		a.saw.Money("adds", adds)
 	}
 	if sum := a.v.SentNotional.Add(adds); a.NotionalPerDay.Less(sum) {
 		return fmt.Sprintf("with %v sent today this order makes %v, more than %v; wait for tomorrow or raise risk.notional_per_day",

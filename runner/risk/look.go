@@ -1,7 +1,6 @@
 package risk
 
 import (
-	"strconv"
 	"time"
 
 	"robotrader/broker"
@@ -11,9 +10,10 @@ import (
 
 // look works out the numbers and notes them.
 func (a *asked) look() {
-	a.saw["link"], a.saw["mode"] = a.v.Link.String(), string(a.v.Mode)
+	a.saw.Text("link", a.v.Link.String())
+	a.saw.Text("mode", string(a.v.Mode))
 	if a.v.Own {
-		a.saw["own"] = "true"
+		a.saw.Text("own", "true")
 	}
 	if a.in.Action == order.Cancel {
 		return
@@ -23,34 +23,21 @@ func (a *asked) look() {
 	a.lookAtPrices()
 	a.lookAtExposure()
 	a.lookAtStanding()
-	a.saw["orders_last_minute"] = strconv.Itoa(a.sentLastMinute())
-	note(a, "notional_today", a.v.SentNotional)
+	a.saw.Int("orders_last_minute", a.sentLastMinute())
+	a.saw.Money("notional_today", a.v.SentNotional)
 	if t := a.v.Twin; t.ID != "" {
-		a.saw["same_asked"], a.saw["same_asked_ago"] = t.ID, a.v.Now.Sub(t.At).String()
+		a.saw.Text("same_asked", t.ID)
+		a.saw.Span("same_asked_ago", a.v.Now.Sub(t.At))
 	}
 	if !a.v.LastExit.IsZero() {
-		a.saw["exit_ago"] = a.v.Now.Sub(a.v.LastExit).String()
+		a.saw.Span("exit_ago", a.v.Now.Sub(a.v.LastExit))
 	}
-}
-
-// note notes a number under a name. It writes into a buffer of the question, so
-// that a number costs one allocation, its text.
-func note[T market.Price | market.Qty | market.Money](a *asked, name string, v T) {
-	switch v := any(v).(type) {
-	case market.Price:
-		a.text, _ = v.AppendText(a.text[:0]) // these never fail
-	case market.Qty:
-		a.text, _ = v.AppendText(a.text[:0])
-	case market.Money:
-		a.text, _ = v.AppendText(a.text[:0])
-	}
-	a.saw[name] = string(a.text)
 }
 
 // lookAtPosition tells whether the order only makes the position smaller.
 func (a *asked) lookAtPosition() {
 	if a.v.Position == nil {
-		a.saw["position"] = "unknown"
+		a.saw.Text("position", "unknown")
 		return
 	}
 	// A stop of the intent's own group is reduced by what it executes, so that
@@ -59,9 +46,9 @@ func (a *asked) lookAtPosition() {
 	held := *a.v.Position
 	against := held.Sign()*a.in.Side.Signed(a.left).Sign() < 0
 	a.reduction = against && !held.Abs().Sub(open).Less(a.left)
-	note(a, "position", held)
-	note(a, "open_same_side", open)
-	a.saw["reduction"] = strconv.FormatBool(a.reduction)
+	a.saw.Qty("position", held)
+	a.saw.Qty("open_same_side", open)
+	a.saw.Bool("reduction", a.reduction)
 }
 
 // lookAtPrices finds the reference, and whether it can be believed.
@@ -69,24 +56,24 @@ func (a *asked) lookAtPrices() {
 	q := a.v.Quote
 	if p, at, ok := q.Newest(); ok {
 		a.ref, a.believed = &p, &p
-		note(a, "reference", p)
-		a.saw["quote_age"] = a.v.Now.Sub(at).String()
+		a.saw.Price("reference", p)
+		a.saw.Span("quote_age", a.v.Now.Sub(at))
 	}
 	if q.Bid != nil {
-		note(a, "bid", *q.Bid)
+		a.saw.Price("bid", *q.Bid)
 	}
 	if q.Ask != nil {
-		note(a, "ask", *q.Ask)
+		a.saw.Price("ask", *q.Ask)
 	}
 	median, known := a.v.Trades.Median()
 	if known {
-		note(a, "median", median)
+		a.saw.Price("median", median)
 	}
 	if _, a.insane = a.sanity().Check(q, a.v.Trades); a.insane != "" && known {
 		a.believed = &median
 	}
 	if a.notional = a.v.Worth(a.in); a.notional != nil {
-		note(a, "notional", *a.notional)
+		a.saw.Money("notional", *a.notional)
 	}
 }
 
@@ -116,24 +103,24 @@ func (a *asked) lookAtExposure() {
 	if a.in.Side == order.Sell {
 		after = e.Held.Sub(e.Sells)
 	}
-	note(a, "position_after", after)
+	a.saw.Qty("position_after", after)
 	if !e.Priced {
 		return
 	}
 	own := e.Price.Mul(after).Abs()
 	a.own = &own
-	note(a, "position_notional", own)
+	a.saw.Money("position_notional", own)
 	if a.v.OthersNote != "" {
-		a.saw["others_note"] = a.v.OthersNote
+		a.saw.Text("others_note", a.v.OthersNote)
 	}
 	if a.v.Others == nil {
-		a.saw["gross"] = "unknown"
+		a.saw.Text("gross", "unknown")
 		return
 	}
 	gross := e.Price.Mul(e.Worst()).Abs().Add(*a.v.Others)
 	a.gross = &gross
-	note(a, "others", *a.v.Others)
-	note(a, "gross", gross)
+	a.saw.Money("others", *a.v.Others)
+	a.saw.Money("gross", gross)
 }
 
 // openWith returns what may be taken on a side by the open orders and, on its
@@ -166,19 +153,19 @@ func (a *asked) lookAtStanding() {
 		value *market.Money
 	}{{"equity", s.Equity}, {"day_start_equity", s.DayStart}, {"peak_equity", s.Peak}} {
 		if n.value == nil {
-			a.saw[n.key] = "unknown"
+			a.saw.Text(n.key, "unknown")
 			continue
 		}
-		note(a, n.key, *n.value)
+		a.saw.Money(n.key, *n.value)
 	}
 	if s.Currency != "" {
-		a.saw["currency"] = s.Currency
+		a.saw.Text("currency", s.Currency)
 	}
 	if s.Note != "" {
-		a.saw["standing"] = s.Note
+		a.saw.Text("standing", s.Note)
 	}
-	note(a, "realized_today", s.Realized)
-	a.saw["losing_streak"] = strconv.Itoa(s.LosingStreak)
+	a.saw.Money("realized_today", s.Realized)
+	a.saw.Int("losing_streak", s.LosingStreak)
 }
 
 func (a *asked) sentLastMinute() int {

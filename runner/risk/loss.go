@@ -25,7 +25,7 @@ func (a *asked) dailyLoss() string {
 			loss, equity = fell, true
 		}
 	}
-	note(a, "day_loss", loss)
+	a.saw.Money("day_loss", loss)
 	switch {
 	case loss.Less(a.MaxDailyLoss):
 		return ""
@@ -44,7 +44,7 @@ func (a *asked) drawdown() string {
 		return ""
 	}
 	down := s.Peak.Sub(*s.Equity)
-	note(a, "drawdown", down)
+	a.saw.Money("drawdown", down)
 	if down.Sign() <= 0 && s.Peak.Sign() > 0 {
 		return ""
 	}

@@ -71,7 +71,7 @@ func TestTheNumbersAreTold(t *testing.T) {
 	v.Standing.Note, v.OthersNote = "the first after a restart", "MSFT is measured at its cost"
 	v.Own, v.LastExit, v.Twin = true, noon, broker.Twin{ID: "x-0", At: noon}
 	v.Trades = traded("100", "100", "100")
-	saw := gate(t).Decide(v, intent(order.Buy, 1)).Saw
+	saw := gate(t).Decide(v, intent(order.Buy, 1)).Saw.Map()
 	for key, want := range map[string]string{
 		"standing": v.Standing.Note, "others_note": v.OthersNote, "own": "true", "exit_ago": "0s",
 		"same_asked": "x-0", "same_asked_ago": "0s", "median": "100",
@@ -81,7 +81,7 @@ func TestTheNumbersAreTold(t *testing.T) {
 		}
 	}
 	v.Standing.Equity, v.Others, v.Position = nil, nil, nil
-	saw = gate(t).Decide(v, intent(order.Buy, 1)).Saw
+	saw = gate(t).Decide(v, intent(order.Buy, 1)).Saw.Map()
 	if saw["equity"] != "unknown" || saw["position"] != "unknown" {
 		t.Errorf("saw %v", saw)
 	}

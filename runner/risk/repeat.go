@@ -25,7 +25,7 @@ func (a *asked) duplicate() string {
 		if o.Ref == "" || o.Strategy != a.in.Strategy || o.Symbol != a.in.Symbol || !o.State.Live() || a.against(o) {
 			continue
 		}
-		a.saw["open_entry"] = o.Ref
+		a.saw.Text("open_entry", o.Ref)
 		return fmt.Sprintf("the entry %s of %s in %s is %v and not done; wait for its end, or cancel or modify it", o.Ref, o.Strategy, o.Symbol, o.State)
 	}
 	return ""

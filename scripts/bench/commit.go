@@ -61,10 +61,10 @@ func intent(n int64) broker.IntentRecord {
 	}
 	return broker.IntentRecord{
 		Intent: in, Account: o.Account, ClientID: o.ClientID, OrderID: n, Order: &o, Wall: now,
-		Decision: order.Decision{IntentID: in.ID, Allowed: true, At: now, Saw: map[string]string{
-			"link": "ready", "mode": "active", "position": "0", "open_same_side": "0", "reduction": "false",
-			"reference": "187.25", "quote_age": "1.5ms", "notional": "187.25", "orders_last_minute": "1000", "notional_today": "187250",
-		}},
+		Decision: order.Decision{IntentID: in.ID, Allowed: true, At: now, Saw: order.SawOf(
+			"link", "ready", "mode", "active", "position", "0", "open_same_side", "0", "reduction", "false",
+			"reference", "187.25", "quote_age", "1.5ms", "notional", "187.25", "orders_last_minute", "1000", "notional_today", "187250",
+		)},
 	}
 }
 

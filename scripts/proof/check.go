@@ -92,14 +92,14 @@ func checkDecisions(s stored) error {
 		if !r.Decision.Allowed || r.Order == nil {
 			continue
 		}
-		if maxQty.Less(r.Intent.Qty) && r.Decision.Saw["reduction"] != "true" {
+		if maxQty.Less(r.Intent.Qty) && !r.Decision.Saw.Is("reduction", "true") {
 			return breach("limits", "order %s of %v shares was allowed, %v are the most", r.Intent.ID, r.Intent.Qty, maxQty)
 		}
 		at := r.Decision.At
 		for len(recent) > 0 && !recent[0].After(at.Add(-time.Minute)) {
 			recent = recent[1:]
 		}
-		if len(recent) >= maxPerMinute && r.Decision.Saw["reduction"] != "true" {
+		if len(recent) >= maxPerMinute && !r.Decision.Saw.Is("reduction", "true") {
 			return breach("limits", "order %s was allowed after %d in a minute", r.Intent.ID, len(recent))
 		}
 		recent = append(recent, at)

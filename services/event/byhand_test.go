@@ -50,11 +50,32 @@ func TestByHandIsTheSame(t *testing.T) {
 		}
 		same(t, ticks, func() any { return new(event.Ticks) })
 		text := func(name string) string { return someText().Draw(t, name) }
-		same(t, order.Intent{
+		in := order.Intent{
 			ID: text("id"), Action: order.Action(text("action")), Strategy: text("strategy"), Symbol: market.Symbol(text("symbol")),
 			Side: order.Side(text("side")), Type: order.Type(text("type")), TIF: order.TIF(text("tif")), Qty: market.Shares(rapid.Int64Range(-5, 1e6).Draw(t, "qty")),
 			Limit: somePrice(t), Stop: somePrice(t), OCA: text("oca"), OutsideRTH: rapid.Bool().Draw(t, "outside"), Target: text("target"), Reason: text("reason"), At: someTime().Draw(t, "at"),
-		}, func() any { return new(order.Intent) })
+		}
+		same(t, in, func() any { return new(order.Intent) })
+		dec := order.Decision{
+			IntentID: text("id"), Allowed: rapid.Bool().Draw(t, "allowed"), Rule: text("rule"), Reason: text("reason"), At: someTime().Draw(t, "at"),
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "numbers") {
+			dec.Saw.Text(text("name"), text("saw"))
+		}
+		same(t, dec, func() any { return new(order.Decision) })
+		same(t, event.Decided{Intent: in, Decision: dec}, func() any { return new(event.Decided) })
+		o := order.Order{
+			Ref: text("ref"), OrderID: rapid.Int64().Draw(t, "order_id"), PermID: rapid.Int64().Draw(t, "perm_id"), ClientID: rapid.Int().Draw(t, "client"),
+			Account: text("account"), Strategy: text("strategy"), Symbol: in.Symbol, Side: in.Side, Type: in.Type, TIF: in.TIF, Qty: in.Qty,
+			Limit: somePrice(t), StopPrice: somePrice(t), OCA: in.OCA, State: order.State(rapid.IntRange(0, int(order.Unknown)).Draw(t, "state")),
+			Filled: market.Shares(rapid.Int64Range(-5, 1e6).Draw(t, "filled")), AvgPrice: somePrice(t), Reason: text("reason"), Note: text("note"),
+			Created: in.At, Updated: someTime().Draw(t, "updated"),
+		}
+		same(t, o, func() any { return new(order.Order) })
+		same(t, event.OrderReply{
+			IntentID: text("id"), Result: text("result"), Rule: text("rule"), Reason: text("reason"), OrderID: rapid.Int64Range(0, 9).Draw(t, "order_id"),
+			Known: rapid.Bool().Draw(t, "known"), Written: rapid.Uint64().Draw(t, "written"),
+		}, func() any { return new(event.OrderReply) })
 	})
 }
 

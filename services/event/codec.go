@@ -19,12 +19,27 @@ func AppendJSON(dst []byte, v any) ([]byte, error) {
 			return out, nil
 		}
 	case order.Intent:
-		if out, ok := appendIntent(dst, v); ok {
+		if out, ok := appendIntent(dst, &v); ok {
+			return out, nil
+		}
+	case order.Decision:
+		if out, ok := appendDecision(dst, &v); ok {
+			return out, nil
+		}
+	case order.Order:
+		if out, ok := appendOrder(dst, &v); ok {
+			return out, nil
+		}
+	case Decided:
+		if out, ok := appendDecided(dst, &v); ok {
+			return out, nil
+		}
+	case OrderReply:
+		if out, ok := appendReply(dst, &v); ok {
 			return out, nil
 		}
 	}
-	b, err := json.Marshal(v)
-	return append(dst, b...), err
+	return appendSlow(dst, v)
 }
 
 // ParseJSON is json.Unmarshal, with a short way for what AppendJSON writes by
@@ -90,47 +105,6 @@ func appendTick(dst []byte, t *TickData) (_ []byte, ok bool) {
 		dst = append(dst, `,"delayed":true`...)
 	}
 	return append(dst, '}'), true
-}
-
-func appendIntent(dst []byte, in order.Intent) ([]byte, bool) {
-	all := true
-	field := func(key, value string) {
-		var ok bool
-		dst = append(dst, key...)
-		dst, ok = appendString(dst, value)
-		all = all && ok
-	}
-	optional := func(key, value string) {
-		if value != "" {
-			field(key, value)
-		}
-	}
-	field(`{"id":`, in.ID)
-	field(`,"action":`, string(in.Action))
-	field(`,"strategy":`, in.Strategy)
-	field(`,"symbol":`, string(in.Symbol))
-	optional(`,"side":`, string(in.Side))
-	optional(`,"type":`, string(in.Type))
-	optional(`,"tif":`, string(in.TIF))
-	dst = append(dst, `,"qty":`...)
-	dst = appendText(dst, in.Qty)
-	if in.Limit != nil {
-		dst = append(dst, `,"limit":`...)
-		dst = appendText(dst, *in.Limit)
-	}
-	if in.Stop != nil {
-		dst = append(dst, `,"stop":`...)
-		dst = appendText(dst, *in.Stop)
-	}
-	optional(`,"oca":`, in.OCA)
-	if in.OutsideRTH {
-		dst = append(dst, `,"outside_rth":true`...)
-	}
-	optional(`,"target":`, in.Target)
-	optional(`,"reason":`, in.Reason)
-	dst = append(dst, `,"at":`...)
-	dst, ok := appendTime(dst, in.At)
-	return append(dst, '}'), all && ok
 }
 
 func parseTicks(b []byte) (v Ticks, ok bool) {

@@ -77,7 +77,7 @@ var (
 		Qty: qty, Limit: &price, Stop: &price, OCA: "oca-AAPL-1", OutsideRTH: true, Target: "sma_cross-AAPL-6", Reason: "10 crossed 20 from below", At: at,
 	}
 	decision = order.Decision{
-		IntentID: intent.ID, Allowed: true, Rule: "max_notional", Reason: "18725 is over 10000; ask for less", At: at, Saw: map[string]string{"notional": "18725"},
+		IntentID: intent.ID, Allowed: true, Rule: "max_notional", Reason: "18725 is over 10000; ask for less", At: at, Saw: order.SawOf("notional", "18725"),
 	}
 	ord = order.Order{
 		Ref: intent.ID, OrderID: 1001, PermID: 1512054321, ClientID: 1, Account: "DU7654321", Strategy: "sma_cross", Symbol: "AAPL",

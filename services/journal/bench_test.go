@@ -66,7 +66,7 @@ func bareCommit(b *testing.B, path string) func(int) {
 	insert, err := db.Prepare("INSERT INTO t (data) VALUES (?)")
 	must(b, err)
 	return func(n int) {
-		args, err := intentArgs(placed(n))
+		args, err := intentArgs(new(placed(n)))
 		must(b, err)
 		_, err = insert.ExecContext(context.Background(), args[6])
 		must(b, err)
@@ -79,7 +79,7 @@ func appendAndFlush(b *testing.B, path string) func(int) {
 	must(b, err)
 	b.Cleanup(func() { must(b, f.Close()) })
 	return func(n int) {
-		args, err := intentArgs(placed(n))
+		args, err := intentArgs(new(placed(n)))
 		must(b, err)
 		_, err = f.WriteString(args[6].(string))
 		must(b, err)

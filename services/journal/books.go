@@ -222,8 +222,10 @@ func (j *Journal) loadSent(account string, limit int) ([]broker.SentRecord, erro
 // notional is what the gate saw as the order's notional, or what its limit
 // makes it, or 0.
 func notional(in order.Intent, d order.Decision) market.Money {
-	if m, err := market.ParseMoney(d.Saw["notional"]); err == nil {
-		return m.Abs()
+	if saw, ok := d.Saw.Get("notional"); ok {
+		if m, err := market.ParseMoney(saw); err == nil {
+			return m.Abs()
+		}
 	}
 	if in.Limit != nil {
 		return in.Limit.Mul(in.Qty).Abs()

@@ -71,7 +71,7 @@ func placed(n int) broker.IntentRecord {
 	}
 	return broker.IntentRecord{
 		Intent: in, Account: "DU1", ClientID: 1, OrderID: int64(n), Wall: wall0,
-		Decision: order.Decision{IntentID: in.ID, Allowed: true, At: market0, Saw: map[string]string{"notional": "1872.5"}},
+		Decision: order.Decision{IntentID: in.ID, Allowed: true, At: market0, Saw: order.SawOf("notional", "1872.5")},
 		Order: &order.Order{
 			Ref: in.ID, OrderID: int64(n), ClientID: 1, Account: "DU1", Strategy: "t", Symbol: "AAPL", Side: order.Buy,
 			Type: order.Limit, TIF: order.Day, Qty: in.Qty, Limit: in.Limit, State: order.Intended, Created: market0, Updated: market0,

@@ -37,9 +37,9 @@ func TestSentLeavesOutWhatReduces(t *testing.T) {
 	j := open(t, file(t))
 	for n, key := range []string{"", "reduction", "own"} {
 		r := placed(n + 1)
-		r.Decision.Saw = map[string]string{"notional": "100", "reduction": "false"}
+		r.Decision.Saw = order.SawOf("notional", "100")
 		if key != "" {
-			r.Decision.Saw[key] = "true"
+			r.Decision.Saw.Bool(key, true)
 		}
 		if err := j.Intend(t.Context(), r); err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/services/event"
 	"robotrader/services/task/crash"
 )
 
@@ -385,7 +386,7 @@ func orderKey(o order.Order) string {
 }
 
 func (w *writer) order(r broker.Record, o order.Order) error {
-	data, err := json.Marshal(o)
+	data, err := event.AppendOrder(nil, &o)
 	if err != nil {
 		return err
 	}

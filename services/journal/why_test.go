@@ -54,7 +54,7 @@ func TestWhyTellsTheStoryOfAnOrder(t *testing.T) {
 	for _, c := range s.States {
 		states = append(states, c.Order.State.String())
 	}
-	if len(s.Intents) != 3 || s.Intents[0].Intent.ID != "t-1" || s.Intents[2].Intent.ID != "c-2" || s.Intents[0].Decision.Saw["notional"] != "1872.5" {
+	if len(s.Intents) != 3 || s.Intents[0].Intent.ID != "t-1" || s.Intents[2].Intent.ID != "c-2" || s.Intents[0].Decision.Saw.Map()["notional"] != "1872.5" {
 		t.Errorf("intents %+v", s.Intents)
 	}
 	if len(states) != 3 || states[0] != "intended" || states[1] != "sent" || states[2] != "working" || !s.States[1].Market.Equal(market0) {

@@ -21,13 +21,14 @@ func (r *Risk) decided(d order.Decision) {
 	} else {
 		r.Refused++
 	}
-	limits, ok := d.Saw["limits"]
+	saw := d.Saw.Map()
+	limits, ok := saw["limits"]
 	if !ok {
 		return
 	}
 	r.Use, r.Limits = map[string]string{}, map[string]string{}
 	for _, name := range used {
-		if v, ok := d.Saw[name]; ok {
+		if v, ok := saw[name]; ok {
 			r.Use[name] = v
 		}
 	}

@@ -10,10 +10,10 @@ import (
 
 func TestRiskTellsUseAndLimits(t *testing.T) {
 	var r Risk
-	r.decided(order.Decision{Allowed: true, Saw: map[string]string{
-		"day_loss": "12.5", "gross": "400", "bid": "100", "limits": "max_daily_loss=2000 max_leverage=1 off=",
-	}})
-	r.decided(order.Decision{Saw: map[string]string{"link": "ready"}}) // a cancel
+	r.decided(order.Decision{Allowed: true, Saw: order.SawOf(
+		"day_loss", "12.5", "gross", "400", "bid", "100", "limits", "max_daily_loss=2000 max_leverage=1 off=",
+	)})
+	r.decided(order.Decision{Saw: order.SawOf("link", "ready")}) // a cancel
 	want := Risk{
 		Allowed: 1, Refused: 1, Use: map[string]string{"day_loss": "12.5", "gross": "400"},
 		Limits: map[string]string{"max_daily_loss": "2000", "max_leverage": "1", "off": ""},
