@@ -14,6 +14,7 @@ import (
 	"robotrader/broker/desk/floor"
 	"robotrader/broker/desk/guard"
 	"robotrader/broker/market"
+	"robotrader/broker/order"
 	"robotrader/services/bus"
 	"robotrader/services/event"
 )
@@ -57,6 +58,7 @@ type Desk struct {
 	books   *books.Books                   // of the turn
 	score   *score                         // of the turn
 	guards  map[market.Symbol]*guard.Guard // of the turn
+	opened  []order.Order                  // of the turn: used again for every look at the exposure
 	looked  time.Time                      // of the turn: when the symbols' data was looked at last
 	floor   *floor.Floor                   // has its own mutex
 	trouble trouble                        // has its own mutex

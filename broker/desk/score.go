@@ -30,11 +30,12 @@ type score struct {
 	trips  map[market.Symbol]*trip   // that are open or were last
 	closed []*trip                   // of one day, oldest first
 	early  market.Money              // of closed ones that are not kept one by one
+	sum    daySum                    // of closed and early
 	owing  books.Ring[string, *trip] // by execution: whom its commission is charged
 	exits  map[market.Symbol]time.Time
 	twins  books.Ring[twinKey, broker.Twin]
 
-	day          dayOf // of start and closed
+	day          books.Day // of start and closed
 	equity       *market.Money
 	currency     string
 	start, peak  *market.Money
@@ -60,16 +61,6 @@ type twinKey struct {
 	qty      market.Qty
 }
 
-// dayOf is a market day, from midnight to midnight.
-type dayOf struct{ from, to time.Time }
-
-func (d dayOf) has(t time.Time) bool { return !t.Before(d.from) && t.Before(d.to) }
-
-func marketDay(at time.Time, zone *time.Location) dayOf {
-	y, m, d := at.In(zone).Date()
-	return dayOf{time.Date(y, m, d, 0, 0, 0, 0, zone), time.Date(y, m, d+1, 0, 0, 0, 0, zone)}
-}
-
 func newScore(zone *time.Location) *score {
 	return &score{
 		zone: zone, trips: map[market.Symbol]*trip{}, exits: map[market.Symbol]time.Time{},
@@ -87,7 +78,7 @@ func (s *score) build(b *books.Books) {
 	s.built = b.Account
 	clear(s.trips)
 	clear(s.exits)
-	s.closed, s.early = nil, market.Money{}
+	s.closed, s.early, s.sum = nil, market.Money{}, daySum{}
 	mine := func(account string) bool { return account == "" || account == b.Account }
 	for sym, p := range b.Positions {
 		s.trips[sym] = &trip{qty: p.Qty}
@@ -180,9 +171,19 @@ func (s *score) charge(t *trip, f order.Fill) {
 
 // cost takes in a commission that came after its execution.
 func (s *score) cost(id string, commission market.Money) {
-	if t := s.owing.Get(id); t != nil {
-		t.result = t.result.Sub(commission)
-		s.owing.Put(id, nil)
+	t := s.owing.Get(id)
+	if t == nil {
+		return
+	}
+	lost := t.result.Sign() < 0
+	t.result = t.result.Sub(commission)
+	s.owing.Put(id, nil)
+	switch {
+	case !t.known || !s.day.Has(t.end): // not in the sum
+	case lost != (t.result.Sign() < 0):
+		s.sum.counted = false // it may begin or end a row of losses
+	default:
+		s.sum.realized = s.sum.realized.Sub(commission)
 	}
 }
 
@@ -191,11 +192,15 @@ func (s *score) close(t *trip, at time.Time) {
 	if !t.known {
 		return // what it cost nobody told
 	}
+	if s.day.Has(at) {
+		s.sum.add(t)
+	}
 	if s.closed = append(s.closed, t); len(s.closed) < 2*keepTrips {
 		return
 	}
+	s.sum.counted = false
 	for _, old := range s.closed[:keepTrips] {
-		if s.day.has(old.end) {
+		if s.day.Has(old.end) {
 			s.early = s.early.Add(old.result)
 		}
 	}
@@ -226,8 +231,8 @@ func (s *score) mark(account string, now time.Time, m *broker.ModeRecord) {
 	if now.IsZero() {
 		return
 	}
-	if !s.day.has(now) {
-		s.day, s.early, s.start = marketDay(now, s.zone), market.Money{}, nil
+	if !s.day.Has(now) {
+		s.day, s.early, s.start, s.sum = books.MarketDay(now, s.zone), market.Money{}, nil, daySum{}
 	}
 	if s.equity == nil {
 		return
@@ -253,7 +258,7 @@ func (s *score) recall(account string) {
 		return
 	}
 	past := s.remembered[account]
-	if past.start != nil && s.day.has(past.at) {
+	if past.start != nil && s.day.Has(past.at) {
 		s.start, s.note = past.start, "the day's first equity is that of "+past.at.UTC().Format(time.RFC3339)+", from the journal"
 	}
 	s.peak = past.peak
@@ -261,21 +266,40 @@ func (s *score) recall(account string) {
 
 // standing tells how the account fares.
 func (s *score) standing() broker.Standing {
-	v := broker.Standing{
-		Equity: s.equity, Currency: s.currency, DayStart: s.start, Peak: s.peak, Note: s.note, Realized: s.early,
+	if !s.sum.counted {
+		s.sum = s.count()
 	}
-	streak := true
-	for i := len(s.closed) - 1; i >= 0; i-- {
-		t := s.closed[i]
-		if !s.day.has(t.end) {
-			continue
-		}
-		v.Realized = v.Realized.Add(t.result)
-		if streak = streak && t.result.Sign() < 0; streak {
-			v.LosingStreak++
+	return broker.Standing{
+		Equity: s.equity, Currency: s.currency, DayStart: s.start, Peak: s.peak, Note: s.note,
+		Realized: s.sum.realized, LosingStreak: s.sum.streak,
+	}
+}
+
+// daySum sums up the day's round trips. It follows each as it ends, so that an
+// order need not look at all of them: a thousand are a thousand places in
+// memory.
+type daySum struct {
+	counted  bool // false: it is to be counted anew
+	realized market.Money
+	streak   int // of the newest, how many lost in a row
+}
+
+func (d *daySum) add(t *trip) {
+	d.realized = d.realized.Add(t.result)
+	if d.streak++; t.result.Sign() >= 0 {
+		d.streak = 0
+	}
+}
+
+// count sums up all that is kept.
+func (s *score) count() daySum {
+	sum := daySum{counted: true, realized: s.early}
+	for _, t := range s.closed {
+		if s.day.Has(t.end) {
+			sum.add(t)
 		}
 	}
-	return v
+	return sum
 }
 
 // equityPast is what an earlier life saw of an account's equity.
@@ -317,7 +341,7 @@ func (d *Desk) remember(ctx context.Context, mode *broker.ModeRecord) {
 			continue
 		}
 		past := s.remembered[r.Account]
-		if past.start == nil || !marketDay(r.Market, s.zone).has(past.at) {
+		if past.start == nil || !books.MarketDay(r.Market, s.zone).Has(past.at) {
 			past.start, past.at = &r.Equity, r.Market
 		}
 		if !r.Wall.Before(from) && (past.peak == nil || past.peak.Less(r.Equity)) {

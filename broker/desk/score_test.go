@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"robotrader/broker"
 	"robotrader/broker/desk/books"
 	"robotrader/broker/market"
@@ -154,6 +156,30 @@ func TestManyTripsAreStillSummedUp(t *testing.T) {
 	}
 }
 
+// What is summed up trip by trip is what counting all of them gives.
+func TestTheSumFollowsTheTrips(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := scored("0", nil)
+		minute := 0
+		for n := range rapid.IntRange(1, 40).Draw(t, "executions") {
+			minute += rapid.SampledFrom([]int{1, 1, 1, 600}).Draw(t, "minutes")
+			f := deal(n, rapid.SampledFrom([]order.Side{order.Buy, order.Sell}).Draw(t, "side"), rapid.SampledFrom([]string{"1", "2"}).Draw(t, "qty"),
+				rapid.SampledFrom([]string{"99", "100", "101"}).Draw(t, "price"), rapid.SampledFrom([]string{"", "0", "1"}).Draw(t, "commission"))
+			f.At = day.Add(time.Duration(minute) * time.Minute)
+			b.score.mark("DU1", f.At, &broker.ModeRecord{Mode: broker.Active})
+			happens(b.Books, f)
+			b.score.cost(fmt.Sprint("e", rapid.IntRange(0, n).Draw(t, "late")), market.MustMoney(rapid.SampledFrom([]string{"-3", "1", "2"}).Draw(t, "cost")))
+			if rapid.Bool().Draw(t, "looked at") {
+				b.score.standing()
+			}
+			got, want := b.score.standing(), b.score.count()
+			if got.Realized != want.realized || got.LosingStreak != want.streak {
+				t.Fatalf("realized %v, streak %d; counted anew %+v", got.Realized, got.LosingStreak, want)
+			}
+		}
+	})
+}
+
 func TestMarksOfTheEquity(t *testing.T) {
 	b := newScoring()
 	s := b.score
@@ -175,7 +201,7 @@ func TestMarksOfTheEquity(t *testing.T) {
 	if v := s.standing(); v.Equity != nil || v.DayStart != nil || v.Realized != market.MustMoney("-1") {
 		t.Errorf("without an equity: %+v", v)
 	}
-	s.day = dayOf{}
+	s.day = books.Day{}
 	equity("1000", time.Time{}, active) // no clock, so no day
 	if v := s.standing(); v.DayStart != nil || v.Peak != nil || *v.Equity != market.MustMoney("1000") {
 		t.Errorf("without a clock: %+v", v)

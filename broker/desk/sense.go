@@ -18,9 +18,9 @@ func (d *Desk) sense(h *held, in order.Intent) broker.View {
 	mode := d.mode.Load()
 	v := broker.View{
 		Link: d.linkState(), Mode: mode.Mode, ModeReason: mode.Reason, ReadOnly: d.cfg.ReadOnly,
-		Details: d.floor.Details(in.Symbol), Position: d.books.Holding(in.Symbol),
+		Position: d.books.Holding(in.Symbol),
 	}
-	v.Now, v.Quote, v.Trades = d.floor.Sense(in.Symbol, in.At, time.Now())
+	d.floor.Show(&v, in.Symbol, in.At, time.Now())
 	if h != nil {
 		v.Open = d.books.Open(in.Symbol, &h.facts)
 		v.Account = h.facts.Account
@@ -50,7 +50,9 @@ func (d *Desk) others(h *held, but market.Symbol) (sum *market.Money, note strin
 	}
 	var total market.Money
 	var unpriced, atCost market.Symbol // the first of them, by name
-	add := func(s market.Symbol, p order.Position, open []order.Order) {
+	add := func(s market.Symbol, p order.Position, newest func(market.Symbol) (market.Price, bool)) {
+		open := d.books.AppendOpen(d.opened[:0], s, &h.facts)
+		d.opened = open
 		e := broker.Exposure{
 			Held:  p.Qty,
 			Buys:  broker.OpenQty(open, s, order.Buy, "", nil),
@@ -60,7 +62,7 @@ func (d *Desk) others(h *held, but market.Symbol) (sum *market.Money, note strin
 		if worst.IsZero() {
 			return
 		}
-		if newest, ok := d.floor.Newest(s); ok {
+		if newest, ok := newest(s); ok {
 			e.Raise(&newest)
 		} else if !p.Qty.IsZero() && p.AvgCost != nil {
 			cost := p.AvgCost.Abs()
@@ -77,16 +79,18 @@ func (d *Desk) others(h *held, but market.Symbol) (sum *market.Money, note strin
 		}
 		total = total.Add(e.Price.Mul(worst).Abs())
 	}
-	for s, p := range d.books.Positions {
-		if s != but {
-			add(s, p, d.books.Open(s, &h.facts))
+	d.floor.Prices(func(newest func(market.Symbol) (market.Price, bool)) {
+		for s, p := range d.books.Positions {
+			if s != but {
+				add(s, p, newest)
+			}
 		}
-	}
-	for s, list := range d.books.Live {
-		if _, held := d.books.Positions[s]; s != but && !held && len(list) > 0 {
-			add(s, order.Position{}, d.books.Open(s, &h.facts))
+		for s, list := range d.books.Live {
+			if _, held := d.books.Positions[s]; s != but && !held && len(list) > 0 {
+				add(s, order.Position{}, newest)
+			}
 		}
-	}
+	})
 	switch {
 	case unpriced != "":
 		return nil, fmt.Sprintf("no price of %s is known", unpriced)

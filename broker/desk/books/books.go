@@ -80,7 +80,7 @@ type Books struct {
 
 	NextID   int64       // the number of the next order
 	minute   []time.Time // market times of orders written, oldest first
-	day      string      // market day of notional
+	day      Day         // of notional
 	notional market.Money
 
 	Strict   bool     // what was done elsewhere makes the mode reduce_only
@@ -296,17 +296,20 @@ func (b *Books) Answered(id string, reply event.OrderReply) { b.answers.Put(id, 
 // Open returns the live orders of a symbol in the session's account, the one
 // about to be decided not among them.
 func (b *Books) Open(s market.Symbol, who *broker.Facts) []order.Order {
-	list := b.Live[s]
-	if len(list) == 0 {
-		return nil
+	if n := len(b.Live[s]); n > 0 {
+		return b.AppendOpen(make([]order.Order, 0, n), s, who)
 	}
-	open := make([]order.Order, 0, len(list))
-	for _, e := range list {
+	return nil
+}
+
+// AppendOpen is Open into a buffer.
+func (b *Books) AppendOpen(dst []order.Order, s market.Symbol, who *broker.Facts) []order.Order {
+	for _, e := range b.Live[s] {
 		if !Foreign(who, e.Account) {
-			open = append(open, e.Order)
+			dst = append(dst, e.Order)
 		}
 	}
-	return open
+	return dst
 }
 
 // State copies the books into the desk's state.

@@ -13,13 +13,25 @@ func (b *Books) Count(at time.Time, notional market.Money) {
 	b.minute = append(b.minute, at)
 }
 
+// Day is a market day, from midnight to midnight. The zero Day has no time.
+type Day struct{ from, to time.Time }
+
+// MarketDay returns the day of a time in the market's zone.
+func MarketDay(at time.Time, zone *time.Location) Day {
+	y, m, d := at.In(zone).Date()
+	return Day{time.Date(y, m, d, 0, 0, 0, 0, zone), time.Date(y, m, d+1, 0, 0, 0, 0, zone)}
+}
+
+// Has reports whether a time is in the day.
+func (d Day) Has(at time.Time) bool { return !at.Before(d.from) && at.Before(d.to) }
+
 // turnDay begins a new market day when at is in another one.
 func (b *Books) turnDay(at time.Time) {
 	if at.IsZero() { // no clock yet, so no day
 		return
 	}
-	if day := at.In(b.zone).Format(time.DateOnly); day != b.day {
-		b.day, b.notional = day, market.Money{}
+	if !b.day.Has(at) {
+		b.day, b.notional = MarketDay(at, b.zone), market.Money{}
 	}
 }
 

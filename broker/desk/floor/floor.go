@@ -29,6 +29,7 @@ import (
 	"sync"
 	"time"
 
+	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/services/event"
 )
@@ -222,18 +223,37 @@ func (f *Floor) Newest(s market.Symbol) (market.Price, bool) {
 }
 
 // Sense returns the market time, quote and newest trades for an intent made at
-// at. In a lock-step replay nothing but ticks and intents moves the clock.
+// at.
 func (f *Floor) Sense(s market.Symbol, at, wall time.Time) (time.Time, market.Quote, market.Trades) {
+	var v broker.View
+	f.Show(&v, s, at, wall)
+	return v.Now, v.Quote, v.Trades
+}
+
+// Show puts the market time, and a symbol's quote, newest trades and details,
+// into the view for an intent made at at. In a lock-step replay nothing but
+// ticks and intents moves the clock.
+func (f *Floor) Show(v *broker.View, s market.Symbol, at, wall time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.speed == 0 && !f.clock.Now(wall).IsZero() {
 		f.clock = f.clock.Advance(at, wall)
 	}
-	var trades market.Trades
 	if t := f.trades[s]; t != nil {
-		trades = *t
+		v.Trades = *t
 	}
-	return f.clock.Now(wall), f.quotes[s], trades
+	v.Now, v.Quote, v.Details = f.clock.Now(wall), f.quotes[s], f.info[s]
+}
+
+// Prices lends the newest prices of all symbols, as they are at one moment. Look
+// must not block, and call nothing of the floor's.
+func (f *Floor) Prices(look func(newest func(market.Symbol) (market.Price, bool))) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	look(func(s market.Symbol) (market.Price, bool) {
+		p, _, ok := f.quotes[s].Newest()
+		return p, ok
+	})
 }
 
 // traded keeps a trade's price, to tell a jump. The mutex is held.
