@@ -168,12 +168,13 @@ func (a *asked) lookAtStanding() {
 	a.saw.Int("losing_streak", s.LosingStreak)
 }
 
+// sentLastMinute counts from the oldest that is not old; mostly none is.
 func (a *asked) sentLastMinute() int {
-	n, from := 0, a.v.Now.Add(-time.Minute)
-	for _, at := range a.v.Sent {
+	from := a.v.Now.Add(-time.Minute)
+	for i, at := range a.v.Sent {
 		if at.After(from) {
-			n++
+			return len(a.v.Sent) - i
 		}
 	}
-	return n
+	return 0
 }
