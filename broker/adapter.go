@@ -76,6 +76,15 @@ type Trader interface {
 	Cancel(ctx context.Context, orderID int64) error
 }
 
+// Drafter gets a message ready that Place is about to write, while whoever
+// places the order waits for a disk. It is an optional power of a [Trader],
+// found by assertion. Nothing is written, a ticket that cannot be one is told
+// by Place alone, and a draft that Place never asks for is forgotten. Draft
+// does not block.
+type Drafter interface {
+	Draft(t Ticket)
+}
+
 // Ticket is an order as it goes to the venue. With an intent to modify, it is
 // the order OrderID as it is to become: the venue knows it by that number.
 type Ticket struct {

@@ -73,7 +73,8 @@ type Desk struct {
 // held is what the desk holds of one session.
 type held struct {
 	session broker.Session
-	trader  broker.Trader // nil when the session cannot trade
+	trader  broker.Trader  // nil when the session cannot trade
+	drafter broker.Drafter // nil when it drafts nothing
 	facts   broker.Facts
 	fixed   atomic.Bool   // the gateway's API is read-only (321)
 	written atomic.Uint64 // order messages that went out, whole or perhaps

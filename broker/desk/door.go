@@ -213,6 +213,10 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 	}
 	d.books.NextID++ // also when storing fails: a number is used once
 	rec.OrderID, rec.ClientID, rec.Order = o.OrderID, o.ClientID, &o
+	ticket := broker.Ticket{OrderID: o.OrderID, Account: o.Account, Contract: v.Details.Contract, Intent: in}
+	if h.drafter != nil {
+		h.drafter.Draft(ticket)
+	}
 	if reply, done := d.intend(ctx, rec); done {
 		if ctx.Err() != nil { // it may be stored yet, behind a deadline: say that it was never sent
 			o.State, o.Note = order.Dropped, reply.Reason
@@ -220,7 +224,6 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 		}
 		return reply
 	}
-	e := d.books.Add(o, time.Now())
 	reply := event.OrderReply{IntentID: in.ID, OrderID: o.OrderID, Result: event.Written}
 	b := d.bars(h, in, v.Own)
 	if b.rule == "" {
@@ -235,10 +238,11 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 	if b.rule != "" {
 		reply.Result, reply.Rule, reply.Reason = event.Refused, b.rule, b.reason
 	} else {
-		err := h.trader.Place(ctx, broker.Ticket{OrderID: o.OrderID, Account: o.Account, Contract: v.Details.Contract, Intent: in})
+		err := h.trader.Place(ctx, ticket)
 		crash.At("order_after_write")
 		sig = d.outcome(h, err, &reply)
 	}
+	e := d.books.Add(o, time.Now()) // nobody looks before the turn ends, so it need not come before the bytes
 	if sig != order.NotWritten {
 		d.tally(v, in, rec.Decision)
 	}

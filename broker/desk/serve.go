@@ -72,6 +72,7 @@ func (d *Desk) Serve(ctx context.Context, s broker.Session) error {
 	}
 	h := &held{session: s, facts: s.Facts(), chores: make(chan chore, 1)}
 	h.trader, _ = s.(broker.Trader)
+	h.drafter, _ = s.(broker.Drafter)
 	if !d.held.CompareAndSwap(nil, h) {
 		return errors.New("desk: serve: another session is served already")
 	}

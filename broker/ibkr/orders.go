@@ -27,7 +27,41 @@ const ocaReduce = 2
 // nothing came from the gateway for a while, it has to give a sign of life
 // first.
 func (s *Session) Place(ctx context.Context, t broker.Ticket) error {
-	op := fmt.Sprintf("%s order %d", t.Intent.Action, t.OrderID)
+	frame, err := s.frameOf(t)
+	if err != nil {
+		return &broker.Error{Op: placing(t), Kind: broker.ErrNotWritten, Err: err, Advice: "correct the order; nothing was sent"}
+	}
+	if err := s.proveAlive(ctx); err != nil {
+		return &broker.Error{Op: placing(t), Kind: broker.ErrNotWritten, Err: err, Advice: "nothing was sent: look at the gateway's window; it may be tried again"}
+	}
+	if err := s.admit(ctx, pace.OrderNext); err != nil {
+		return orderError(placing(t), err)
+	}
+	if err := s.proveAlive(ctx); err != nil { // again: the wait for room may have been long
+		return orderError(placing(t), err)
+	}
+	if err := s.write(frame); err != nil {
+		return orderError(placing(t), err)
+	}
+	return nil
+}
+
+// placing names what Place tries. Only an error needs it.
+func placing(t broker.Ticket) string { return fmt.Sprintf("%s order %d", t.Intent.Action, t.OrderID) }
+
+// encode returns the frame of a ticket, or what is wrong with that.
+func (s *Session) encode(t broker.Ticket) ([]byte, error) {
+	switch {
+	case t.Intent.Action != order.Place && t.Intent.Action != order.Modify:
+		return nil, fmt.Errorf("ibkr: action %.20q neither places nor changes an order", t.Intent.Action)
+	case t.OrderID <= 0 || s.ids.Ours(t.OrderID):
+		return nil, fmt.Errorf("ibkr: order id %d is not an order's: the gateway's next is %d", t.OrderID, s.facts.NextOrderID)
+	case t.Account != s.facts.Account:
+		return nil, fmt.Errorf("ibkr: account %.40q is not the session's, %s", t.Account, s.facts.Account)
+	}
+	if err := t.Intent.Validate(); err != nil {
+		return nil, err
+	}
 	o := wire.NewPlaceOrder(t.OrderID, wire.ContractOf(t.Contract))
 	o.Action = string(t.Intent.Side)
 	o.TotalQuantity = &t.Intent.Qty
@@ -40,34 +74,6 @@ func (s *Session) Place(ctx context.Context, t broker.Ticket) error {
 	}
 	o.Account = t.Account
 	o.OrderRef = t.Ref()
-	frame, err := s.orderFrame(t, o)
-	if err != nil {
-		return &broker.Error{Op: op, Kind: broker.ErrNotWritten, Err: err, Advice: "correct the order; nothing was sent"}
-	}
-	if err := s.proveAlive(ctx); err != nil {
-		return &broker.Error{Op: op, Kind: broker.ErrNotWritten, Err: err, Advice: "nothing was sent: look at the gateway's window; it may be tried again"}
-	}
-	if err := s.admit(ctx, pace.OrderNext); err != nil {
-		return orderError(op, err)
-	}
-	if err := s.proveAlive(ctx); err != nil { // again: the wait for room may have been long
-		return orderError(op, err)
-	}
-	return orderError(op, s.write(frame))
-}
-
-func (s *Session) orderFrame(t broker.Ticket, o wire.PlaceOrder) ([]byte, error) {
-	switch {
-	case t.Intent.Action != order.Place && t.Intent.Action != order.Modify:
-		return nil, fmt.Errorf("ibkr: action %.20q neither places nor changes an order", t.Intent.Action)
-	case t.OrderID <= 0 || s.ids.Ours(t.OrderID):
-		return nil, fmt.Errorf("ibkr: order id %d is not an order's: the gateway's next is %d", t.OrderID, s.facts.NextOrderID)
-	case t.Account != s.facts.Account:
-		return nil, fmt.Errorf("ibkr: account %.40q is not the session's, %s", t.Account, s.facts.Account)
-	}
-	if err := t.Intent.Validate(); err != nil {
-		return nil, err
-	}
 	return wire.AppendMessage(make([]byte, 0, 512), o, s.v)
 }
 

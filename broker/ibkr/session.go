@@ -68,11 +68,13 @@ type Session struct {
 
 	framesIn  atomic.Uint64
 	framesOut atomic.Uint64
-	skipped   atomic.Int64  // frames that did not decode
-	rivalry   atomic.Bool   // another session of this user takes the data of some symbol
-	frameAt   atomic.Int64  // wall time of the newest read, in nanoseconds since 1970
-	standing  atomic.Bool   // the reader waits until what is pending is fetched
-	doubt     chan struct{} // capacity 1: somebody got no answer, look now
+	skipped   atomic.Int64       // frames that did not decode
+	rivalry   atomic.Bool        // another session of this user takes the data of some symbol
+	frameAt   atomic.Int64       // wall time of the newest read, in nanoseconds since 1970
+	standing  atomic.Bool        // the reader waits until what is pending is fetched
+	doubt     chan struct{}      // capacity 1: somebody got no answer, look now
+	drafting  chan broker.Ticket // capacity 1: for the goroutine that drafts
+	drafted   atomic.Pointer[draft]
 
 	// Of the reader alone.
 	readAt   time.Time // of the newest read, wall time
@@ -97,6 +99,7 @@ var (
 	_ broker.ContractSource = (*Session)(nil)
 	_ broker.Vital          = (*Session)(nil)
 
+	_ broker.Drafter         = (*Session)(nil)
 	_ broker.Resubscriber    = (*Session)(nil)
 	_ broker.CompletedSource = (*Session)(nil)
 	_ broker.ForeignSource   = (*Session)(nil)
@@ -120,6 +123,7 @@ func newSession(cfg Config, log *slog.Logger, conn net.Conn, shared *pace.Budget
 		cfg: cfg, log: log, conn: conn, in: newStream(conn), budget: shared, lines: cfg.Lines,
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		gone: make(chan struct{}), done: make(chan struct{}), doubt: make(chan struct{}, 1),
+		drafting: make(chan broker.Ticket, 1),
 		requests: map[int]*request{}, bySymbol: map[market.Symbol]int{},
 		clock: market.NewClock(time.Time{}, time.Now(), cfg.Speed),
 	}
@@ -140,6 +144,7 @@ func (s *Session) begin(facts broker.Facts) {
 	s.frameAt.Store(s.answerAt.UnixNano())
 	if !s.cfg.lockStep() { // there, wall time means nothing
 		s.errands.Go(s.watch)
+		s.errands.Go(s.draftAll)
 	}
 	go s.read()
 }

@@ -147,12 +147,12 @@ func (j *Journal) Intend(ctx context.Context, r broker.IntentRecord) error {
 		j.queue.release()
 		return j.ended("store an intent", err)
 	}
+	j.marks.note(r.Account, r.ClientID, r.OrderID) // also of what fails: a number is used once
 	err = j.commitIntent(r.Intent.ID, args)
 	if err == nil {
 		j.flushes.Add(1)
 		seq := j.ledger.seq[intents]
 		j.tip.reached(j.ledger.Witness) // its flush covers all before it
-		j.marks.note(r.Account, r.ClientID, r.OrderID)
 		j.queue.fillQuietly(item{settles: seq, rec: broker.Record{Wall: r.Wall, Market: r.Decision.At, Order: r.Order}})
 		j.lock <- struct{}{}
 		return nil

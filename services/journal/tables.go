@@ -91,7 +91,14 @@ func (l ledger) seal(t int, values []any) ([]any, ledger, error) {
 
 // form is the canonical form of a row without its check sum and hash.
 func (t *table) form(row []any) ([]byte, error) {
-	b, err := chain.Append(make([]byte, 0, 1024), t.name)
+	size := len(t.name) + 16
+	for _, v := range row {
+		size += 9
+		if s, ok := v.(string); ok {
+			size += len(s)
+		}
+	}
+	b, err := chain.Append(make([]byte, 0, size), t.name)
 	if err != nil {
 		return nil, err
 	}
