@@ -13,6 +13,7 @@ import (
 	"robotrader/broker/desk/books"
 	"robotrader/broker/desk/floor"
 	"robotrader/broker/desk/guard"
+	"robotrader/broker/desk/score"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/bus"
@@ -56,7 +57,7 @@ type Desk struct {
 	link  atomic.Pointer[Link]
 
 	books   *books.Books                   // of the turn
-	score   *score                         // of the turn
+	score   *score.Score                   // of the turn
 	guards  map[market.Symbol]*guard.Guard // of the turn
 	opened  []order.Order                  // of the turn: used again for every look at the exposure
 	looked  time.Time                      // of the turn: when the symbols' data was looked at last
@@ -105,11 +106,11 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		stopped: make(chan struct{}),
 		done:    make(chan struct{}),
 		books:   books.New(zone),
-		score:   newScore(zone),
+		score:   score.New(zone),
 		guards:  map[market.Symbol]*guard.Guard{},
 	}
 	d.books.Strict = cfg.Foreign == ForeignRestrict
-	d.books.Follower = follower{d.score}
+	d.books.Follower = d.score
 	d.floor, d.stream = floor.New(), &floor.Stream{}
 	d.hold.init()
 	d.hours, err = floor.NewHours()

@@ -19,13 +19,14 @@
 //	reconcile  the books held against the broker's answers
 //	guard      the stop that a position needs
 //	unwind     what a halt or a flatten has still to do
+//	score      what the risk rules look back upon
 //	floor      the market: clock, quotes, contracts, hours, and how fresh all of it is
 //
 // What is left here is what has effects:
 //
 //	desk.go, fold.go     the command loop, and what is told and stored of a turn of the books
 //	door.go, modify.go   the one way of an order: sense.go, bars, gate, journal.go, storage.go, wire
-//	score.go             what the risk rules look back upon
+//	remember.go          the equity of earlier lives, asked of the journal
 //	mode.go, halt.go, flatten.go, stop.go  the latch, and what it asks for carried out
 //	guard.go             the stops that the guard wants, asked for by the door
 //	serve.go, hold.go    a session's events and ticks, and what it is asked meanwhile

@@ -113,7 +113,7 @@ func (d *Desk) follow(t *books.Turn) {
 			d.out.position(*c.Position)
 		case c.Values != nil:
 			for _, v := range c.Values {
-				d.score.told(v, t.Market, d.mode.Load())
+				d.score.Told(v, t.Market, d.mode.Load())
 			}
 			d.out.account(event.AccountValues{Account: c.Account, Values: c.Values})
 		case c.Finding != nil:

@@ -34,11 +34,11 @@ func (d *Desk) sense(h *held, in order.Intent) broker.View {
 		v.Others, v.OthersNote = d.others(h, in.Symbol)
 	}
 	s := d.score
-	s.build(d.books)
-	s.mark(v.Account, v.Now, mode)
-	v.Standing = s.standing()
-	v.Twin = s.twins.Get(twinKey{in.Strategy, in.Symbol, in.Side, in.Qty})
-	v.LastExit = s.exits[in.Symbol]
+	s.Build(d.books)
+	s.Mark(v.Account, v.Now, mode)
+	v.Standing = s.Standing()
+	v.Twin = s.Twin(in.Strategy, in.Symbol, in.Side, in.Qty)
+	v.LastExit = s.LastExit(in.Symbol)
 	return v
 }
 
@@ -117,7 +117,7 @@ func (d *Desk) tally(v broker.View, in order.Intent, dec order.Decision) {
 	}
 	d.books.Count(v.Now, v.Grows(in))
 	if in.Action == order.Place {
-		d.score.wrote(in.Strategy, in.Symbol, in.Side, in.Qty, broker.Twin{ID: in.ID, At: v.Now})
+		d.score.Wrote(in.Strategy, in.Symbol, in.Side, in.Qty, broker.Twin{ID: in.ID, At: v.Now})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/score"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/runner/risk"
@@ -136,7 +137,7 @@ func TestAnUnknownEquityLatchesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := guarded(t)
 		defer r.stop(t)
-		r.desk.score.equity = nil
+		r.desk.score = score.New(time.UTC)
 		if reply := r.ask(buy("a")); reply.Rule != risk.RuleEquity {
 			t.Errorf("reply %+v", reply)
 		}
@@ -221,7 +222,12 @@ func BenchmarkSense(b *testing.B) {
 		d.books.Add(order.Order{Ref: string(s), OrderID: int64(n + 1), ClientID: 1, Account: "DU1", Symbol: s, Side: order.Sell, Qty: market.Shares(10), State: order.Working, OCA: "g"}, day)
 	}
 	for n := range 250 {
-		happens(d.books, deal(n, order.Buy, "1", "100", "1"), deal(n+1000, order.Sell, "1", "99", "1"))
+		for i, side := range []order.Side{order.Buy, order.Sell} {
+			f := executed(int64(1000+n), "", fmt.Sprintf("%v%d", side, n), "1").Fill
+			f.Side, f.Price, f.Commission = side, market.MustPrice(fmt.Sprint(100-i)), market.MustMoney("1").Ptr()
+			f.At = day.Add(time.Duration(n+1000*i) * time.Minute)
+			d.fold(h, []broker.Event{broker.ExecutionReport{Fill: f}})
+		}
 	}
 	in := buy("a")
 	in.Symbol = "S0"

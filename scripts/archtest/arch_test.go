@@ -40,6 +40,7 @@ var levels = []struct {
 	{"broker/desk/floor", 3, ""},
 	{"broker/desk/guard", 3, ""},
 	{"broker/desk/reconcile", 3, ""},
+	{"broker/desk/score", 3, ""},
 	{"broker/desk/unwind", 3, ""},
 	{"services/bus", 3, ""},
 	{"services/task", 3, ""},
@@ -73,6 +74,7 @@ var sideways = map[[2]string]bool{
 
 	{"broker/desk/guard", "broker/desk/books"}:     true,
 	{"broker/desk/reconcile", "broker/desk/books"}: true,
+	{"broker/desk/score", "broker/desk/books"}:     true,
 	{"broker/desk/unwind", "broker/desk/books"}:    true,
 }
 

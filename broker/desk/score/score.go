@@ -1,8 +1,15 @@
-package desk
+// Package score is what the risk rules look back upon: how an account fares today
+// and what was done lately, by round trips from flat to flat, the equity that the
+// venue tells, and the entries that went out.
+//
+// It promises that a result counts when its position is flat and all that it
+// cost is known, and that an equity that nobody told is not zero. It is pure, and
+// bounded: the newest 1,024 round trips of a day one by one, 4,096 entries and
+// 1,024 executions whose commission has not come. It is not the broker's
+// statement.
+package score
 
 import (
-	"context"
-	"fmt"
 	"time"
 
 	"robotrader/broker"
@@ -21,9 +28,10 @@ const (
 // keyEquity is the venue's name for what an account is worth.
 const keyEquity = "NetLiquidation"
 
-// score is what the risk rules look back upon: how the account fares today,
-// and what was done lately. It is of the turn.
-type score struct {
+// Score is what the risk rules look back upon: how the account fares today,
+// and what was done lately.
+// Make one with New.
+type Score struct {
 	zone  *time.Location
 	built string // the account whose executions are in, empty before the first
 
@@ -61,17 +69,18 @@ type twinKey struct {
 	qty      market.Qty
 }
 
-func newScore(zone *time.Location) *score {
-	return &score{
+// New returns a score that knows nothing; zone is that of the market day.
+func New(zone *time.Location) *Score {
+	return &Score{
 		zone: zone, trips: map[market.Symbol]*trip{}, exits: map[market.Symbol]time.Time{},
 		owing: books.NewRing[string, *trip](keepOwing), twins: books.NewRing[twinKey, broker.Twin](keepTwins),
 		rememberNote: "this journal remembers no equity",
 	}
 }
 
-// build takes in the executions and orders that the books hold, once positions
+// Build takes in the executions and orders that the books hold, once positions
 // are known: they tell how the account stood before the first execution.
-func (s *score) build(b *books.Books) {
+func (s *Score) Build(b *books.Books) {
 	if b.Positions == nil || s.built == b.Account && s.built != "" {
 		return
 	}
@@ -99,12 +108,12 @@ func (s *score) build(b *books.Books) {
 	}
 	for _, e := range b.ByRef {
 		if e.Strategy != "" && mine(e.Account) {
-			s.wrote(e.Strategy, e.Symbol, e.Side, e.Qty, broker.Twin{ID: e.Ref, At: e.Created})
+			s.Wrote(e.Strategy, e.Symbol, e.Side, e.Qty, broker.Twin{ID: e.Ref, At: e.Created})
 		}
 	}
 }
 
-func (s *score) trip(sym market.Symbol) *trip {
+func (s *Score) trip(sym market.Symbol) *trip {
 	t := s.trips[sym]
 	if t == nil {
 		t = &trip{known: true}
@@ -121,8 +130,8 @@ func (t *trip) began(p order.Position, qty market.Qty) {
 	}
 }
 
-// fill takes in an execution before the position is moved by it.
-func (s *score) fill(b *books.Books, f order.Fill) {
+// Executed takes in an execution before the position is moved by it.
+func (s *Score) Executed(b *books.Books, f order.Fill) {
 	if s.built == "" || f.Account != "" && f.Account != s.built {
 		return // build finds it in the books
 	}
@@ -136,7 +145,7 @@ func (s *score) fill(b *books.Books, f order.Fill) {
 	s.take(f)
 }
 
-func (s *score) take(f order.Fill) {
+func (s *Score) take(f order.Fill) {
 	t := s.trip(f.Symbol)
 	if t.qty.IsZero() {
 		t = &trip{known: true}
@@ -161,7 +170,7 @@ func (s *score) take(f order.Fill) {
 }
 
 // charge takes an execution's commission from its trip, now or when it comes.
-func (s *score) charge(t *trip, f order.Fill) {
+func (s *Score) charge(t *trip, f order.Fill) {
 	if f.Commission != nil {
 		t.result = t.result.Sub(*f.Commission)
 		return
@@ -169,8 +178,8 @@ func (s *score) charge(t *trip, f order.Fill) {
 	s.owing.Put(f.ExecID, t)
 }
 
-// cost takes in a commission that came after its execution.
-func (s *score) cost(id string, commission market.Money) {
+// Charged takes in a commission that came after its execution.
+func (s *Score) Charged(id string, commission market.Money) {
 	t := s.owing.Get(id)
 	if t == nil {
 		return
@@ -187,7 +196,7 @@ func (s *score) cost(id string, commission market.Money) {
 	}
 }
 
-func (s *score) close(t *trip, at time.Time) {
+func (s *Score) close(t *trip, at time.Time) {
 	t.qty, t.end = market.Qty{}, at
 	if !t.known {
 		return // what it cost nobody told
@@ -207,27 +216,27 @@ func (s *score) close(t *trip, at time.Time) {
 	s.closed = append(s.closed[:0:0], s.closed[keepTrips:]...)
 }
 
-// wrote notes an entry that went out.
-func (s *score) wrote(strategy string, sym market.Symbol, side order.Side, qty market.Qty, t broker.Twin) {
+// Wrote notes an entry that went out.
+func (s *Score) Wrote(strategy string, sym market.Symbol, side order.Side, qty market.Qty, t broker.Twin) {
 	k := twinKey{strategy, sym, side, qty}
 	if t.At.After(s.twins.Get(k).At) {
 		s.twins.Put(k, t)
 	}
 }
 
-// told takes in what the venue says that the account is worth.
-func (s *score) told(v broker.AccountValue, now time.Time, m *broker.ModeRecord) {
+// Told takes in what the venue says that the account is worth.
+func (s *Score) Told(v broker.AccountValue, now time.Time, m *broker.ModeRecord) {
 	equity, err := market.ParseMoney(v.Value)
 	if v.Key != keyEquity || err != nil {
 		return
 	}
 	s.equity, s.currency = &equity, v.Currency
-	s.mark(v.Account, now, m)
+	s.Mark(v.Account, now, m)
 }
 
-// mark keeps the day's first equity and the highest since the mode last became
+// Mark keeps the day's first equity and the highest since the mode last became
 // active. It is asked whenever the equity, the time or the mode may be another.
-func (s *score) mark(account string, now time.Time, m *broker.ModeRecord) {
+func (s *Score) Mark(account string, now time.Time, m *broker.ModeRecord) {
 	if now.IsZero() {
 		return
 	}
@@ -252,7 +261,7 @@ func (s *score) mark(account string, now time.Time, m *broker.ModeRecord) {
 }
 
 // recall takes the marks of an earlier life.
-func (s *score) recall(account string) {
+func (s *Score) recall(account string) {
 	if s.rememberNote != "" {
 		s.note += ", the first after a restart, and so is the highest: " + s.rememberNote
 		return
@@ -264,8 +273,8 @@ func (s *score) recall(account string) {
 	s.peak = past.peak
 }
 
-// standing tells how the account fares.
-func (s *score) standing() broker.Standing {
+// Standing tells how the account fares.
+func (s *Score) Standing() broker.Standing {
 	if !s.sum.counted {
 		s.sum = s.count()
 	}
@@ -292,7 +301,7 @@ func (d *daySum) add(t *trip) {
 }
 
 // count sums up all that is kept.
-func (s *score) count() daySum {
+func (s *Score) count() daySum {
 	sum := daySum{counted: true, realized: s.early}
 	for _, t := range s.closed {
 		if s.day.Has(t.end) {
@@ -309,35 +318,13 @@ type equityPast struct {
 	peak  *market.Money // the highest since the mode last became active
 }
 
-// equityMemory is a journal that remembers what the account was worth.
-type equityMemory interface {
-	// Equity returns the newest values of NetLiquidation of all accounts,
-	// oldest first.
-	Equity(ctx context.Context) ([]broker.EquityRecord, error)
-}
-
-// remember asks the journal for the equity of earlier lives. Without an answer
-// the first equity of this life counts as the day's first, and decisions say
-// so.
-func (d *Desk) remember(ctx context.Context, mode *broker.ModeRecord) {
-	s := d.score
-	memory, ok := d.journal.(equityMemory)
-	if !ok {
-		return
-	}
-	records, err := memory.Equity(ctx)
-	if err != nil {
-		s.rememberNote = fmt.Sprintf("the journal does not tell it: %v", err)
-		d.log.Warn("desk_equity_not_remembered", "error", err)
-		return
-	}
+// Remember takes in the equity that earlier lives saw, oldest first. The peak is
+// that since from, when the mode last became active; an account that ended with
+// its process, ephemeral, is left out.
+func (s *Score) Remember(records []broker.EquityRecord, from time.Time, ephemeral string) {
 	s.rememberNote, s.remembered = "", map[string]equityPast{}
-	var from time.Time
-	if mode != nil && mode.Mode == broker.Active {
-		from = mode.Since
-	}
 	for _, r := range records {
-		if r.Account == d.cfg.Ephemeral && r.Account != "" || r.Market.IsZero() {
+		if r.Account == ephemeral && r.Account != "" || r.Market.IsZero() {
 			continue
 		}
 		past := s.remembered[r.Account]
@@ -350,3 +337,21 @@ func (d *Desk) remember(ctx context.Context, mode *broker.ModeRecord) {
 		s.remembered[r.Account] = past
 	}
 }
+
+// Forgot notes why nothing is remembered: the first equity of this life counts
+// as the day's first then, and decisions say so.
+func (s *Score) Forgot(why string) { s.rememberNote = why }
+
+// Corrected has everything counted anew, with the newest version of an
+// execution.
+func (s *Score) Corrected() { s.built = "" }
+
+// Twin returns the newest entry like one that is asked for, the zero one when
+// there is none.
+func (s *Score) Twin(strategy string, sym market.Symbol, side order.Side, qty market.Qty) broker.Twin {
+	return s.twins.Get(twinKey{strategy, sym, side, qty})
+}
+
+// LastExit returns the market time of the newest execution that made a position
+// smaller, zero when there is none.
+func (s *Score) LastExit(sym market.Symbol) time.Time { return s.exits[sym] }
