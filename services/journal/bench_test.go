@@ -87,6 +87,22 @@ func appendAndFlush(b *testing.B, path string) func(int) {
 	}
 }
 
+// BenchmarkIntentArgs encodes an order's row with the numbers of the whole gate.
+func BenchmarkIntentArgs(b *testing.B) {
+	b.ReportAllocs()
+	r := placed(1)
+	for n := range 35 {
+		r.Decision.Saw.Text("number_"+strconv.Itoa(n), "187.25000000")
+	}
+	for b.Loop() {
+		args, err := intentArgs(&r)
+		must(b, err)
+		if _, _, err = (ledger{}).seal(intents, args); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkReports stores reports as fast as they are taken, each an execution,
 // and counts until all are durable.
 func BenchmarkReports(b *testing.B) {
