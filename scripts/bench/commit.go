@@ -48,7 +48,8 @@ func (l *ledger) close() error {
 	return l.journal.Close(ctx)
 }
 
-// intent is what the desk stores for an order of every_tick.
+// intent is what the desk stores for an order of every_tick, with the numbers
+// that the whole gate sees.
 func intent(n int64) broker.IntentRecord {
 	now := time.Now()
 	in := order.Intent{
@@ -63,7 +64,16 @@ func intent(n int64) broker.IntentRecord {
 		Intent: in, Account: o.Account, ClientID: o.ClientID, OrderID: n, Order: &o, Wall: now,
 		Decision: order.Decision{IntentID: in.ID, Allowed: true, At: now, Saw: order.SawOf(
 			"link", "ready", "mode", "active", "position", "0", "open_same_side", "0", "reduction", "false",
-			"reference", "187.25", "quote_age", "1.5ms", "notional", "187.25", "orders_last_minute", "1000", "notional_today", "187250",
+			"reference", "187.25", "quote_age", "1.518204ms", "bid", "187.24", "ask", "187.26", "median", "187.24", "notional", "187.25",
+			"position_after", "1", "position_notional", "187.25", "others", "0", "gross", "187.25",
+			"equity", "1000000", "day_start_equity", "1000000", "peak_equity", "1000000", "currency", "USD",
+			"realized_today", "-1010.15", "losing_streak", "500", "orders_last_minute", "1000", "notional_today", "187250",
+			"same_asked", in.ID, "same_asked_ago", "60.113207ms", "exit_ago", "30.112001ms",
+			"limits", "max_order_qty=10000 max_order_notional=50000 max_position_notional=50000 max_gross_notional=200000 max_leverage=1"+
+				" orders_per_minute=30 notional_per_day=500000 max_quote_age=5s price_collar=5 max_jump=10 max_spread=2"+
+				" duplicate_within=2s churn_cooldown=1m0s max_daily_loss=2000 max_drawdown=5 max_losing_streak=5"+
+				" off=orders_per_minute,notional_per_day,max_position_notional,max_gross_notional,max_leverage,duplicate_intent,"+
+				"churn_cooldown,daily_loss,drawdown,losing_streak,session",
 		)},
 	}
 }
