@@ -97,6 +97,9 @@ type Books struct {
 	// reduction nor asked by the desk itself), oldest first: market time
 	// and notional are what the gate's rates look back upon.
 	Sent []SentRecord
+	// Asked are the ids of the newest intents, refused ones too, oldest first:
+	// at most 16,384.
+	Asked []string
 	// Mode is the last mode recorded, nil when there is none.
 	Mode *ModeRecord
 }

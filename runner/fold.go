@@ -149,6 +149,10 @@ func (r *Runner) ask(h *host, in order.Intent) {
 		var reply event.OrderReply
 		reply, err = ask(r.ctx, r.cfg.AskTimeout, "order "+in.ID,
 			func(ctx context.Context) (event.OrderReply, error) { return r.parts.In.Order(ctx, in) })
+		if err == nil && reply.Result == event.Unknown && reply.Rule == "busy" {
+			err = errors.New(reply.Reason) // no answer to what was asked
+			continue
+		}
 		if err == nil {
 			r.answered(h, in, reply)
 			return

@@ -58,6 +58,7 @@ type Desk struct {
 
 	books   *books.Books                   // of the turn
 	score   *score.Score                   // of the turn
+	begun   *asked                         // has its own mutex
 	guards  map[market.Symbol]*guard.Guard // of the turn
 	opened  []order.Order                  // of the turn: used again for every look at the exposure
 	looked  time.Time                      // of the turn: when the symbols' data was looked at last
@@ -107,6 +108,7 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		done:    make(chan struct{}),
 		books:   books.New(zone),
 		score:   score.New(zone),
+		begun:   newAsked(),
 		guards:  map[market.Symbol]*guard.Guard{},
 	}
 	d.books.Strict = cfg.Foreign == ForeignRestrict
@@ -147,6 +149,7 @@ func (d *Desk) Start(ctx context.Context) error {
 		return fmt.Errorf("desk: start: load the journal: %w", err)
 	}
 	d.books.Load(d.today(past), time.Now())
+	d.begun.begin(past.Asked...)
 	if past.Mode != nil {
 		d.mode.Store(past.Mode)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"robotrader/broker"
@@ -19,19 +18,30 @@ func (d *Desk) request(ctx context.Context, in order.Intent) event.OrderReply {
 	if err := in.Validate(); err != nil {
 		return event.OrderReply{IntentID: in.ID, Result: event.Invalid, Rule: "invalid", Reason: err.Error()}
 	}
+	if what := books.Reserved(in); what != "" {
+		return event.OrderReply{
+			IntentID: in.ID, Result: event.Refused, Rule: "reserved",
+			Reason: what + " are those of the desk's own orders; take another",
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.OrderDeadline)
+	defer cancel()
+	if err := d.take(ctx); err != nil {
+		return d.busy(in, err)
+	}
+	defer d.give()
+	return d.handle(ctx, in, false)
+}
+
+// demand is request for what the desk itself asks.
+func (d *Desk) demand(ctx context.Context, in order.Intent) event.OrderReply {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.OrderDeadline)
 	defer cancel()
 	if err := d.take(ctx); err != nil {
 		return event.OrderReply{IntentID: in.ID, Result: event.Refused, Rule: "busy", Reason: err.Error()}
 	}
 	defer d.give()
-	if in.Action != order.Cancel && (books.Reserved(in) || strings.HasPrefix(in.OCA, books.GuardPrefix)) {
-		return event.OrderReply{
-			IntentID: in.ID, Result: event.Refused, Rule: "reserved",
-			Reason: "ids, targets and groups that begin with " + books.GuardPrefix + " are those of the desk's own stops; take another id, or change desk.stop_percent",
-		}
-	}
-	return d.handle(ctx, in, false)
+	return d.handle(ctx, in, true)
 }
 
 // handle answers one intent. Own says that the desk itself asks. The caller
@@ -50,6 +60,8 @@ func (d *Desk) handle(ctx context.Context, in order.Intent, own bool) event.Orde
 
 // decide asks bars and gate, and does what they allow.
 func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) event.OrderReply {
+	before := d.begun.began(in.ID)
+	d.begun.begin(in.ID)
 	var target *books.Entry
 	if in.Action != order.Place {
 		if target = d.books.ByRef[in.Target]; target != nil {
@@ -81,7 +93,7 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) e
 	rec := broker.IntentRecord{Intent: in, Decision: dec, Account: v.Account, Wall: time.Now()}
 	switch {
 	case !dec.Allowed:
-		return d.refuse(ctx, rec)
+		return d.refuse(ctx, rec, before)
 	case in.Action == order.Cancel:
 		return d.cancel(ctx, h, v, rec, target)
 	case in.Action == order.Modify:
@@ -160,16 +172,23 @@ func (d *Desk) stale(v broker.View, in order.Intent) bar {
 	return bar{}
 }
 
-// refuse stores and tells a refusal. No byte depends on it.
-func (d *Desk) refuse(ctx context.Context, rec broker.IntentRecord) event.OrderReply {
+// refuse stores and tells a refusal. No byte depends on it. Before says that
+// the id was asked for once already.
+func (d *Desk) refuse(ctx context.Context, rec broker.IntentRecord, before bool) event.OrderReply {
 	reply := event.OrderReply{
 		IntentID: rec.Intent.ID, Result: event.Refused, Rule: rec.Decision.Rule, Reason: rec.Decision.Reason,
 	}
-	// Memory does not know the id, but an earlier life may have sent it.
-	if stored, ok, err := d.journal.Lookup(ctx, rec.Intent.ID); err == nil && ok {
+	// Memory does not know the answer, but an earlier life may have sent it.
+	stored, ok, err := d.journal.Lookup(ctx, rec.Intent.ID)
+	switch {
+	case err == nil && ok:
 		return d.adopt(stored)
+	case err != nil && before:
+		reply.Result, reply.Rule = event.Unknown, "journal"
+		reply.Reason = "it was asked for before, and what came of it is in the journal, which does not answer: " + err.Error()
+		return reply
 	}
-	err := d.journal.Intend(ctx, rec)
+	err = d.journal.Intend(ctx, rec)
 	var dup *broker.DuplicateIntentError
 	if errors.As(err, &dup) {
 		return d.adopt(dup.Stored)

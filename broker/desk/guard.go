@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"robotrader/broker"
@@ -106,7 +107,7 @@ type tickJudge interface {
 // grouped puts an order against a protected position into the group of its
 // stop, before gate and journal, so that what is stored is what is written.
 func (d *Desk) grouped(h *held, in order.Intent) order.Intent {
-	if d.cfg.Protect == ProtectOff || h == nil || in.Action != order.Place || books.Reserved(in) {
+	if d.cfg.Protect == ProtectOff || h == nil || in.Action != order.Place || strings.HasPrefix(in.ID, books.GuardPrefix) {
 		return in
 	}
 	if stop := d.stopAgainst(h, in.Symbol); stop != nil && stop.Side == in.Side && stop.OCA != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"robotrader/broker/desk/books"
 	"robotrader/broker/order"
 	"robotrader/services/event"
 )
@@ -40,9 +41,9 @@ func (d *Desk) WindDown(ctx context.Context) error {
 		at = time.Now()
 	}
 	for _, o := range working {
-		reply := d.request(ctx, order.Intent{
-			ID: fmt.Sprintf("stop-%d-%s", o.OrderID, at.UTC().Format("060102T150405.000")), Action: order.Cancel,
-			Strategy: "desk", Target: o.Ref, Reason: "the trader stops", At: at,
+		reply := d.demand(ctx, order.Intent{
+			ID: fmt.Sprintf("%s%d-%s", books.StopPrefix, o.OrderID, at.UTC().Format("060102T150405.000")), Action: order.Cancel,
+			Strategy: books.OwnStrategy, Target: o.Ref, Reason: "the trader stops", At: at,
 		})
 		if reply.Result != event.Written {
 			d.warn(event.NoticeText{Level: "warning", Name: "stop_not_cancelled", Ref: o.Ref, Text: reply.Reason})

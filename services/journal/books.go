@@ -91,11 +91,12 @@ func (j *Journal) Load(ctx context.Context, account string, limit int) (b broker
 		return b, j.ended("load", err)
 	}
 	defer func() { j.lock <- struct{}{} }()
-	var errs [4]error
+	var errs [5]error
 	b.Orders, errs[0] = j.loadOrders(account, limit)
 	b.Fills, errs[1] = loadFills(j.ctx, j.write, account, limit)
 	b.Sent, errs[2] = j.loadSent(account, limit)
 	b.Mode, errs[3] = j.loadMode()
+	b.Asked, errs[4] = j.loadAsked()
 	if err := errors.Join(errs[:]...); err != nil {
 		return broker.Books{}, failed(j.path, "load", err)
 	}
@@ -217,6 +218,16 @@ func (j *Journal) loadSent(account string, limit int) ([]broker.SentRecord, erro
 		ORDER BY seq DESC LIMIT ?2`, account, limit)
 	slices.Reverse(sent)
 	return sent, err
+}
+
+// keepAsked is how many intents' ids a restart knows without asking.
+const keepAsked = 16384
+
+func (j *Journal) loadAsked() ([]string, error) {
+	ids, err := collect(j.ctx, j.write, func(scan func(...any) error) (id string, err error) { return id, scan(&id) },
+		"SELECT id FROM intents ORDER BY seq DESC LIMIT ?", keepAsked)
+	slices.Reverse(ids)
+	return ids, err
 }
 
 // notional is what the gate saw as the order's notional, or what its limit

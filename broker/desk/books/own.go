@@ -23,10 +23,30 @@ const FlattenPrefix = "flatten-"
 // its changes and cancels.
 const GuardPrefix = "guard-"
 
-// Reserved reports whether an intent has an id of the guard's, or is about one
-// of its stops.
-func Reserved(in order.Intent) bool {
-	return strings.HasPrefix(in.ID, GuardPrefix) || strings.HasPrefix(in.Target, GuardPrefix)
+// StopPrefix begins the intent id of every cancel of an orderly stop.
+const StopPrefix = "stop-"
+
+// Reserved tells what of an intent only the desk's own orders have: the name of
+// who asks, the id, the stop that it is about, or the group. It is empty for all
+// others. What an order is, its words tell, also after a restart; so nobody else
+// may use them.
+func Reserved(in order.Intent) string {
+	for _, prefix := range []string{GuardPrefix, FlattenPrefix, StopPrefix} {
+		if strings.HasPrefix(in.ID, prefix) {
+			return "ids that begin with " + prefix
+		}
+	}
+	switch {
+	case in.Strategy == OwnStrategy:
+		return "the strategy name " + OwnStrategy
+	case in.Action == order.Cancel:
+		return ""
+	case strings.HasPrefix(in.Target, GuardPrefix):
+		return "orders that begin with " + GuardPrefix
+	case strings.HasPrefix(in.OCA, GuardPrefix):
+		return "groups that begin with " + GuardPrefix
+	}
+	return ""
 }
 
 // Protects reports whether an order is a protective stop of the desk's.
