@@ -269,3 +269,18 @@ func TestAHaltLeavesUnknownUnknown(t *testing.T) {
 		}
 	})
 }
+
+// TestReduceOnlyDoesNotUndoAHalt: a script that asks for reduce_only wants less
+// to go out, never more.
+func TestReduceOnlyDoesNotUndoAHalt(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		was := halt(t, r)
+		m, err := r.desk.SetMode(context.Background(), broker.ReduceOnly, "a script")
+		if err != nil || m.Mode != broker.Halted || m.Reason != was.Reason {
+			t.Errorf("%+v, %v; want the halt as it was", m, err)
+		}
+		if m, err = r.desk.Resume(context.Background(), "a person", ""); err != nil || m.Mode != broker.Active {
+			t.Errorf("%+v, %v", m, err)
+		}
+	}, unlooked)
+}

@@ -21,7 +21,9 @@ const maxWords = 200
 
 // SetMode changes the mode. It returns when the change is durable and no order
 // that the mode forbids can go out any more. When the journal fails, a
-// stricter mode holds all the same and a laxer one does not.
+// stricter mode holds all the same and a laxer one does not. Of a mode that is
+// stricter already it makes no laxer one, but for active: what is returned is
+// the mode that holds.
 func (d *Desk) SetMode(ctx context.Context, m broker.Mode, reason string) (event.ModeChange, error) {
 	if _, ok := strictness[m]; !ok {
 		return event.ModeChange{}, fmt.Errorf("desk: mode %.20q is none of active, reduce_only, halted", m)
@@ -64,6 +66,8 @@ func (d *Desk) change(ctx context.Context, next broker.ModeRecord) (event.ModeCh
 		return d.modeChange(), nil
 	case laxer && cur.Flatten:
 		return d.modeChange(), fmt.Errorf("desk: mode %s: %w", next.Mode, ErrFlattening)
+	case laxer && next.Mode != broker.Active: // who asks for reduce_only wants it stricter, not a halt undone
+		return d.modeChange(), nil
 	case cur.Flatten && !next.Flatten: // halted once more: what is under way goes on
 		next.Flatten, next.Reason, next.Since = true, cur.Reason, cur.Since
 	}
