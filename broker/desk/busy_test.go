@@ -3,7 +3,9 @@ package desk
 import (
 	"errors"
 	"testing"
+	"time"
 
+	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -74,6 +76,29 @@ func TestNobodyElseIsTheDesk(t *testing.T) {
 		}
 		if got := r.orders(); len(got) != 0 {
 			t.Errorf("written: %+v", got)
+		}
+	})
+}
+
+// TestADuplicateBehindADeadlineStaysWhatItWas: the disk takes its time to say
+// that an id is stored already. The order that was made with it then is not
+// written over.
+func TestADuplicateBehindADeadlineStaysWhatItWas(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		o := described(77, "old", 0).Order
+		o.State, o.Filled = order.Filled, market.Shares(10)
+		in := buy("old")
+		r.journal.intents["old"] = broker.IntentRecord{Intent: in, Decision: order.Decision{Allowed: true}, Order: &o}
+		r.journal.inside = func() { time.Sleep(6 * time.Second) }
+		if reply := r.ask(in); !reply.Known || reply.OrderID != 77 {
+			t.Errorf("%+v, want the order that was made then", reply)
+		}
+		r.journal.mu.Lock()
+		defer r.journal.mu.Unlock()
+		for _, rec := range r.journal.records {
+			if rec.Order != nil && rec.Order.Ref == "old" {
+				t.Errorf("recorded: %+v", *rec.Order)
+			}
 		}
 	})
 }

@@ -237,7 +237,7 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 		h.drafter.Draft(ticket)
 	}
 	if reply, done := d.intend(ctx, rec); done {
-		if ctx.Err() != nil { // it may be stored yet, behind a deadline: say that it was never sent
+		if ctx.Err() != nil && !reply.Known { // it may be stored yet, behind a deadline: say that it was never sent
 			o.State, o.Note = order.Dropped, reply.Reason
 			d.record(broker.Record{Wall: time.Now(), Market: v.Now, Order: &o})
 		}
