@@ -59,6 +59,7 @@ type Desk struct {
 	books   *books.Books                   // of the turn
 	score   *score.Score                   // of the turn
 	begun   *asked                         // has its own mutex
+	denied  refusals                       // of the turn
 	guards  map[market.Symbol]*guard.Guard // of the turn
 	opened  []order.Order                  // of the turn: used again for every look at the exposure
 	looked  time.Time                      // of the turn: when the symbols' data was looked at last
@@ -109,6 +110,7 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		books:   books.New(zone),
 		score:   score.New(zone),
 		begun:   newAsked(),
+		denied:  refusals{},
 		guards:  map[market.Symbol]*guard.Guard{},
 	}
 	d.books.Strict = cfg.Foreign == ForeignRestrict

@@ -172,35 +172,6 @@ func (d *Desk) stale(v broker.View, in order.Intent) bar {
 	return bar{}
 }
 
-// refuse stores and tells a refusal. No byte depends on it. Before says that
-// the id was asked for once already.
-func (d *Desk) refuse(ctx context.Context, rec broker.IntentRecord, before bool) event.OrderReply {
-	reply := event.OrderReply{
-		IntentID: rec.Intent.ID, Result: event.Refused, Rule: rec.Decision.Rule, Reason: rec.Decision.Reason,
-	}
-	// Memory does not know the answer, but an earlier life may have sent it.
-	stored, ok, err := d.journal.Lookup(ctx, rec.Intent.ID)
-	switch {
-	case err == nil && ok:
-		return d.adopt(stored)
-	case err != nil && before:
-		reply.Result, reply.Rule = event.Unknown, "journal"
-		reply.Reason = "it was asked for before, and what came of it is in the journal, which does not answer: " + err.Error()
-		return reply
-	}
-	err = d.journal.Intend(ctx, rec)
-	var dup *broker.DuplicateIntentError
-	if errors.As(err, &dup) {
-		return d.adopt(dup.Stored)
-	}
-	if err != nil {
-		d.warn(event.NoticeText{Level: "error", Name: "journal_failed", Text: err.Error(), Ref: rec.Intent.ID})
-	}
-	d.books.Answered(rec.Intent.ID, reply)
-	d.out.decision(event.Decided{Intent: rec.Intent, Decision: rec.Decision})
-	return reply
-}
-
 // intend makes the intent durable. When done is true, reply is the end of it.
 func (d *Desk) intend(ctx context.Context, rec broker.IntentRecord) (reply event.OrderReply, done bool) {
 	crash.At("intent_before_commit")
