@@ -45,7 +45,7 @@ func why(c *cobra.Command, id string) (err error) {
 		return err
 	}
 	if len(stories) == 0 {
-		return fmt.Errorf("no intent id and no order number %.60q is in %s; traderctl orders lists those of a running trader", id, path)
+		return fmt.Errorf("no intent id and no order number %.60q is in %s; traderctl orders lists those of a running trader. Of many equal refusals only 20 a minute are stored", id, path)
 	}
 	if flagOn(c, "json") {
 		e := json.NewEncoder(c.OutOrStdout())
