@@ -61,6 +61,7 @@ type Desk struct {
 	begun   *asked                         // has its own mutex
 	denied  refusals                       // of the turn
 	guards  map[market.Symbol]*guard.Guard // of the turn
+	weighed bool                           // of the turn: nothing came since that says how the account fares
 	opened  []order.Order                  // of the turn: used again for every look at the exposure
 	looked  time.Time                      // of the turn: when the symbols' data was looked at last
 	floor   *floor.Floor                   // has its own mutex

@@ -26,6 +26,7 @@ func (d *Desk) folded(b batch) {
 	d.fold(b.from, b.events)
 	if len(b.events) > 0 && b.ended == nil {
 		d.protect(time.Now())
+		d.fares(b.from)
 	}
 	d.floor.Counted(b.reports)
 	if b.ended != nil {
@@ -108,10 +109,12 @@ func (d *Desk) follow(t *books.Turn) {
 		case c.Store != nil:
 			d.record(*c.Store)
 		case c.Fill != nil:
+			d.weighed = false
 			d.out.fill(*c.Fill)
 		case c.Position != nil:
 			d.out.position(*c.Position)
 		case c.Values != nil:
+			d.weighed = false
 			for _, v := range c.Values {
 				d.score.Told(v, t.Market, d.mode.Load())
 			}

@@ -85,9 +85,10 @@ func (d *Desk) shown(ctx context.Context, c event.ModeChange) event.ModeChange {
 	return d.modeChange()
 }
 
-// enforce carries out, over one session, what the mode asks for: it cancels
-// when halted, and closes positions when they are to be flattened. What a
-// session cannot do any more the next one does, since the mode is latched.
+// enforce carries out, over one session, what the mode asks for: it cancels the
+// entries when it is reduce_only or halted, and closes positions when they are
+// to be flattened. What a session cannot do any more the next one does, since
+// the mode is latched.
 func (d *Desk) enforce(ctx context.Context, h *held) {
 	look := time.NewTicker(holdEvery)
 	defer look.Stop()
@@ -99,7 +100,7 @@ func (d *Desk) enforce(ctx context.Context, h *held) {
 		case <-look.C:
 		}
 		m := d.mode.Load()
-		if m.Mode != broker.Halted || h.trader == nil {
+		if m.Mode == broker.Active || h.trader == nil {
 			continue
 		}
 		d.sweep(ctx, h)
@@ -112,7 +113,7 @@ func (d *Desk) enforce(ctx context.Context, h *held) {
 
 // unheld tells what waits now that the session is over.
 func (d *Desk) unheld() {
-	if d.mode.Load().Mode != broker.Halted {
+	if d.mode.Load().Mode == broker.Active {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), d.cfg.OrderDeadline)
@@ -137,7 +138,7 @@ func (d *Desk) sweep(ctx context.Context, h *held) {
 			return
 		}
 		for i := range list {
-			if d.mode.Load().Mode != broker.Halted || d.bars(h, order.Intent{Action: order.Cancel}, true).rule != "" {
+			if d.mode.Load().Mode == broker.Active || d.bars(h, order.Intent{Action: order.Cancel}, true).rule != "" {
 				list = list[:i]
 				break
 			}
@@ -220,7 +221,7 @@ func (d *Desk) swept(ctx context.Context, h *held, list []aimed) (more bool) {
 // end.
 func (d *Desk) toEnd(h *held) []*books.Entry {
 	m := d.mode.Load()
-	if m.Mode != broker.Halted {
+	if m.Mode == broker.Active {
 		return nil
 	}
 	return d.unwinding(h).ToEnd(m.Flatten)

@@ -134,7 +134,7 @@ func (d *Desk) latch(ctx context.Context, cur, next *broker.ModeRecord) (event.M
 func (d *Desk) modeChange() event.ModeChange {
 	m := d.mode.Load()
 	c := event.ModeChange{Mode: m.Mode, Reason: m.Reason, Since: m.Since, Flatten: m.Flatten}
-	if m.Mode == broker.Halted {
+	if m.Mode != broker.Active {
 		c.Pending = d.pending()
 		c.Closing, c.Flat = d.hold.flatten.List(d.books), d.hold.flatten.Flat
 	}

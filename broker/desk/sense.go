@@ -9,10 +9,6 @@ import (
 	"robotrader/broker/order"
 )
 
-// latcher is a gate that names the rules after whose refusal a person has to
-// look: the mode becomes reduce_only, and stays so over a restart.
-type latcher interface{ Latches(rule string) bool }
-
 // sense takes the view that the gate decides on.
 func (d *Desk) sense(h *held, in order.Intent) broker.View {
 	mode := d.mode.Load()
@@ -118,13 +114,5 @@ func (d *Desk) tally(v broker.View, in order.Intent, dec order.Decision) {
 	d.books.Count(v.Now, v.Grows(in))
 	if in.Action == order.Place {
 		d.score.Wrote(in.Strategy, in.Symbol, in.Side, in.Qty, broker.Twin{ID: in.ID, At: v.Now})
-	}
-}
-
-// latchOn makes the mode reduce_only when a rule refused whose finding stays true
-// until a person looks at it. The caller has the turn.
-func (d *Desk) latchOn(dec order.Decision) {
-	if l, ok := d.gate.(latcher); ok && !dec.Allowed && l.Latches(dec.Rule) {
-		d.restrict("risk rule " + dec.Rule + ": " + dec.Reason)
 	}
 }

@@ -88,8 +88,9 @@ func TestEightTasksBuyOnce(t *testing.T) {
 	})
 }
 
-// A loss that the gate refuses for makes the mode reduce_only, durably; a
-// number that is not known does not.
+// A loss makes the mode reduce_only, durably, when the venue tells it, and ends
+// what works and could add to it; nobody needs to ask for an entry. A number
+// that is not known does not.
 func TestALossLatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := guarded(t)
@@ -98,22 +99,22 @@ func TestALossLatches(t *testing.T) {
 			return broker.AccountValue{Account: "DU1", Key: "NetLiquidation", Value: v, Currency: "USD"}
 		}
 		r.send(value("998000.01"))
-		if reply := r.ask(buy("a")); reply.Result != event.Written {
+		resting := buy("a")
+		resting.Type, resting.Limit = order.Limit, market.MustPrice("187").Ptr()
+		if reply := r.ask(resting); reply.Result != event.Written {
 			t.Fatalf("below the limit: %+v", reply)
 		}
-		r.send(value("998000"))
-		reply := r.ask(buy("b"))
-		if reply.Result != event.Refused || reply.Rule != risk.RuleDailyLoss {
-			t.Fatalf("at the limit: %+v", reply)
-		}
+		r.send(status(151, order.WorkingNow), value("998000"))
 		if m := r.desk.mode.Load(); m.Mode != broker.ReduceOnly || !strings.Contains(m.Reason, "risk rule daily_loss: the equity fell by 2000 today") {
-			t.Errorf("mode %+v", m)
+			t.Fatalf("mode %+v", m)
 		}
-		last := r.journal.records[len(r.journal.records)-1].Mode
-		if last == nil || last.Mode != broker.ReduceOnly {
-			t.Fatalf("the mode is not stored: %+v", r.journal.records[len(r.journal.records)-1])
+		if last := lastMode(r); last == nil || last.Mode != broker.ReduceOnly {
+			t.Fatalf("the mode is not stored: %+v", last)
 		}
-		r.send(value("1000000")) // it came back, but nobody has looked yet
+		if got := r.sent(); len(got) != 1 || got[0] != 151 {
+			t.Errorf("cancelled %v, want the entry that rests", got)
+		}
+		r.send(status(151, order.CancelDone), value("1000000")) // it came back, but nobody has looked yet
 		if reply := r.ask(buy("c")); reply.Rule != risk.RuleMode || !strings.Contains(reply.Reason, "daily_loss") {
 			t.Errorf("afterwards: %+v", reply)
 		}
@@ -121,10 +122,27 @@ func TestALossLatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second) // the quote is still fresh
-		in := buy("d")
-		in.Strategy = "other"
-		if reply := r.ask(in); reply.Result != event.Written {
+		if reply := r.ask(buy("d")); reply.Result != event.Written {
 			t.Errorf("resumed: %+v", reply)
+		}
+		r.stop(t)
+	})
+}
+
+// TestALossLatchesAgain: a person resumes and the loss is still there.
+func TestALossLatchesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := guarded(t)
+		r.session.held = nil
+		r.send(broker.AccountValue{Account: "DU1", Key: "NetLiquidation", Value: "998000", Currency: "USD"})
+		if _, err := r.desk.SetMode(context.Background(), broker.Active, "hopes"); err != nil {
+			t.Fatal(err)
+		}
+		if reply := r.ask(buy("b")); reply.Result != event.Refused || reply.Rule != risk.RuleDailyLoss {
+			t.Fatalf("at the limit: %+v", reply)
+		}
+		if m := r.desk.mode.Load(); m.Mode != broker.ReduceOnly {
+			t.Errorf("mode %+v", m)
 		}
 		r.stop(t)
 		if saw := r.journal.intents["b"].Decision.Saw.Map(); saw["day_loss"] != "2000" || saw["day_start_equity"] != "1000000" || saw["equity"] != "998000" {

@@ -179,6 +179,21 @@ func (g *Gate) Latches(name string) bool {
 	return slices.ContainsFunc(rules, func(r rule) bool { return r.latches && r.name == name })
 }
 
+// Judge asks the rules that latch how an account fares, without an intent: a
+// strategy that only waits for its resting orders asks for nothing. Rule is
+// empty while none of them objects, or is switched on.
+func (g *Gate) Judge(s broker.Standing) (rule, reason string) {
+	a := asked{Config: &g.cfg, v: broker.View{Standing: s}}
+	for i := range g.rules {
+		if r := &g.rules[i]; r.latches {
+			if why := a.refuse(r.name); why != "" {
+				return r.name, why
+			}
+		}
+	}
+	return "", ""
+}
+
 // Sane tells whether a quote may start an order, such as a stop that is priced
 // anew or an exit, and why not. Recent are the symbol's newest trades. With
 // the rule tick_sanity switched off everything is sane.

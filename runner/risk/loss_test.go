@@ -53,6 +53,24 @@ func TestLossesAtTheirBounds(t *testing.T) {
 	})
 }
 
+// TestJudgeNeedsNoIntent: how the account fares ends entries also when nobody
+// asks for one, and the rules that are off do not.
+func TestJudgeNeedsNoIntent(t *testing.T) {
+	lost := broker.Standing{Equity: amount("998000"), DayStart: amount("1000000"), Peak: amount("1000000")}
+	if rule, why := gate(t).Judge(lost); rule != RuleDailyLoss || !strings.Contains(why, "2000") {
+		t.Errorf("%q: %s", rule, why)
+	}
+	if rule, _ := gate(t, off(RuleDailyLoss)).Judge(lost); rule != "" {
+		t.Errorf("switched off: %s", rule)
+	}
+	if rule, _ := gate(t).Judge(broker.Standing{LosingStreak: 5}); rule != RuleLosingStreak {
+		t.Errorf("5 in a row: %q", rule)
+	}
+	if rule, _ := gate(t).Judge(broker.Standing{}); rule != "" {
+		t.Errorf("nothing known: %q", rule)
+	}
+}
+
 func TestWhatLatches(t *testing.T) {
 	g := gate(t)
 	for _, r := range rules {

@@ -1,5 +1,5 @@
-// Package unwind decides what is still to be done when trading was halted, or
-// all positions are to be closed: which orders are to end, and which order
+// Package unwind decides what is still to be done when trading was halted or is
+// to reduce only, or all positions are to be closed: which orders are to end, and which order
 // closes a position next.
 //
 // It promises that an order that can only make a position smaller is not among
@@ -34,7 +34,7 @@ type View struct {
 }
 
 // ToEnd lists the orders that are to end and that this client can end: when
-// halted the entries, when flattening all but those that close and the
+// reduce_only or halted the entries, when flattening all but those that close and the
 // protective stops.
 func (v View) ToEnd(flatten bool) (list []*books.Entry) {
 	for _, sym := range slices.Sorted(maps.Keys(v.Books.Live)) {
