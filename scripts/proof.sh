@@ -1,18 +1,18 @@
 #!/bin/sh
 # Proves that orders are never lost, never doubled and never beyond the limits:
-# a seeded world of the desk with faults and crashes, and a real trader that is
-# killed under load. It prints counts, durations and percentiles, and ends with
+# a seeded world of the desk with faults and crashes, the journal on a disk that
+# loses power, fails and lies, and a real trader that is killed under load. It prints counts, durations and percentiles, and ends with
 # another code than 0 when one promise is broken.
 #
-#   ./scripts/proof.sh            as CI has it: 1,000 seeds, 50 kills
-#   ./scripts/proof.sh --long     10,000 seeds twice each, 5,000 kills; some hours
+#   ./scripts/proof.sh            as CI has it: 1,000 seeds, samples of the disk's faults, 50 kills
+#   ./scripts/proof.sh --long     10,000 seeds twice each, every fault, 5,000 kills; some hours
 #   SEEDS=200 KILLS=20 ./scripts/proof.sh
 set -u
 . "$(dirname -- "$0")/tools.sh"
 need_go
 case ${1-} in
---long) seeds=${SEEDS:-10000} twice=${SEEDS:-10000} steps=400 kills=${KILLS:-5000} each=${EACH:-50} judge=3s ;;
-'') seeds=${SEEDS:-1000} twice=40 steps=140 kills=${KILLS:-50} each=${EACH:-2} judge=0 ;;
+--long) seeds=${SEEDS:-10000} twice=${SEEDS:-10000} steps=400 kills=${KILLS:-5000} each=${EACH:-50} judge=3s long=-journal.long ;;
+'') seeds=${SEEDS:-1000} twice=40 steps=140 kills=${KILLS:-50} each=${EACH:-2} judge=0 long='' ;;
 *)
 	say "unknown argument $1; want none, or --long"
 	exit 2
@@ -24,6 +24,9 @@ failed=''
 say "== the seeded world: $seeds seeds of $steps steps, $twice of them twice"
 go test ./broker/desk -run '^TestWorld' -timeout 12h -count 1 -v \
 	-world.seeds="$seeds" -world.twice="$twice" -world.steps="$steps" || failed="$failed world"
+
+say "== the journal on a disk that loses power, fails, lies, flips bits and is cut off ${long:-(samples)}"
+go test ./services/journal -run 'PowerLoss|Fault|Flip|Truncation' -timeout 6h -count 1 -v $long || failed="$failed journal"
 
 say "== kill -9: $kills at random instants, $each at each boundary"
 bin=$root/bin/proof

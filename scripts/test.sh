@@ -46,7 +46,7 @@ stage foreign-client ./scripts/interop.sh --install
 # told to fail, not to skip, where a browser is missing; so are those that drive
 # the foreign client.
 stage tests env REQUIRE_BROWSER=1 REQUIRE_INTEROP=1 go test -race -timeout 20m ./...
-stage damage go test -count=1 -run 'Flip|Truncation' ./services/journal # too slow for the detector
+stage damage go test -count=1 -run 'Flip|Truncation|PowerLoss|Fault' ./services/journal # too slow for the detector
 stage fuzz ./scripts/fuzz.sh "${FUZZ_SECONDS:-2}"
 stage smoke ./scripts/smoke.sh
 

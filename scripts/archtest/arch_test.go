@@ -99,6 +99,7 @@ var confined = []struct {
 	{"github.com/gorilla/websocket", only("websocket/hub"), "gorilla only in websocket/hub"},
 	{"github.com/nats-io/", only("services/bus"), "nats only in services/bus"},
 	{"github.com/knadh/koanf", only("configs"), "koanf only in configs"},
+	{module + "/services/journal/faultfs", func(string, string) bool { return false }, "the faulty disk only in tests"},
 }
 
 func only(pkg string) func(string, string) bool {
@@ -314,6 +315,7 @@ func TestRulesBite(t *testing.T) {
 		{"websocket/server", "a.go", `import "github.com/gorilla/websocket"`, "gorilla only"},
 		{"runner", "a.go", `import "github.com/nats-io/nats.go"`, "nats only"},
 		{"runner", "a.go", `import "github.com/knadh/koanf/v2"`, "koanf only"},
+		{"services/journal", "a.go", `import "robotrader/services/journal/faultfs"`, "only in tests"},
 		{"broker/exchange", "a.go", `func f() { go f() }`, "starts no goroutine"},
 		{"runner", "a.go", `func init() {}`, "no init"},
 		{"runner", "a.go", "import \"robotrader/broker\"\nvar t broker.Trader", "one door"},

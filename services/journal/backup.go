@@ -60,7 +60,7 @@ func Backup(ctx context.Context, path, to string) (rep Report, err error) {
 	if err := os.Link(part, to); err != nil { // unlike a rename it replaces nothing
 		return rep, fmt.Errorf("journal: backup: %w", err)
 	}
-	return rep, errors.Join(os.Remove(part), syncFolder(filepath.Dir(to)))
+	return rep, errors.Join(os.Remove(part), syncFolder(system{}, filepath.Dir(to)))
 }
 
 // verifyCopy is Verify for a file that nobody writes. It leaves nothing beside
@@ -109,10 +109,10 @@ func Restore(ctx context.Context, backup, path string) (aside string, rep Report
 		return aside, rep, fmt.Errorf("journal: restore: %w", err)
 	}
 	last.Note = fmt.Sprintf("restored at %s from %s", time.Now().UTC().Format(time.RFC3339), filepath.Base(backup))
-	if err := syncFolder(filepath.Dir(path)); err != nil {
+	if err := syncFolder(system{}, filepath.Dir(path)); err != nil {
 		return aside, rep, fmt.Errorf("journal: restore: %w", err)
 	}
-	return aside, rep, writeWitness(path, last)
+	return aside, rep, writeWitness(system{}, path, last)
 }
 
 // lastOf is what a witness of the file would tell.

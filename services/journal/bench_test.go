@@ -57,7 +57,7 @@ func BenchmarkDurable(b *testing.B) {
 
 func bareCommit(b *testing.B, path string) func(int) {
 	b.Helper()
-	db, err := sql.Open("sqlite", dsn(path, "rwc", "journal_mode(WAL)", "synchronous(FULL)"))
+	db, err := sql.Open("sqlite", dsn(system{}, path, "rwc", "journal_mode(WAL)", "synchronous(FULL)"))
 	must(b, err)
 	b.Cleanup(func() { must(b, db.Close()) })
 	db.SetMaxOpenConns(1)

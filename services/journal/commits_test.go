@@ -3,13 +3,10 @@ package journal
 import (
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"robotrader/broker"
-	"robotrader/broker/order"
 )
 
 // frames counts the log's frames and those that end a transaction, of the
@@ -76,74 +73,5 @@ func TestReportsComeInGroupsAndNoneIsLost(t *testing.T) {
 	j.lock <- struct{}{}
 	if count != reports || seq != reports {
 		t.Errorf("%d rows of %d", seq, reports)
-	}
-}
-
-// TestPowerLossKeepsWhatWasAcknowledged is a model of a power loss, not one:
-// no replaceable file layer exists for this store. At each acknowledged intent
-// it notes how long the log was; afterwards it makes what a disk may hold that
-// kept its promises and no more: all bytes up to there, and of the sectors
-// behind each one or not, or torn, at random. It does not model a disk that
-// lies about a flush, nor one that loses sectors which were durable; those are
-// the witness's and the check sums'.
-func TestPowerLossKeepsWhatWasAcknowledged(t *testing.T) {
-	path := file(t)
-	j := open(t, path)
-	type moment struct {
-		size  int64
-		acked int
-		seen  []byte // the witness then
-	}
-	var moments []moment
-	for n := 1; n <= 12; n++ {
-		must(t, j.Record(t.Context(), broker.Record{Wall: wall0, Fill: execution(n, fmt.Sprint("e", n))}))
-		must(t, j.Intend(t.Context(), placed(n)))
-		info, err := os.Stat(path + "-wal")
-		must(t, err)
-		seen, err := os.ReadFile(witnessPath(path))
-		must(t, err)
-		moments = append(moments, moment{info.Size(), n, seen})
-	}
-	must(t, j.Record(t.Context(), broker.Record{Wall: wall0, Order: became(1, order.Filled)}))
-	must(t, j.Sync(t.Context()))
-	db, err := os.ReadFile(path)
-	must(t, err)
-	wal, err := os.ReadFile(path + "-wal")
-	must(t, err)
-	dice := rand.New(rand.NewPCG(1, 2))
-	const sector = 512
-	for _, m := range moments {
-		for range 2 {
-			torn := append([]byte(nil), wal...)
-			end := int(m.size) + dice.IntN(len(wal)-int(m.size)+1)
-			for at := int(m.size); at < end; at += sector {
-				to := min(at+sector, end)
-				switch dice.IntN(3) {
-				case 0: // never written
-					clear(torn[at:to])
-				case 1: // torn
-					clear(torn[at+dice.IntN(to-at) : to])
-				}
-			}
-			copied := filepath.Join(inMemory(t), "journal.db")
-			must(t, os.WriteFile(copied, db, 0o600))
-			must(t, os.WriteFile(copied+"-wal", torn[:end], 0o600))
-			must(t, os.WriteFile(witnessPath(copied), m.seen, 0o600))
-			c, err := Open(copied)
-			if err != nil {
-				t.Errorf("after %d intents: %v", m.acked, err)
-				continue
-			}
-			for n := 1; n <= m.acked; n++ {
-				if _, ok, err := c.Lookup(t.Context(), fmt.Sprint("t-", n)); !ok || err != nil {
-					t.Errorf("intent %d of %d is lost: %v", n, m.acked, err)
-				}
-			}
-			must(t, c.Sync(t.Context()))
-			if _, err = Verify(t.Context(), copied); err != nil {
-				t.Error(err)
-			}
-			shut(t, c)
-		}
 	}
 }

@@ -37,7 +37,7 @@ func inMemory(t *testing.T) string {
 // contents is all that the tables hold.
 func contents(t *testing.T, path string) string {
 	t.Helper()
-	db, err := sql.Open("sqlite", dsn(path, "rw")+"&immutable=1")
+	db, err := sql.Open("sqlite", dsn(system{}, path, "rw")+"&immutable=1")
 	must(t, err)
 	defer db.Close()
 	var b strings.Builder
@@ -104,7 +104,7 @@ func TestEverySingleBitFlipOfARowIsNoticed(t *testing.T) {
 // cells returns where the rows of a table lie in the file; it has one page.
 func cells(t *testing.T, path string, whole []byte, name string) (from, to int) {
 	t.Helper()
-	db, err := sql.Open("sqlite", dsn(path, "rw")+"&immutable=1")
+	db, err := sql.Open("sqlite", dsn(system{}, path, "rw")+"&immutable=1")
 	must(t, err)
 	defer db.Close()
 	var root int

@@ -55,6 +55,12 @@
 // before it. Checkpoints run on a connection of their own, so none is ever
 // part of an intent's commit.
 //
+// All that changes a file goes through SQLite's own file layer or a disk of
+// three methods. The tests put another one in the place of both (faultfs,
+// through openOn, which nothing outside this package can call): it fails at any
+// call, and loses power at any call with what was not flushed gone, torn or out
+// of order.
+//
 // The queue holds 65,536 records, 4,096 of them refused intents; when it is
 // full Record and Intend wait for their context.
 //

@@ -91,7 +91,26 @@ func failed(path, op string, err error) error {
 		if errors.Is(err, ErrLost) || errors.Is(err, ErrTampered) || errors.Is(err, ErrCorrupt) {
 			return fmt.Errorf("journal %s: %s: %w; %s", path, op, err, mendFile)
 		}
-		return fmt.Errorf("journal %s: %s: %w", path, op, err)
+		if mend = mendSystem(err); mend == "" {
+			return fmt.Errorf("journal %s: %s: %w", path, op, err)
+		}
+		return fmt.Errorf("journal %s: %s: %w; %s", path, op, err, mend)
 	}
 	return fmt.Errorf("journal %s: %s: %w: %w; %s", path, op, kind, err, mend)
+}
+
+// mendSystem is what a person can do about an error of the system that has its
+// kind from [ofDisk], "" when it has none.
+func mendSystem(err error) string {
+	switch {
+	case errors.Is(err, ErrFull):
+		return "free some space; the journal goes on by itself"
+	case errors.Is(err, ErrReadOnly):
+		return "check owner and permissions of the file and its folder, and that the disk is mounted for writing"
+	case errors.Is(err, ErrDisk) && errors.Is(err, errWrite):
+		return "check the disk; the journal goes on by itself"
+	case errors.Is(err, ErrDisk):
+		return "check the disk and the system's log, then start again"
+	}
+	return ""
 }

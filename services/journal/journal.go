@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -24,7 +23,9 @@ type Journal struct {
 	ctx   context.Context // without an end: a commit is not to be interrupted half way
 	write *sql.Conn       // guarded by lock
 	check *sql.Conn       // for checkpoints, of the recorder alone
-	log   *os.File        // the write-ahead log, to flush it
+	log   handle          // the write-ahead log, to flush it
+	disk  disk
+	pace  pace
 
 	ledger  ledger // guarded by lock
 	tip     tip
@@ -40,9 +41,8 @@ type Journal struct {
 	marks marks
 	done  chan struct{} // closed when the recorder has gone
 
-	mendEvery time.Duration
-	stalled   atomic.Pointer[Failure] // a foreign lock that the recorder waits for
-	restored  chan struct{}
+	stalled  atomic.Pointer[Failure] // a foreign lock that the recorder waits for
+	restored chan struct{}
 
 	unwatch chan struct{} // closed to end the witness's goroutine
 	watched chan struct{} // closed when it has gone
@@ -54,27 +54,14 @@ const openWait = 10 * time.Second
 // Open opens the journal in the file path, or makes it. The folder must be
 // there. One process writes a journal; whoever starts two locks the folder.
 func Open(path string) (*Journal, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), openWait)
-	defer cancel()
-	j := &Journal{
-		path: path, ctx: context.WithoutCancel(ctx), mendEvery: mendEvery,
-		lock: make(chan struct{}, 1), queue: newQueue(), done: make(chan struct{}), restored: make(chan struct{}, 1),
-		unwatch: make(chan struct{}), watched: make(chan struct{}),
-	}
-	if err := j.openFile(ctx); err != nil {
-		return nil, err
-	}
-	j.lock <- struct{}{}
-	go j.recorder()
-	go j.watch()
-	return j, nil
+	return openOn(path, system{}, ordinary)
 }
 
 // create makes the file, for its owner alone, if it is not there. A file that
 // is there is not opened: closing it would drop the locks that this process
 // holds on it.
-func create(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+func create(on disk, path string) error {
+	f, err := on.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if errors.Is(err, os.ErrExist) {
 		return nil
 	}
@@ -85,13 +72,6 @@ func create(path string) error {
 		return fmt.Errorf("journal %s: create: %w: %w; check owner and permissions of the folder and the space on its disk", path, ErrReadOnly, err)
 	}
 	return nil
-}
-
-func dsn(path, mode string, pragmas ...string) string {
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
-	q := url.Values{"mode": {mode}, "_pragma": pragmas}
-	u.RawQuery = q.Encode()
-	return u.String()
 }
 
 // prepare makes everything that Open needs of the file.
@@ -105,8 +85,8 @@ func (j *Journal) prepare(ctx context.Context) (err error) {
 	if j.check, err = j.db.Conn(ctx); err != nil {
 		return err
 	}
-	if j.log, err = os.OpenFile(j.path+"-wal", os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return err
+	if j.log, err = j.disk.OpenFile(j.path+"-wal", os.O_RDWR|os.O_CREATE); err != nil {
+		return fmt.Errorf("%w: %w", errWrite, err) // nothing was written: a later try may work
 	}
 	if err = j.trust(ctx); err != nil {
 		return err

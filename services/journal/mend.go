@@ -65,7 +65,7 @@ func (j *Journal) Restored() <-chan struct{} { return j.restored }
 // the recorder.
 func (j *Journal) mend(w *writer) bool {
 	w.close()
-	again := time.NewTimer(j.mendEvery)
+	again := time.NewTimer(j.pace.mend)
 	defer again.Stop()
 	for {
 		if _, err := j.queue.fault(); !mends(err) {
@@ -73,7 +73,7 @@ func (j *Journal) mend(w *writer) bool {
 		}
 		select {
 		case <-again.C:
-			again.Reset(j.mendEvery)
+			again.Reset(j.pace.mend)
 		case <-j.queue.kick:
 			if j.queue.isClosed() {
 				return false
@@ -110,10 +110,10 @@ func (j *Journal) reopen() error {
 
 // openFile opens the file with all that is needed to write to it, or nothing.
 func (j *Journal) openFile(ctx context.Context) error {
-	if err := create(j.path); err != nil {
+	if err := create(j.disk, j.path); err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite", dsn(j.path, "rwc", "busy_timeout(2000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)"))
+	db, err := sql.Open("sqlite", dsn(j.disk, j.path, "rwc", "busy_timeout(2000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)"))
 	if err != nil {
 		return fmt.Errorf("journal %s: open: %w", j.path, err)
 	}

@@ -36,7 +36,7 @@ func openReader(path, more string) (*Reader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("journal %s: open: %w; name the data folder of a trader that has run", path, err)
 	}
-	db, err := sql.Open("sqlite", dsn(path, "rw", "busy_timeout(2000)", "query_only(1)")+"&"+more)
+	db, err := sql.Open("sqlite", dsn(system{}, path, "rw", "busy_timeout(2000)", "query_only(1)")+"&"+more)
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: open: %w", path, err)
 	}

@@ -188,7 +188,7 @@ func (w *writer) write(items []item) (n int, err error) {
 	}
 	if j.flushes.Load() == flushes {
 		if err := j.log.Sync(); err != nil {
-			return n, fmt.Errorf("journal %s: flush: %w; check the disk and the system's log, then start again", j.path, err)
+			return n, fmt.Errorf("journal %s: flush: %w: %w; check the disk and the system's log, then start again", j.path, ErrDisk, err)
 		}
 	}
 	j.tip.reached(reached)

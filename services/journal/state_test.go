@@ -32,10 +32,9 @@ func quota(t *testing.T, size int64) (lift func()) {
 // hasty is open with short waits between the tries to mend.
 func hasty(t *testing.T, path string) *Journal {
 	t.Helper()
-	j := open(t, path)
-	<-j.lock // the recorder reads it behind the lock's next use
-	j.mendEvery = 20 * time.Millisecond
-	j.lock <- struct{}{}
+	j, err := openOn(path, system{}, pace{mend: 20 * time.Millisecond, witness: witnessEvery})
+	must(t, err)
+	t.Cleanup(func() { shut(t, j) })
 	must(t, j.Sync(t.Context()))
 	return j
 }
@@ -184,7 +183,7 @@ func TestLockedFileIsASaidStateAndPasses(t *testing.T) {
 func open2(path string) (*Journal, error) {
 	j := &Journal{path: path}
 	var err error
-	if j.db, err = sql.Open("sqlite", dsn(path, "rw")); err != nil {
+	if j.db, err = sql.Open("sqlite", dsn(system{}, path, "rw")); err != nil {
 		return nil, err
 	}
 	j.write, err = j.db.Conn(context.Background())

@@ -39,41 +39,35 @@ func readWitness(path string) (*chain.Witness, error) {
 }
 
 // writeWitness replaces it, as a whole and durably.
-func writeWitness(path string, w chain.Witness) error {
-	return replaceFile(witnessPath(path), []byte(w.Text()))
+func writeWitness(on disk, path string, w chain.Witness) error {
+	return replaceFile(on, witnessPath(path), []byte(w.Text()))
 }
 
-func replaceFile(name string, text []byte) error {
-	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+func replaceFile(on disk, name string, text []byte) error {
+	f, err := on.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY)
 	if err == nil {
 		_, err = f.Write(text)
 		err = errors.Join(err, f.Sync(), f.Close())
 	}
 	if err == nil {
-		err = os.Rename(name+".new", name)
+		err = on.Rename(name+".new", name)
 	}
 	if err == nil {
-		err = syncFolder(filepath.Dir(name))
+		err = syncFolder(on, filepath.Dir(name))
 	}
 	return ofDisk(err)
-}
-
-// syncFolder makes the names in a folder durable.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // ofDisk gives an error of the system the kind that SQLite's have.
 func ofDisk(err error) error {
 	switch {
+	case errors.Is(err, ErrFull), errors.Is(err, ErrReadOnly), errors.Is(err, ErrDisk): // it has one
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		return fmt.Errorf("%w: %w", ErrFull, err)
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	case errors.Is(err, syscall.EIO):
+		return fmt.Errorf("%w: %w", ErrDisk, err)
 	}
 	return err
 }
@@ -111,7 +105,7 @@ func (t *tip) told(count int64) {
 // be written ends the journal's promise like any other write.
 func (j *Journal) watch() {
 	defer close(j.watched)
-	tick := time.NewTicker(witnessEvery)
+	tick := time.NewTicker(j.pace.witness)
 	defer tick.Stop()
 	for {
 		select {
@@ -135,7 +129,7 @@ func (j *Journal) testify() error {
 	if !ok {
 		return nil
 	}
-	if err := writeWitness(j.path, w); err != nil {
+	if err := writeWitness(j.disk, j.path, w); err != nil {
 		return failed(j.path, "write the witness", err)
 	}
 	j.tip.told(w.Count)
@@ -180,7 +174,7 @@ func (j *Journal) trust(ctx context.Context) error {
 		j.tip.told(w.Count)
 		return j.testify()
 	}
-	if err := writeWitness(j.path, j.ledger.Witness); err != nil {
+	if err := writeWitness(j.disk, j.path, j.ledger.Witness); err != nil {
 		return err
 	}
 	j.tip.told(j.ledger.Count)
