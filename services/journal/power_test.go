@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -265,6 +267,42 @@ func TestPowerLossOnADiskThatLies(t *testing.T) {
 		t.Errorf("%d were noticed, %d opened", said, whole)
 	}
 	t.Logf("%d were noticed, %d had all that the witness knew", said, whole)
+}
+
+// A disk that the system remounts read-only under a running journal, as it does
+// after an error: entries stop, what was acknowledged is there, and the journal
+// goes on when the disk is writable again.
+func TestReadOnlyWhileRunningIsASaidStateAndMends(t *testing.T) {
+	s := newScript(t, pace{mend: time.Millisecond, witness: time.Hour})
+	j, err := s.begin()
+	must(t, err)
+	defer shut(t, j)
+	must(t, s.step(t.Context(), j, 1))
+	s.disk.Arm(&faultfs.Fault{At: s.disk.Calls(), Err: syscall.EROFS, Last: true})
+	if err := s.step(t.Context(), j, 2); !errors.Is(err, ErrDisk) && !errors.Is(err, ErrReadOnly) {
+		t.Errorf("an intent on a read-only disk: %v", err)
+	}
+	for f := j.Failure(); f.Kind != ErrReadOnly; f = j.Failure() { // the first write says only that it failed; opening the file anew says why
+		if t.Context().Err() != nil {
+			t.Fatalf("the state is %+v", f)
+		}
+		runtime.Gosched()
+	}
+	if f := j.Failure(); !f.Mends || !strings.Contains(f.Err.Error(), "mounted for writing") {
+		t.Errorf("the state is %+v", f)
+	}
+	if err := s.step(t.Context(), j, 2); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("a second intent on a read-only disk: %v", err)
+	}
+	if err := survived(t, lay(t, inMemory(t), s.disk.Crash(s.disk.Events(), faultfs.Drop, 1, nil)), s.now); err != nil {
+		t.Error(err)
+	}
+	s.disk.Arm(nil)
+	restored(t, j)
+	must(t, s.step(t.Context(), j, 2))
+	if j.Failure() != nil {
+		t.Errorf("it works, and the state is %+v", j.Failure())
+	}
 }
 
 // TestFaultAtEveryCallStopsAndKeepsWhatWasAcknowledged makes every call fail

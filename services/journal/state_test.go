@@ -95,6 +95,61 @@ func TestDiskFullStopsIntentsAndMendsByItself(t *testing.T) {
 	}
 }
 
+// TestReallyFullDiskStopsIntentsAndMendsByItself fills a small disk of its own.
+func TestReallyFullDiskStopsIntentsAndMendsByItself(t *testing.T) {
+	dir := smallDisk(t, "1m")
+	path := filepath.Join(dir, "journal.db")
+	j := hasty(t, path)
+	must(t, j.Intend(t.Context(), placed(1)))
+	ballast := filepath.Join(dir, "ballast")
+	f, err := os.Create(ballast)
+	must(t, err)
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	must(t, f.Close())
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("filling the disk: %v", err)
+	}
+	stored := 1
+	for n := 2; n < 500; n++ {
+		if err = j.Intend(t.Context(), placed(n)); err != nil {
+			break
+		}
+		stored = n
+	}
+	if !errors.Is(err, ErrFull) {
+		t.Fatalf("after %d intents: %v", stored, err)
+	}
+	if f := j.Failure(); f == nil || f.Kind != ErrFull || !f.Mends {
+		t.Errorf("state %+v", f)
+	}
+	must(t, os.Remove(ballast))
+	restored(t, j)
+	must(t, j.Intend(t.Context(), placed(stored+1)))
+	if b := load(t, j, 999); len(b.Orders) != stored+1 {
+		t.Errorf("%d orders of %d acknowledged", len(b.Orders), stored+1)
+	}
+	shut(t, j)
+	if _, err := Verify(t.Context(), path); err != nil {
+		t.Error(err)
+	}
+}
+
+// smallDisk mounts a disk in memory, of a size as mount has it.
+func smallDisk(t *testing.T, size string) (dir string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can mount a small disk")
+	}
+	dir = t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=700,size="+size); err != nil {
+		t.Skipf("this machine does not let root mount a small disk: %v", err)
+	}
+	t.Cleanup(func() { must(t, syscall.Unmount(dir, 0)) })
+	return dir
+}
+
 // What was taken before the disk was full is written when it has room again.
 func TestQueuedRecordsOutliveAFullDisk(t *testing.T) {
 	path := file(t)

@@ -40,7 +40,7 @@ type op struct {
 type Fault struct {
 	At   int           // number of the first call that fails, from 0, see [Disk.Calls]
 	Err  syscall.Errno // ENOSPC, EIO or EROFS
-	Last bool          // later ones fail as well, until [Disk.Arm]
+	Last bool          // later ones fail as well, until [Disk.Arm]; with EROFS opening for writing, too
 	Half bool          // a write that fails has written its first half
 }
 
@@ -273,8 +273,15 @@ func (d *Disk) change(o op, do func() error) error {
 	return nil
 }
 
-// open opens a file by do, which makes it if it may; a new file is a call.
-func (d *Disk) open(name string, mayMake bool, do func() error) (file int, err error) {
+// readOnly reports whether the disk became read-only for good. The caller has
+// the mutex.
+func (d *Disk) readOnly() bool {
+	return d.fault != nil && d.fault.Last && d.fault.Err == syscall.EROFS && d.calls > d.fault.At
+}
+
+// open opens a file by do, which makes it if it may; a new file is a call. do
+// is told when the disk has become read-only.
+func (d *Disk) open(name string, mayMake bool, do func(readOnly bool) error) (file int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.names[name] == 0 && mayMake {
@@ -282,7 +289,7 @@ func (d *Disk) open(name string, mayMake bool, do func() error) (file int, err e
 			return 0, f.Err
 		}
 	}
-	if err := do(); err != nil {
+	if err := do(d.readOnly()); err != nil {
 		return 0, err
 	}
 	return d.enter(name), nil
@@ -305,7 +312,10 @@ func (d *Disk) OpenFile(name string, flag int) (interface {
 		return nil, errors.New("faultfs: appending is not kept in mind")
 	}
 	var err error
-	h.file, err = d.open(filepath.Base(name), flag&os.O_CREATE != 0, func() (err error) {
+	h.file, err = d.open(filepath.Base(name), flag&os.O_CREATE != 0, func(readOnly bool) (err error) {
+		if readOnly && flag&(os.O_WRONLY|os.O_RDWR) != 0 && flag&os.O_EXCL == 0 { // that it exists is said first
+			return syscall.EROFS
+		}
 		h.f, err = os.OpenFile(name, flag&^os.O_TRUNC, 0o600)
 		return err
 	})

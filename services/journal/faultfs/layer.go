@@ -125,7 +125,10 @@ func xOpen(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uintptr) int
 	if disk == nil {
 		return open(tls, vfs, name, file, flags, out)
 	}
-	number, err := disk.open(filepath.Base(path), flags&sqlite3.SQLITE_OPEN_CREATE != 0, func() error {
+	number, err := disk.open(filepath.Base(path), flags&sqlite3.SQLITE_OPEN_CREATE != 0, func(readOnly bool) error {
+		if readOnly { // SQLite's own layer tries this next
+			flags = flags&^(sqlite3.SQLITE_OPEN_READWRITE|sqlite3.SQLITE_OPEN_CREATE) | sqlite3.SQLITE_OPEN_READONLY
+		}
 		return coding(open(tls, vfs, name, file, flags, out))
 	})
 	if err != nil {
