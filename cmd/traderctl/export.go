@@ -29,9 +29,10 @@ func exportCommand() *cobra.Command {
 	all := append(journal.Exports(), exportPortfolio)
 	c := &cobra.Command{
 		Use:   "export [" + strings.Join(all, "|") + "]",
-		Short: "Write a part of the journal as CSV, whether or not a trader runs (default executions)",
+		Short: "Write a part of the journal as CSV or Parquet, whether or not a trader runs (default executions)",
 		Long:  exportHelp(all),
 		Example: `  traderctl export executions --out executions.csv
+  traderctl export executions --format parquet > executions.parquet
   traderctl export portfolio --data ./data`,
 		Args: cobra.MatchAll(cobra.MaximumNArgs(1), func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 && !slices.Contains(all, args[0]) {
@@ -46,9 +47,13 @@ func exportCommand() *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), exportWithin)
 			defer cancel()
+			form, err := exportForm(c)
+			if err != nil {
+				return err
+			}
 			table, err := export(ctx, flagText(c, "data"), what)
-			if err == nil && flagOn(c, "json") {
-				table, err = asJSON(table)
+			if err == nil {
+				table, err = form(what, table)
 			}
 			if err != nil {
 				return err
@@ -65,7 +70,24 @@ func exportCommand() *cobra.Command {
 		},
 	}
 	c.Flags().String("out", "", "file to write, replaced as a whole (default: standard output)")
+	c.Flags().String("format", "csv", "csv or parquet; --json is a list of objects")
 	return c
+}
+
+// exportForm is what the flags make of a table.
+func exportForm(c *cobra.Command) (func(what string, table []byte) ([]byte, error), error) {
+	format, asked := flagText(c, "format"), c.Flags().Changed("format")
+	switch {
+	case format != "csv" && format != "parquet":
+		return nil, fmt.Errorf("%w: --format %.20q: it is csv or parquet", errUsage, format)
+	case flagOn(c, "json") && asked:
+		return nil, fmt.Errorf("%w: --json and --format exclude each other", errUsage)
+	case flagOn(c, "json"):
+		return func(_ string, table []byte) ([]byte, error) { return asJSON(table) }, nil
+	case format == "parquet":
+		return asParquet, nil
+	}
+	return func(_ string, table []byte) ([]byte, error) { return table, nil }, nil
 }
 
 func exportHelp(all []string) string {
@@ -74,6 +96,11 @@ func exportHelp(all []string) string {
 runs; with --json as a list of objects. Columns keep their name and meaning; new
 ones come at the end. Times are RFC 3339 in UTC: "at", "created" and "updated"
 are market time, "wall" is this machine's. An empty field is unknown.
+
+With --format parquet the columns are the same and typed: times are timestamps
+in UTC to the nanosecond, prices and quantities DECIMAL(38,8), commissions and
+gains DECIMAL(38,16), numbers of orders INT64, "allowed" BOOLEAN, all else text;
+what is unknown is null.
 
 `)
 	for _, what := range all {
