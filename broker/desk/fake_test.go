@@ -121,8 +121,15 @@ type memJournal struct {
 	mark    int64
 	fail    error
 	back    chan struct{} // made before the desk starts
-	inside  func()        // called while an allowed intent is being stored
-	syncing func()        // called inside Sync
+	trouble *broker.JournalFailure
+	inside  func() // called while an allowed intent is being stored
+	syncing func() // called inside Sync
+}
+
+func (j *memJournal) Trouble() *broker.JournalFailure {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.trouble
 }
 
 func (j *memJournal) Restored() <-chan struct{} { return j.back }

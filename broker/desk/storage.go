@@ -28,6 +28,20 @@ func (d *Desk) back() <-chan struct{} {
 	return nil
 }
 
+// failing is a journal that can tell why it takes nothing.
+type failing interface {
+	// Trouble returns nil while the journal works.
+	Trouble() *broker.JournalFailure
+}
+
+// failure is why the journal takes nothing, nil when it works or cannot tell.
+func (d *Desk) failure() *broker.JournalFailure {
+	if f, ok := d.journal.(failing); ok {
+		return f.Trouble()
+	}
+	return nil
+}
+
 // retell records all orders and executions in memory and the mode again: some
 // of it the journal refused while it did not work. An execution that it knows
 // is one all the same.

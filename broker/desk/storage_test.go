@@ -4,11 +4,42 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"robotrader/broker"
 	"robotrader/broker/order"
 	"robotrader/services/event"
 )
+
+// The desk's health tells of a journal that takes nothing, and of its end.
+func TestHealthTellsOfTheJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ready(t)
+		defer r.stop(t)
+		newest := func() *broker.JournalFailure {
+			time.Sleep(2 * time.Second) // it is told once a second
+			synctest.Wait()
+			list := r.healths()
+			return list[len(list)-1].Journal
+		}
+		if got := newest(); got != nil {
+			t.Errorf("a journal that works: %+v", got)
+		}
+		set := func(f *broker.JournalFailure) {
+			r.journal.mu.Lock()
+			defer r.journal.mu.Unlock()
+			r.journal.trouble = f
+		}
+		set(&broker.JournalFailure{Kind: "full", Since: time.Now(), Cause: "disk full", Advice: "free some space", Mends: true})
+		if got := newest(); got == nil || got.Kind != "full" {
+			t.Errorf("a full disk: %+v", got)
+		}
+		set(nil)
+		if got := newest(); got != nil {
+			t.Errorf("it works again: %+v", got)
+		}
+	})
+}
 
 // While the journal does not work entries stop, cancels pass, reports are
 // folded; when it is back it is told where all stands.

@@ -14,10 +14,10 @@ type vital struct {
 	at   time.Time
 }
 
-// health returns how the session, the account's stream and each symbol's data
-// stand.
+// health returns how the session, the account's stream, each symbol's data and
+// the journal stand.
 func (d *Desk) health() event.HealthState {
-	s := event.HealthState{Account: d.stream.Shown(), Data: d.floor.Freshness()}
+	s := event.HealthState{Account: d.stream.Shown(), Data: d.floor.Freshness(), Journal: d.failure()}
 	if h := d.held.Load(); h != nil {
 		if v, ok := h.session.(broker.Vital); ok {
 			now := v.Health()

@@ -71,6 +71,7 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 			alarm, // first, and without the link: it tells of a link that never comes
 			func(*feed.Feed, *server.Server, *supervisor.Supervisor) {},
 			vitals,
+			storage,
 			windDown,
 			res.recording,
 			func(*runner.Runner) {},

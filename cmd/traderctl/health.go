@@ -33,6 +33,9 @@ func printHealth(w io.Writer, h *event.HealthState, now time.Time) {
 	if h == nil {
 		return
 	}
+	if f := h.Journal; f != nil {
+		fmt.Fprintf(w, "journal\tENTRIES STOP since %s: %s; %s\n", f.Since.Local().Format(time.DateTime), f.Cause, f.Advice)
+	}
 	if s := h.Session; s != nil {
 		fmt.Fprintf(w, "orders\tnewest frame %s", age(s.LastFrame, now))
 		if s.RoundTripMS != nil {

@@ -40,6 +40,15 @@ data	MSFT wanted, newest tick not yet
 	}
 }
 
+func TestHealthTellsOfAJournalThatFails(t *testing.T) {
+	since := time.Date(2026, 4, 2, 14, 28, 0, 0, time.Local)
+	var b strings.Builder
+	printHealth(&b, &event.HealthState{Journal: &broker.JournalFailure{Kind: "full", Since: since, Cause: "disk full", Advice: "free some space"}}, since)
+	if want := "journal\tENTRIES STOP since 2026-04-02 14:28:00: disk full; free some space\n"; b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
+
 func TestWarningsTellWhatLasts(t *testing.T) {
 	var b strings.Builder
 	printWarnings(&b, &broker.Link{Phase: broker.RestartPhase, Warnings: []string{"the handshake took 1.2 s"}, Breaker: broker.Breaker{State: broker.BreakerOpen, Tries: 1, MaxTries: 12}})

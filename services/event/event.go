@@ -225,6 +225,8 @@ type HealthState struct {
 	Account broker.Part `json:"account"`
 	// Data are the wanted symbols, in their order.
 	Data []broker.Freshness `json:"data"`
+	// Journal is why the journal takes nothing; absent while it works.
+	Journal *broker.JournalFailure `json:"journal,omitempty"`
 }
 
 // OrderReply answers an order request. No reply in time means that the

@@ -145,6 +145,8 @@ func (j *Journal) Intend(ctx context.Context, r broker.IntentRecord) error {
 	err = failed(j.path, "store an intent", err)
 	if !errors.Is(err, ErrLocked) {
 		j.queue.fail(err)
+	} else if j.stall(err) {
+		j.queue.wake() // the recorder finds out when the lock is gone
 	}
 	return err
 }

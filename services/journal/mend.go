@@ -46,8 +46,35 @@ func mends(err error) bool {
 	return errors.Is(err, ErrFull) || errors.Is(err, ErrReadOnly) || errors.Is(err, ErrLocked) || errors.Is(err, errWrite)
 }
 
+// stall makes a foreign lock the journal's state, and reports whether it was
+// not before.
+func (j *Journal) stall(err error) bool {
+	return j.stalled.CompareAndSwap(nil, failureOf(err, time.Now()))
+}
+
+// unlocked finds out whether a foreign lock is gone while there is nothing to
+// write, and takes the state back then. It is of the recorder.
+func (j *Journal) unlocked() bool {
+	<-j.lock
+	_, err := j.write.ExecContext(j.ctx, "BEGIN IMMEDIATE")
+	if err == nil {
+		_, err = j.write.ExecContext(j.ctx, "ROLLBACK")
+	}
+	j.lock <- struct{}{}
+	err = failed(j.path, "write again", err)
+	switch {
+	case err == nil:
+		j.stalled.Store(nil)
+	case errors.Is(err, ErrLocked):
+		return false
+	default:
+		j.queue.fail(err)
+	}
+	return true
+}
+
 // Failure returns why the journal takes nothing, nil when it works. A foreign
-// lock is told as soon as a record had to wait for it.
+// lock is told as soon as an intent or a record had to wait for it.
 func (j *Journal) Failure() *Failure {
 	if since, err := j.queue.fault(); err != nil {
 		return failureOf(err, since)

@@ -125,8 +125,13 @@ func (j *Journal) recorder() {
 			return
 		}
 		if len(items) == 0 {
-			if closed {
+			switch {
+			case closed:
 				<-j.queue.kick // somebody has a place reserved and will fill or release it
+			case j.stalled.Load() != nil && !j.unlocked():
+				timer.Reset(again)
+				<-timer.C
+				j.queue.wake()
 			}
 			continue
 		}
@@ -136,9 +141,7 @@ func (j *Journal) recorder() {
 		case err == nil:
 			j.stalled.Store(nil)
 		case errors.Is(err, ErrLocked) && !closed:
-			if j.stalled.Load() == nil {
-				j.stalled.Store(failureOf(err, time.Now()))
-			}
+			j.stall(err)
 			timer.Reset(again)
 			<-timer.C
 		default:

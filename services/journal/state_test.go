@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -232,6 +233,33 @@ func TestLockedFileIsASaidStateAndPasses(t *testing.T) {
 	if b := load(t, j, 9); len(b.Fills) != 1 || len(b.Orders) != 1 {
 		t.Errorf("%+v", b)
 	}
+}
+
+// An intent that a foreign lock turned away is told as well, and that the lock
+// is gone, when there is nothing else to write.
+func TestLockThatStopsAnIntentIsToldAndPasses(t *testing.T) {
+	path := file(t)
+	j := open(t, path)
+	must(t, j.Sync(t.Context()))
+	other, err := open2(path)
+	must(t, err)
+	_, err = other.write.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+	must(t, err)
+	if err := j.Intend(t.Context(), placed(1)); !errors.Is(err, ErrLocked) {
+		t.Errorf("an intent behind a foreign lock: %v", err)
+	}
+	if f := j.Failure(); f == nil || f.Kind != ErrLocked || !f.Mends {
+		t.Errorf("state %+v", f)
+	}
+	_, err = other.write.ExecContext(t.Context(), "ROLLBACK")
+	must(t, errors.Join(append(other.closeFile(), err)...))
+	for j.Failure() != nil {
+		if t.Context().Err() != nil {
+			t.Fatal("that the lock is gone is not found out")
+		}
+		runtime.Gosched()
+	}
+	must(t, j.Intend(t.Context(), placed(1)))
 }
 
 // open2 is another program's connection.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { accountTone, ago, awaited, budget, countdown, dark, dataTone, failureText, lasting, orderTone, partTone, phaseText, sorted } from "./health";
+import { accountTone, ago, awaited, budget, countdown, dark, dataTone, failureText, journalText, lasting, orderTone, partTone, phaseText, sorted } from "./health";
 import type { Freshness, Health, Link, Part, SessionHealth } from "./types";
 
 const now = Date.parse("2026-04-02T14:30:00Z");
@@ -73,6 +73,13 @@ describe("health", () => {
     expect(awaited({ ...link, breaker: { ...link.breaker, evidence: { ...evidence, listening: false, close_wait: 0 } } })).toContain("is closed.");
     expect(awaited({ ...link, next_retry: "2026-04-02T15:00:00Z" })).toContain("attempt 3 of 12");
     expect(awaited({ ...link, breaker: { ...link.breaker, evidence: { ...evidence, readable: false, why: "on another machine" } } })).toContain("(on another machine), and all 12");
+  });
+  it("says what a failing journal stops, since when, and what to do", () => {
+    const f = { kind: "full", since: "2026-04-02T14:28:00Z", cause: "journal x.db: disk full", advice: "free some space; the journal then goes on by itself", mends: true };
+    expect(journalText(null, now)).toBe("");
+    expect(journalText(undefined, now)).toBe("");
+    expect(journalText(f, now)).toMatch(/^Entries stop: the journal takes nothing since .+ \(2 min\), its disk is full\. Do this: free some space; .+ by itself\.$/);
+    expect(journalText({ ...f, kind: "a_novelty" }, now)).toContain("a novelty");
   });
   it("keeps warnings as long as they last", () => {
     const health: Health = { session: { ...session, competing: "2026-04-02T14:00:00Z", read_only_api: "2026-04-02T14:00:00Z" }, account: part("account", "ok"), data: [] };

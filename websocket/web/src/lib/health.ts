@@ -1,7 +1,7 @@
 // How health and the link's troubles are put into words and colours. Pure, so
 // that it can be tested without a browser.
 import { age, known, UNKNOWN, words } from "./format";
-import type { Freshness, Health, Link, Part, SessionHealth } from "./types";
+import type { Freshness, Health, JournalFailure, Link, Part, SessionHealth } from "./types";
 
 export type Tone = "green" | "amber" | "red" | "dim";
 
@@ -131,6 +131,23 @@ export function lasting(link: Link | null, health: Health | null): string[] {
   if (known(s?.read_only_api)) list.push("The gateway's API is read-only: no order is accepted. Uncheck “Read-Only API” in its settings.");
   if (known(s?.competing)) list.push("Another session of this user takes the market data. End it, or use a second user name for it.");
   return list;
+}
+
+const stopped: Record<string, string> = {
+  full: "its disk is full",
+  read_only: "it cannot be written",
+  locked: "another program holds it",
+  disk: "its disk fails",
+  damaged: "it is damaged",
+  lost: "rows of it are missing",
+  tampered: "it is not the one that its witness speaks of",
+};
+
+/** A failing journal in a line: what stops, why, since when, and what to do; "" while it works. */
+export function journalText(f: JournalFailure | null | undefined, now: number): string {
+  if (!f) return "";
+  const why = stopped[f.kind] ?? words(f.kind);
+  return `Entries stop: the journal takes nothing since ${new Date(f.since).toLocaleTimeString()} (${ago(f.since, now)}), ${why}. Do this: ${f.advice}.`;
 }
 
 /** The farms in the order of what matters, then by name. */

@@ -98,10 +98,20 @@ export interface Freshness {
 }
 
 /** How the session and what comes over it stand; unknown is null. */
+/** Why the journal takes nothing: as long as it lasts no entry is sent. */
+export interface JournalFailure {
+  kind: string;
+  since: string;
+  cause: string;
+  advice: string;
+  mends: boolean;
+}
+
 export interface Health {
   session: SessionHealth | null;
   account: Part;
   data: Freshness[] | null;
+  journal?: JournalFailure; // absent while it works
 }
 
 export interface Quote {
