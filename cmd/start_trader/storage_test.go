@@ -138,6 +138,7 @@ func TestFullDiskIsToldAndMends(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can mount a small disk")
 	}
+	t.Parallel()
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "mode=700,size=16m"); err != nil {
 		t.Skipf("this machine does not let root mount a small disk: %v", err)
