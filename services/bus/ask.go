@@ -82,7 +82,7 @@ func Ask[Q, A any](ctx context.Context, c *Conn, q event.Query[Q, A], question Q
 	if _, ok := ctx.Deadline(); !ok {
 		return fail(ErrNoDeadline)
 	}
-	body, err := event.AppendJSON(make([]byte, 0, bodyRoom), question)
+	body, err := event.AppendJSON(nil, question)
 	if err != nil {
 		return fail(err)
 	}

@@ -50,14 +50,10 @@ func (c *Conn) Name() string { return c.name }
 // Undecodable returns how many payloads could not be decoded so far.
 func (c *Conn) Undecodable() uint64 { return c.bad.Load() }
 
-// bodyRoom is what a tick, an order or a question takes encoded. A buffer that
-// grows from nothing is six allocations, in memory that no cache holds.
-const bodyRoom = 512
-
 // Publish sends data on a topic. Parts follow the topic's name in the subject,
 // such as a tick's symbol. It returns when the server has read the message.
 func Publish[T any](c *Conn, t event.Topic[T], data T, parts ...string) error {
-	body, err := event.AppendJSON(make([]byte, 0, bodyRoom), data)
+	body, err := event.AppendJSON(nil, data)
 	if err != nil {
 		return fmt.Errorf("bus: publish %s: %w", t.Name, err)
 	}
