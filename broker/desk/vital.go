@@ -17,13 +17,14 @@ type vital struct {
 // health returns how the session, the account's stream, each symbol's data and
 // the journal stand.
 func (d *Desk) health() event.HealthState {
-	s := event.HealthState{Account: d.stream.Shown(), Data: d.floor.Freshness(), Journal: d.failure()}
+	s := event.HealthState{Account: d.stream.Shown(), Data: d.floor.Freshness()}
 	if h := d.held.Load(); h != nil {
 		if v, ok := h.session.(broker.Vital); ok {
 			now := v.Health()
 			s.Session = &now
 		}
 	}
+	s.Journal = d.failure()
 	return s
 }
 
