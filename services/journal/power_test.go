@@ -21,7 +21,7 @@ import (
 
 // long makes the tests of damage, power loss and faults try all that they
 // otherwise take samples of.
-var long = flag.Bool("journal.long", false, "try every cut, loss and fault instead of samples; takes half an hour")
+var long = flag.Bool("journal.long", false, "try every cut, loss and fault instead of samples; takes an hour")
 
 // still is a pace at which a journal does nothing by itself, so that the same
 // load makes the same calls.
