@@ -71,7 +71,8 @@ func restoreCommand() *cobra.Command {
 		Short: "Make a backup the journal of a stopped trader; what is there is kept aside",
 		Long: `Make a backup the journal of the data folder. The trader must be stopped. The
 backup is verified first; what is there is moved into a new folder
-journal-aside-... in the data folder, and nothing is deleted.
+journal-aside-... in the data folder, and nothing is deleted. The mode in it
+is halted: compare orders and positions with the broker, then resume.
 
 At the next start the broker tells the open orders and the day's executions
 again. Order ids go on above the highest one that the journal or the broker
@@ -96,7 +97,7 @@ since the backup, is only in what was put aside.`,
 				}
 				return err
 			}
-			text := fmt.Sprintf("restored %d rows from %s\n", rep.Rows, args[0])
+			text := fmt.Sprintf("restored %d rows from %s; trading is halted until traderctl resume\n", rep.Rows, args[0])
 			if aside != "" {
 				text += fmt.Sprintf("what was there is in %s\n", aside)
 			}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"robotrader/broker"
 	"robotrader/services/journal/chain"
 )
 
@@ -88,19 +89,26 @@ func flushFile(path string) error {
 // nothing is deleted, and when the backup is not good nothing is touched. No
 // trader may run: whoever calls it holds the data folder's lock.
 //
+// The mode in it is halted: a person compares with the broker, then resumes.
 // When it is cut off it can be called again: until the last step the old
 // witness stands, so that no trader starts with the half of it.
 func Restore(ctx context.Context, backup, path string) (aside string, rep Report, err error) {
 	if rep, err = verifyCopy(ctx, backup, nil); err != nil {
 		return "", rep, err
 	}
-	last, err := lastOf(ctx, backup)
-	if err != nil {
-		return "", rep, failed(backup, "restore", err)
-	}
 	next := path + ".restored"
+	if err := removeBeside(next); err != nil { // what a restore left that was cut off
+		return "", rep, fmt.Errorf("journal: restore: %w", err)
+	}
 	if err := copyFile(backup, next); err != nil {
 		return "", rep, fmt.Errorf("journal: restore: %w", ofDisk(err))
+	}
+	if err := haltRestored(ctx, next, filepath.Base(backup)); err != nil {
+		return "", rep, fmt.Errorf("journal: restore: halt trading in the copy: %w", err)
+	}
+	last, err := lastOf(ctx, next)
+	if err != nil {
+		return "", rep, failed(next, "restore", err)
 	}
 	if aside, err = putAside(path); err != nil {
 		return aside, rep, fmt.Errorf("journal: restore: put the present journal aside: %w", ofDisk(err))
@@ -113,6 +121,46 @@ func Restore(ctx context.Context, backup, path string) (aside string, rep Report
 		return aside, rep, fmt.Errorf("journal: restore: %w", err)
 	}
 	return aside, rep, writeWitness(system{}, path, last)
+}
+
+// haltRestored latches the mode halted in a copy that becomes the journal. A
+// backup does not know what was latched after it, nor which orders went out: a
+// trader that began active with it would enter again what it has entered, and
+// forget that somebody had stopped it.
+func haltRestored(ctx context.Context, next, from string) error {
+	end, err := lastOf(ctx, next)
+	if err != nil {
+		return err
+	}
+	if err := writeWitness(system{}, next, end); err != nil { // without one it counts as cut short
+		return err
+	}
+	j, err := Open(next)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	err = errors.Join(
+		j.Record(ctx, broker.Record{Wall: now, Mode: &broker.ModeRecord{
+			Mode: broker.Halted, Since: now,
+			Reason: "restored from " + from + ", which knows nothing of what came after it: compare orders, positions and mode with the broker, then resume",
+		}}),
+		j.Sync(ctx), j.Close(ctx), // which leaves all in the one file
+	)
+	if err != nil {
+		return err
+	}
+	return errors.Join(removeBeside(next), flushFile(next))
+}
+
+// removeBeside removes what a closed journal that moves on has beside it.
+func removeBeside(path string) error {
+	for _, name := range []string{path + "-wal", path + "-shm", witnessPath(path)} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // lastOf is what a witness of the file would tell.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -136,7 +137,35 @@ func TestRestoreCutOffCanBeDoneAgain(t *testing.T) {
 	}
 	_, rep, err := Restore(t.Context(), to, path)
 	must(t, err)
-	if got, err := Verify(t.Context(), path); err != nil || got.Chained != rep.Chained {
+	if got, err := Verify(t.Context(), path); err != nil || got.Chained != rep.Chained+1 { // the halt
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A backup of the morning does not know that somebody halted at noon: a restored
+// journal is halted until a person has looked.
+func TestARestoredJournalIsHalted(t *testing.T) {
+	path := file(t)
+	lived(t, path)
+	j := open(t, path)
+	must(t, j.Record(t.Context(), broker.Record{Wall: time.Now(), Mode: &broker.ModeRecord{Mode: broker.Active, Reason: "resumed", Since: time.Now()}}))
+	shut(t, j)
+	to := filepath.Join(t.TempDir(), "backup.db")
+	_, err := Backup(t.Context(), path, to)
+	must(t, err)
+	must(t, os.WriteFile(path+".restored-wal", []byte("of a restore that was cut off"), 0o600))
+	_, _, err = Restore(t.Context(), to, path)
+	must(t, err)
+	j = open(t, path)
+	defer shut(t, j)
+	past, err := j.Load(t.Context(), "", 500)
+	must(t, err)
+	if past.Mode == nil || past.Mode.Mode != broker.Halted || !strings.Contains(past.Mode.Reason, "backup.db") {
+		t.Errorf("mode %+v", past.Mode)
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*restored*"))
+	must(t, err)
+	if len(left) != 0 {
+		t.Errorf("left %q", left)
 	}
 }
