@@ -93,9 +93,10 @@ type Books struct {
 	// Fills are the newest executions and all of Orders, oldest first, with the
 	// commission where it is known.
 	Fills []order.Fill
-	// Sent are the newest places that were allowed and may add risk (neither a
-	// reduction nor asked by the desk itself), oldest first: market time
-	// and notional are what the gate's rates look back upon.
+	// Sent are the orders and changes of the newest market day, and perhaps of
+	// earlier ones, that were allowed and may add risk (neither a reduction nor
+	// asked by the desk itself), oldest first: what the gate's rates look back
+	// upon.
 	Sent []SentRecord
 	// Asked are the ids of the newest intents, refused ones too, oldest first:
 	// at most 16,384.
@@ -114,6 +115,6 @@ type EquityRecord struct {
 
 // SentRecord is one order of the past that counts against the gate's rates.
 type SentRecord struct {
-	At       time.Time    // market time of the intent
-	Notional market.Money // as the desk reckoned it, 0 when it could not
+	At       time.Time    // market time of the decision
+	Notional market.Money // that it added, as the gate reckoned it, 0 when it could not
 }

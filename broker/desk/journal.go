@@ -34,8 +34,9 @@ type Journal interface {
 	// id, 0 when there is none.
 	HighWater(ctx context.Context, account string, clientID int) (int64, error)
 	// Load returns what is needed to go on after a restart, at most limit
-	// ended orders, limit fills and limit sent orders; besides, every fill of
-	// these orders, so that none is counted into its order twice.
+	// ended orders and limit fills; besides, every fill of these orders, so that
+	// none is counted into its order twice, and all that was sent in the newest
+	// market day.
 	Load(ctx context.Context, account string, limit int) (broker.Books, error)
 	// Sync returns when all that was recorded before it is durable.
 	Sync(ctx context.Context) error

@@ -74,6 +74,9 @@ func (a *asked) lookAtPrices() {
 	}
 	if a.notional = a.v.Worth(a.in); a.notional != nil {
 		a.saw.Money("notional", *a.notional)
+		if a.in.Action == order.Modify { // a restart counts it into the day
+			a.saw.Money("grows", a.v.Grows(a.in))
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"robotrader/broker"
 	"robotrader/broker/market"
@@ -82,8 +83,8 @@ func (j *Journal) HighWater(ctx context.Context, account string, clientID int) (
 }
 
 // Load returns what is needed to go on after a restart: every order that has
-// not ended, and at most limit ended ones, fills and sent orders, the newest;
-// besides, every fill of these orders.
+// not ended, and at most limit ended ones and fills, the newest; besides, every
+// fill of these orders, and all that went out in the newest market day.
 // An empty account means all accounts. It tells what is written; after
 // [Journal.Sync] that is all.
 func (j *Journal) Load(ctx context.Context, account string, limit int) (b broker.Books, err error) {
@@ -94,7 +95,7 @@ func (j *Journal) Load(ctx context.Context, account string, limit int) (b broker
 	var errs [5]error
 	b.Orders, errs[0] = j.loadOrders(account, limit)
 	b.Fills, errs[1] = loadFills(j.ctx, j.write, account, limit)
-	b.Sent, errs[2] = j.loadSent(account, limit)
+	b.Sent, errs[2] = j.loadSent(account)
 	b.Mode, errs[3] = j.loadMode()
 	b.Asked, errs[4] = j.loadAsked()
 	if err := errors.Join(errs[:]...); err != nil {
@@ -201,8 +202,19 @@ func loadFills(ctx context.Context, q querier, account string, limit int) ([]ord
 		ORDER BY f.seq`, account, limit, lookBack)
 }
 
-func (j *Journal) loadSent(account string, limit int) ([]broker.SentRecord, error) {
-	sent, err := collect(j.ctx, j.write, func(scan func(...any) error) (s broker.SentRecord, err error) {
+// sentWithin is how far before the newest intent, in wall time, a restart looks
+// for what counts against the rates: a market day and the hour that a change of
+// the clocks adds. Market time never passes slower than wall time.
+const sentWithin = 25 * time.Hour
+
+// loadSent returns what went out of the newest market day, and perhaps before,
+// oldest first. A market day is as long as it is: nothing of it is left out.
+func (j *Journal) loadSent(account string) ([]broker.SentRecord, error) {
+	from, err := j.sentFrom()
+	if err != nil {
+		return nil, err
+	}
+	return collect(j.ctx, j.write, func(scan func(...any) error) (s broker.SentRecord, err error) {
 		var intent, decision string
 		if err := scan(&intent, &decision); err != nil {
 			return s, err
@@ -212,12 +224,37 @@ func (j *Journal) loadSent(account string, limit int) ([]broker.SentRecord, erro
 		if err := errors.Join(json.Unmarshal([]byte(intent), &in), json.Unmarshal([]byte(decision), &d)); err != nil {
 			return s, fmt.Errorf("%w: intent %.200q: %w", ErrCorrupt, intent, err)
 		}
-		return broker.SentRecord{At: in.At, Notional: notional(in, d)}, nil
-	}, `SELECT intent, decision FROM intents WHERE allowed = 1 AND made IS NOT NULL AND (?1 = '' OR account = ?1)
+		return broker.SentRecord{At: d.At, Notional: grows(in, d)}, nil
+	}, `SELECT intent, decision FROM intents WHERE seq >= ?2 AND allowed = 1 AND (?1 = '' OR account = ?1)
+			AND json_extract(intent, '$.action') IS NOT 'cancel'
 			AND json_extract(decision, '$.saw.reduction') IS NOT 'true' AND json_extract(decision, '$.saw.own') IS NOT 'true'
-		ORDER BY seq DESC LIMIT ?2`, account, limit)
-	slices.Reverse(sent)
-	return sent, err
+		ORDER BY seq`, account, from)
+}
+
+// sentFrom is the number of the first intent that loadSent looks at. It searches
+// by halves, as there is no index by time: it would cost each intent a page.
+func (j *Journal) sentFrom() (from int64, err error) {
+	wallAt := func(seq int64) (at, wall int64, err error) {
+		err = j.write.QueryRowContext(j.ctx, "SELECT seq, wall FROM intents WHERE seq >= ? ORDER BY seq LIMIT 1", seq).Scan(&at, &wall)
+		return at, wall, err
+	}
+	newest := j.ledger.seq[intents]
+	_, wall, err := wallAt(newest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return newest, nil
+	}
+	cut := wall - int64(sentWithin)
+	low, high := int64(0), newest // the first at or after cut is in (low, high]
+	for high-low > 1 && err == nil {
+		middle := low + (high-low)/2
+		var at int64
+		if at, wall, err = wallAt(middle); wall < cut {
+			low = at
+		} else {
+			high = middle
+		}
+	}
+	return high, err
 }
 
 // keepAsked is how many intents' ids a restart knows without asking.
@@ -230,15 +267,20 @@ func (j *Journal) loadAsked() ([]string, error) {
 	return ids, err
 }
 
-// notional is what the gate saw as the order's notional, or what its limit
-// makes it, or 0.
-func notional(in order.Intent, d order.Decision) market.Money {
-	if saw, ok := d.Saw.Get("notional"); ok {
-		if m, err := market.ParseMoney(saw); err == nil {
-			return m.Abs()
+// grows is by how much an order, or a change of one, raised what may be traded:
+// what the gate saw, or what a new order's limit makes it, or 0.
+func grows(in order.Intent, d order.Decision) market.Money {
+	for _, name := range []string{"grows", "notional"} {
+		if name == "notional" && in.Action == order.Modify {
+			break // it is that of the whole order
+		}
+		if text, ok := d.Saw.Get(name); ok {
+			if m, err := market.ParseMoney(text); err == nil {
+				return m.Abs()
+			}
 		}
 	}
-	if in.Limit != nil {
+	if in.Limit != nil && in.Action == order.Place {
 		return in.Limit.Mul(in.Qty).Abs()
 	}
 	return market.Money{}
