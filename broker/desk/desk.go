@@ -43,6 +43,7 @@ type Desk struct {
 	turn     chan struct{} // holds one token while somebody has the turn
 	batches  chan batch    // from Serve to run
 	asking   chan struct{} // bounds the questions for bars
+	ping     chan struct{} // taken by run: it turns
 	stopping atomic.Bool
 	stopped  chan struct{} // closed by Stop
 	done     chan struct{} // closed when run has gone
@@ -105,6 +106,7 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		turn:    make(chan struct{}, 1),
 		batches: make(chan batch, cfg.Queue),
 		asking:  make(chan struct{}, maxQuestions),
+		ping:    make(chan struct{}),
 		taken:   make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		done:    make(chan struct{}),
@@ -216,6 +218,7 @@ func (d *Desk) run() {
 			d.folded(b)
 		case <-back:
 			d.retell()
+		case <-d.ping:
 		case <-tick.C:
 			d.turn <- struct{}{} // whoever has the turn is bounded by its own deadline
 			d.judge(time.Now())

@@ -68,6 +68,7 @@ func (s *Supervisor) keep(live context.Context, began time.Time) error {
 			return context.Cause(live)
 		case <-s.kick:
 			return errReconnect
+		case <-s.ping:
 		case e := <-seen:
 			s.down.seen = s.down.seen || e.Readable && e.PID != 0
 		case <-t.C:

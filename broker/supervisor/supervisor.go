@@ -49,6 +49,7 @@ type Supervisor struct {
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when the goroutine has gone
 	kick    chan struct{} // a person asked to reconnect
+	ping    chan struct{} // taken by the goroutine: it turns
 	refusal chan error
 
 	turn sync.Mutex // held over a change and its publication: it keeps them in order
@@ -104,6 +105,7 @@ func New(cfg Config, parts Parts) *Supervisor {
 		parts:   parts,
 		done:    make(chan struct{}),
 		kick:    make(chan struct{}, 1),
+		ping:    make(chan struct{}),
 		refusal: make(chan error, 1),
 		changed: make(chan struct{}),
 		link: broker.Link{

@@ -109,6 +109,7 @@ func (s *Supervisor) pause(ctx context.Context) bool {
 		select {
 		case <-ctx.Done():
 		case <-t.C:
+		case <-s.ping:
 		case <-kick:
 			asked, kick = true, nil // further ones are this one, and stay unsaid
 		}
