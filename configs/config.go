@@ -36,6 +36,9 @@ type Config struct {
 	// Check asks for the pre-flight checks only: configuration and machine are
 	// looked at, then the program ends. Default false.
 	Check bool `koanf:"check"`
+	// Healthcheck asks the trader that runs with the data folder whether it
+	// serves, then the program ends. Default false.
+	Healthcheck bool `koanf:"healthcheck"`
 
 	Broker     Broker            `koanf:"broker"`
 	Supervisor supervisor.Config `koanf:"supervisor"`
@@ -43,7 +46,7 @@ type Config struct {
 	Health     health.Config     `koanf:"health"`
 	Runner     runner.Config     `koanf:"runner"`
 	Risk       risk.Config       `koanf:"risk"`
-	Websocket  Websocket         `koanf:"websocket"`
+	Websocket  server.Config     `koanf:"websocket"`
 	Data       Data              `koanf:"data"`
 	Bus        bus.Config        `koanf:"bus"`
 	Sim        sim.Config        `koanf:"sim"`
@@ -70,22 +73,6 @@ type Broker struct {
 	IBKR     ibkr.Config `koanf:"ibkr"`
 }
 
-// Websocket is the server's configuration and what it will need beyond
-// loopback, which is not built yet.
-type Websocket struct {
-	Listen      string   `koanf:"listen"`
-	Headless    bool     `koanf:"headless"`
-	Hosts       []string `koanf:"hosts"`
-	TLSCert     string   `koanf:"tls_cert"`
-	TLSKey      string   `koanf:"tls_key"`
-	BehindProxy string   `koanf:"behind_proxy"`
-}
-
-// Server returns the part that the server takes.
-func (w Websocket) Server() server.Config {
-	return server.Config{Listen: w.Listen, Headless: w.Headless, Hosts: w.Hosts}
-}
-
 // Data says where files go.
 type Data struct {
 	// Dir is the data folder, made at the first start. Default "./data".
@@ -102,7 +89,6 @@ type Log struct {
 
 // DefaultConfig returns every part's defaults.
 func DefaultConfig() Config {
-	web := server.DefaultConfig()
 	return Config{
 		Procs:      1,
 		Broker:     Broker{Name: "sim", IBKR: ibkr.DefaultConfig()},
@@ -111,7 +97,7 @@ func DefaultConfig() Config {
 		Health:     health.DefaultConfig(),
 		Runner:     runner.DefaultConfig(),
 		Risk:       risk.DefaultConfig(),
-		Websocket:  Websocket{Listen: web.Listen, Headless: web.Headless, Hosts: web.Hosts},
+		Websocket:  server.DefaultConfig(),
 		Data:       Data{Dir: "./data"},
 		Bus:        bus.DefaultConfig(),
 		Sim:        sim.DefaultConfig(),
@@ -177,31 +163,11 @@ func (c Config) Validate() error {
 	part("health", c.Health.Validate())
 	part("runner", c.Runner.Validate())
 	part("risk", c.Risk.Validate())
-	part("websocket", c.Websocket.Server().Validate())
+	part("websocket", c.Websocket.Validate())
 	part("bus", c.Bus.Validate())
 	part("recorder", c.Recorder.Validate())
 	simulated := c.Sim
 	simulated.ClientID = sim.DefaultConfig().ClientID // judged as broker.ibkr's
 	part("sim", simulated.Validate())
-	errs = append(errs, c.notBuilt()...)
 	return errors.Join(errs...)
-}
-
-// notBuilt refuses what is understood, but waits for its turn to be built:
-// doing nothing in silence would be worse.
-func (c Config) notBuilt() []error {
-	var errs []error
-	for _, f := range []struct {
-		on  bool
-		key string
-	}{
-		{c.Websocket.TLSCert != "", "websocket.tls_cert"},
-		{c.Websocket.TLSKey != "", "websocket.tls_key"},
-		{c.Websocket.BehindProxy != "", "websocket.behind_proxy"},
-	} {
-		if f.on {
-			errs = append(errs, fmt.Errorf("%s: %w; leave it out", f.key, server.ErrNotBuilt))
-		}
-	}
-	return errs
 }

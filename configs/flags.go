@@ -34,7 +34,7 @@ var flags = []flag{
 	{"strategy", "runner.strategy", "NAME", "strategy to run: sma_cross, every_tick or tick_count (default sma_cross)", single},
 	{"set", "", "K=V", "parameter of the strategy; repeatable", list},
 	{"headless", "websocket.headless", "", "no dashboard pages; API, feed, health and metrics stay", toggle},
-	{"http", "websocket.listen", "ADDR", "address of dashboard and API, or off (default 127.0.0.1:8787)", single},
+	{"http", "websocket.listen", "ADDR", "address of dashboard and API, or off; beyond this machine with --tls-cert or --behind-proxy (default 127.0.0.1:8787)", single},
 	{"data", "data.dir", "DIR", "data folder: journal, logs, ledger; one trader a folder (default ./data)", single},
 	{"bus", "bus.url", "URL", "embedded, or nats://host:4222,… (default embedded; others are not built yet)", single},
 	{"bus-listen", "bus.listen", "ADDR", "let other programs join the bus (not built yet)", single},
@@ -47,12 +47,13 @@ var flags = []flag{
 	{"faults", "sim.faults", "FILE", "fault script for the simulated gateway; examples in configs/faults", single},
 	{"run-for", "run_for", "DURATION", "stop in order after this long, such as 30s or 8h (default never)", single},
 	{"check", "check", "", "show the configuration, check machine and gateway, then exit: 0, 3, or as traderctl doctor does", toggle},
+	{"healthcheck", "healthcheck", "", "ask the trader that runs with the data folder whether it serves, then exit: 0 or 1", toggle},
 	{"config", "", "FILE", "YAML file; flags and TRADER_* override it", single},
 	{"log-format", "log.format", "NAME", "text or json (default text)", single},
 	{"log-level", "log.level", "NAME", "debug, info, warn or error (default info)", single},
-	{"tls-cert", "websocket.tls_cert", "FILE", "certificate for serving beyond loopback (not built yet)", single},
-	{"tls-key", "websocket.tls_key", "FILE", "its key (not built yet)", single},
-	{"behind-proxy", "websocket.behind_proxy", "CIDR", "trust a proxy at these addresses (not built yet)", single},
+	{"tls-cert", "websocket.tls_cert", "FILE", "certificate (PEM) for serving beyond this machine; read again when it changes", single},
+	{"tls-key", "websocket.tls_key", "FILE", "its key (PEM)", single},
+	{"behind-proxy", "websocket.behind_proxy", "CIDR", "a proxy that has the TLS is at these addresses, such as 127.0.0.1/32; repeatable", list},
 }
 
 // text is a pflag value that remembers what it was given.

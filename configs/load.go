@@ -75,7 +75,7 @@ func Load(args, environ []string) (Config, error) {
 	switch {
 	case len(faults) > 0:
 		return cfg, Faults(faults)
-	case len(cfg.Runner.Symbols) == 0:
+	case len(cfg.Runner.Symbols) == 0 && !cfg.Healthcheck:
 		return cfg, fmt.Errorf("%w: no symbol: say what to trade, such as ./start_trader AAPL", ErrUsage)
 	}
 	return cfg, nil

@@ -139,6 +139,7 @@ func TestGoodFile(t *testing.T) {
 		"stale":     cfg.Desk.StaleAfter == 45*time.Second,
 		"alarm":     cfg.Health.AlarmAfter == 10*time.Minute,
 		"hosts":     len(cfg.Websocket.Hosts) == 1,
+		"proxies":   len(cfg.Websocket.BehindProxy) == 2,
 		"recorder":  cfg.Recorder.MaxBytes == 16<<20 && cfg.Recorder.Segment == 1<<20 && !cfg.Recorder.Off,
 		"default":   cfg.Risk.OrdersPerMinute == DefaultConfig().Risk.OrdersPerMinute,
 	} {
@@ -181,7 +182,9 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"AAPL", "--bus", "nats://h:4222"}, ErrConfig},
 		{[]string{"AAPL", "--bus-listen", ":4222"}, ErrConfig},
 		{[]string{"AAPL", "--tls-cert", "c", "--tls-key", "k"}, ErrConfig},
-		{[]string{"AAPL", "--behind-proxy", "10.0.0.0/8"}, ErrConfig},
+		{[]string{"AAPL", "--behind-proxy", "10.0.0.0/8", "--http", "0.0.0.0:80"}, nil},
+		{[]string{"AAPL", "--behind-proxy", "10.0.0.9"}, ErrConfig},
+		{[]string{"--healthcheck"}, nil}, // needs no symbol
 		{[]string{"AAPL", "--http", "0.0.0.0:80"}, ErrConfig},
 		{[]string{"AAPL", "--config", "missing.yaml"}, ErrConfig},
 	} {

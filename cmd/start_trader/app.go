@@ -75,6 +75,7 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 			windDown,
 			res.recording,
 			func(*runner.Runner) {},
+			manager, // last, so that it tells of a program that serves
 		),
 	)
 }
@@ -107,7 +108,7 @@ func sections(cfg configs.Config, res resources, log *slog.Logger) fx.Option {
 		return fx.Error(err)
 	}
 	return fx.Supply(
-		link, simulated, d, waits, cfg.Risk, run, f, hub.DefaultConfig(), cfg.Websocket.Server(),
+		link, simulated, d, waits, cfg.Risk, run, f, hub.DefaultConfig(), cfg.Websocket,
 		secret, records,
 		broker.OpenConfig{Account: cfg.Broker.Account, Allowed: cfg.Broker.Accounts, Live: cfg.Broker.Live},
 		fx.Annotate(kinds(), fx.ResultTags(`name:"strategies"`)),

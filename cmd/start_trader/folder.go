@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"robotrader/configs"
+	"robotrader/websocket/server"
 )
 
 // folder is the data folder, held by this process alone.
@@ -148,13 +149,22 @@ func (f *folder) replace(name string, text []byte) error {
 // address is what trader.json tells other programs about a running trader.
 type address struct {
 	PID     int       `json:"pid"`
-	HTTP    string    `json:"http"` // host:port, "" when there is none
+	HTTP    string    `json:"http"`               // host:port, "" when there is none
+	TLSCert string    `json:"tls_cert,omitempty"` // the file with the certificate that it shows
+	Token   bool      `json:"token,omitempty"`    // reading needs the token, too
 	Started time.Time `json:"started"`
 }
 
 // announce writes where this trader can be reached, for traderctl.
-func (f *folder) announce(addr string) error {
-	b, err := json.Marshal(address{os.Getpid(), addr, time.Now().UTC()})
+func (f *folder) announce(addr string, web server.Config) error {
+	a := address{PID: os.Getpid(), HTTP: addr, Token: web.Exposed(), Started: time.Now().UTC()}
+	if web.TLSCert != "" {
+		var err error
+		if a.TLSCert, err = filepath.Abs(web.TLSCert); err != nil {
+			return err
+		}
+	}
+	b, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}

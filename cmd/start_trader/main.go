@@ -21,17 +21,19 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
 	_ "time/tzdata" // exchange times on machines without a zone database
 
 	"go.uber.org/fx"
+	_ "golang.org/x/crypto/x509roots/fallback" // public authorities, for a machine or image that has none
 
 	"robotrader/broker"
 	"robotrader/configs"
+	"robotrader/services/stamp"
 	"robotrader/services/telemetry"
 )
 
@@ -64,7 +66,7 @@ func run(ctx context.Context, args, environ []string, out, errs io.Writer) int {
 		fmt.Fprint(out, configs.Usage())
 		return exitStopped
 	case errors.Is(err, configs.ErrVersion):
-		fmt.Fprintln(out, "start_trader", version())
+		fmt.Fprintln(out, "start_trader", stamp.Read())
 		return exitStopped
 	case errors.Is(err, configs.ErrUsage):
 		fmt.Fprintf(errs, "start_trader: %v\n\n%s", err, configs.Usage())
@@ -72,6 +74,8 @@ func run(ctx context.Context, args, environ []string, out, errs io.Writer) int {
 	case err != nil:
 		fmt.Fprintf(errs, "start_trader: the configuration has faults:\n%v\n", err)
 		return exitConfig
+	case cfg.Healthcheck:
+		return healthcheck(ctx, cfg, out)
 	case cfg.Check:
 		return preflight(ctx, cfg, out)
 	}
@@ -130,7 +134,7 @@ func trade(ctx context.Context, cfg configs.Config, out, errs io.Writer) (code i
 	cancel()
 	if err == nil {
 		greet(out, cfg, ends.Server.Addr())
-		err = res.folder.announce(ends.Server.Addr())
+		err = res.folder.announce(ends.Server.Addr(), cfg.Websocket)
 		log.Info("trader_started", "after", time.Since(began))
 	}
 	if err == nil {
@@ -192,22 +196,21 @@ func greet(out io.Writer, cfg configs.Config, addr string) {
 		what = "SIMULATED gateway: no real order leaves this machine"
 	}
 	fmt.Fprintf(out, "start_trader: %v with %s, %s\n", cfg.Runner.Symbols, cfg.Runner.Strategy, what)
+	at := "http://" + addr
+	if cfg.Websocket.TLSCert != "" {
+		at = "https://" + addr
+	}
 	switch {
 	case addr == "":
 	case cfg.Websocket.Headless:
-		fmt.Fprintf(out, "start_trader: headless; state at http://%s/api/state, readiness at http://%s/readyz\n", addr, addr)
+		fmt.Fprintf(out, "start_trader: headless; state at %s/api/state, readiness at %s/readyz\n", at, at)
 	default:
-		fmt.Fprintf(out, "start_trader: dashboard at http://%s/\n", addr)
+		fmt.Fprintf(out, "start_trader: dashboard at %s/\n", at)
+	}
+	if addr != "" && cfg.Websocket.Exposed() {
+		fmt.Fprintf(out, "start_trader: others can reach it; it asks for the token in %s\n", filepath.Join(cfg.Data.Dir, "token"))
 	}
 }
 
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-				return s.Value[:12]
-			}
-		}
-	}
-	return "dev"
-}
+// version names this build in records and messages.
+func version() string { return stamp.Read().Short() }

@@ -22,23 +22,30 @@ import (
 // maxState bounds what is read of a trader's answer.
 const maxState = 16 << 20
 
-// where returns the address of the running trader: the flag's, or the one that
-// it wrote into its data folder.
-func where(c *cobra.Command) (string, error) {
+// askWithin bounds a question to a running trader.
+const askWithin = 5 * time.Second
+
+// where returns who asks the running trader: at the flag's address, or as it
+// wrote into its data folder.
+func where(c *cobra.Command, within time.Duration) (diag.Caller, error) {
 	if addr := flagText(c, "http"); addr != "" {
-		return addr, nil
+		caller, err := diag.CallerAt(addr, within)
+		if err != nil {
+			return caller, fmt.Errorf("%w: --http: %w", errUsage, err)
+		}
+		return caller, nil
 	}
 	dir := flagText(c, "data")
 	a, err := diag.Announced(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("no trader runs with the data folder %s: start one, or name its folder with --data, or its address with --http", dir)
+		return diag.Caller{}, fmt.Errorf("no trader runs with the data folder %s: start one, or name its folder with --data, or its address with --http", dir)
 	case errors.Is(err, diag.ErrNoHTTP):
-		return "", fmt.Errorf("the trader of %s runs with --http off, so it cannot be asked", dir)
+		return diag.Caller{}, fmt.Errorf("the trader of %s runs with --http off, so it cannot be asked", dir)
 	case err != nil:
-		return "", fmt.Errorf("data folder %s: %w; name the trader's address with --http", dir, err)
+		return diag.Caller{}, fmt.Errorf("data folder %s: %w; name the trader's address with --http", dir, err)
 	}
-	return a.HTTP, nil
+	return a.Caller(dir, within), nil
 }
 
 // unanswered says that a request had no answer, and for the usual reason in
@@ -55,18 +62,14 @@ func state(c *cobra.Command) ([]byte, feed.Snapshot, error) {
 	var msg struct {
 		Data feed.Snapshot `json:"data"`
 	}
-	addr, err := where(c)
+	caller, err := where(c, askWithin)
 	if err != nil {
 		return nil, msg.Data, err
 	}
-	ctx, cancel := context.WithTimeout(c.Context(), 5*time.Second)
+	addr := caller.Addr
+	ctx, cancel := context.WithTimeout(c.Context(), askWithin)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/api/state", nil)
-	if err != nil {
-		return nil, msg.Data, fmt.Errorf("%w: address %q: %w", errUsage, addr, err)
-	}
-	client := &http.Client{Timeout: 5 * time.Second}
-	res, err := client.Do(req)
+	res, err := caller.Get(ctx, "/api/state")
 	if err != nil {
 		return nil, msg.Data, unanswered(addr, err)
 	}

@@ -241,15 +241,12 @@ func timelineItem(folder string) diag.Item {
 // askedItem is what a running trader answers.
 func askedItem(c *cobra.Command, name, what, path string) diag.Item {
 	return diag.Item{Name: name, What: what, Collect: func(ctx context.Context, w io.Writer) error {
-		addr, err := where(c)
+		caller, err := where(c, orderWithin)
 		if err != nil {
 			return err
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
-		if err != nil {
-			return err
-		}
-		res, err := tokenClient().Do(req)
+		addr := caller.Addr
+		res, err := caller.Get(ctx, path)
 		if err != nil {
 			return unanswered(addr, err)
 		}

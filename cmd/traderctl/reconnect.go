@@ -4,28 +4,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"robotrader/services/diag"
 	"robotrader/websocket/server"
 )
 
-const (
-	// orderWithin is longer than the trader's own limit, so that its answer is
-	// seen rather than our impatience.
-	orderWithin = 8 * time.Second
-	// maxToken bounds what is read of a token's file.
-	maxToken = 4 << 10
-)
+// orderWithin is longer than the trader's own limit, so that its answer is seen
+// rather than our impatience.
+const orderWithin = 8 * time.Second
 
 func reconnectCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -80,25 +73,18 @@ func postJSON(c *cobra.Command, name string, ask map[string]string) ([]byte, err
 		}
 		body = bytes.NewReader(raw)
 	}
-	addr, err := where(c)
+	caller, err := where(c, orderWithin)
 	if err != nil {
 		return nil, err
 	}
+	addr := caller.Addr
 	token, err := readToken(c)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), orderWithin)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/api/"+name, body)
-	if err != nil {
-		return nil, fmt.Errorf("%w: address %q: %w", errUsage, addr, err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	res, err := tokenClient().Do(req)
+	res, err := caller.Post(ctx, "/api/"+name, token, body)
 	if err != nil {
 		return nil, unanswered(addr, err)
 	}
@@ -117,39 +103,11 @@ func postJSON(c *cobra.Command, name string, ask map[string]string) ([]byte, err
 	return nil, fmt.Errorf("the trader at %s answers %s: %s\n  mend: %s", addr, res.Status, f.Error, f.Mend)
 }
 
-// tokenClient asks the address that it is given and no other: a token is not
-// for a proxy, nor for where a redirect leads.
-func tokenClient() *http.Client {
-	return &http.Client{
-		Timeout:       orderWithin,
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// readToken reads the trader's token. No error of it holds a part of one.
+// readToken reads the trader's token.
 func readToken(c *cobra.Command) (string, error) {
 	path := flagText(c, "token-file")
 	if path == "" {
 		path = filepath.Join(flagText(c, "data"), "token")
 	}
-	f, err := os.Open(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("no token: %w; name the trader's data folder with --data, or the file with --token-file", err)
-	case errors.Is(err, fs.ErrPermission):
-		return "", fmt.Errorf("no token: %w; run this as the user that the trader runs as", err)
-	case err != nil:
-		return "", fmt.Errorf("no token: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxToken))
-	if err != nil {
-		return "", fmt.Errorf("no token: %w", err)
-	}
-	token := strings.TrimSpace(string(b))
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", fmt.Errorf("%s holds no token: it has to be one line of printable characters", path)
-	}
-	return token, nil
+	return diag.ReadToken(path)
 }

@@ -76,7 +76,7 @@ func (d Doctor) lookForTrader(ctx context.Context, c *Check, dir string) trader 
 		c.judge(VerdictWarning)
 		return t
 	}
-	t.link, err = ask(ctx, told.HTTP)
+	t.link, err = ask(ctx, told, dir)
 	switch {
 	case errors.Is(err, errNobody) && !held:
 		c.found("no trader runs with this folder: trader.json is left over")
@@ -137,6 +137,10 @@ func judgeTrader(c *Check, t trader) {
 type Place struct {
 	PID  int    `json:"pid"`
 	HTTP string `json:"http"` // host:port
+	// TLSCert is the file with the certificate that it shows, "" without TLS.
+	TLSCert string `json:"tls_cert"`
+	// Token tells that reading needs the token, too.
+	Token bool `json:"token"`
 }
 
 // maxPlace bounds the file.
@@ -166,15 +170,10 @@ func Announced(dir string) (Place, error) {
 var errNobody = errors.New("nobody answers")
 
 // ask asks a running trader for its link.
-func ask(ctx context.Context, addr string) (*broker.Link, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/api/state", nil)
-	if err != nil {
-		return nil, err
-	}
-	client := &http.Client{Timeout: localWithin, Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Do(req)
+func ask(ctx context.Context, p Place, dir string) (*broker.Link, error) {
+	res, err := p.Caller(dir, localWithin).Get(ctx, "/api/state")
 	if refused(err) {
-		return nil, fmt.Errorf("%w at %s", errNobody, addr)
+		return nil, fmt.Errorf("%w at %s", errNobody, p.HTTP)
 	}
 	if err != nil {
 		return nil, err

@@ -184,7 +184,7 @@ func cookieName(r *http.Request) string {
 func cookie(r *http.Request, value string, life time.Duration) *http.Cookie {
 	c := &http.Cookie{
 		Name: cookieName(r), Value: value, Path: "/", MaxAge: int(life / time.Second),
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: secure(r),
 	}
 	if life <= 0 {
 		c.MaxAge = -1

@@ -14,8 +14,8 @@ const Off = "off"
 
 // Config says where the dashboard listens and for whom.
 type Config struct {
-	// Listen is host:port, or "off". Loopback only until tokens and TLS are
-	// built. Default "127.0.0.1:8787".
+	// Listen is host:port, or "off". An address that other machines reach needs
+	// a certificate or a proxy that has one. Default "127.0.0.1:8787".
 	Listen string `koanf:"listen"`
 	// Headless leaves out the dashboard's pages; the API, the feed, health and
 	// metrics stay. Default false.
@@ -23,27 +23,34 @@ type Config struct {
 	// Hosts are names that a request's Host may carry beside the loopback
 	// names, without a port. Default none.
 	Hosts []string `koanf:"hosts"`
+	// TLSCert and TLSKey are PEM files: the certificate, with those between it
+	// and the root behind it, and its key. They are read again when they change.
+	// Default none: plain HTTP.
+	TLSCert string `koanf:"tls_cert"`
+	TLSKey  string `koanf:"tls_key"`
+	// BehindProxy are the addresses, as CIDR, of proxies that have the TLS. What
+	// they say in X-Forwarded-For, -Proto and -Host is believed; nobody else's
+	// plain requests are taken, but for this machine's. Default none.
+	BehindProxy []string `koanf:"behind_proxy"`
 }
 
 // DefaultConfig returns the defaults that the fields name.
 func DefaultConfig() Config { return Config{Listen: "127.0.0.1:8787"} }
 
-// ErrNotBuilt means that a setting makes sense but is not built yet.
-var ErrNotBuilt = errors.New("not built yet")
-
 // Validate returns all that is wrong with the configuration, joined.
 func (c Config) Validate() error {
 	var errs []error
+	where := "" // the host that it listens on
 	if c.Listen != Off {
 		host, port, err := net.SplitHostPort(c.Listen)
 		n, perr := strconv.Atoi(port)
-		switch {
-		case err != nil || perr != nil || n < 0 || n > 65535:
+		if err != nil || perr != nil || n < 0 || n > 65535 {
 			errs = append(errs, fmt.Errorf("websocket.listen: %q is not host:port or off, such as 127.0.0.1:8787", c.Listen))
-		case !loopback(host):
-			errs = append(errs, fmt.Errorf("websocket.listen: %q is not a loopback address: serving beyond this machine is %w; use 127.0.0.1 and a tunnel", c.Listen, ErrNotBuilt))
+		} else if where = host; where == "" {
+			where = "0.0.0.0" // ":8787" is every address
 		}
 	}
+	errs = append(errs, c.validateExposure(where)...)
 	for _, h := range c.Hosts {
 		if h == "" || strings.ContainsAny(h, "/: \t") {
 			errs = append(errs, fmt.Errorf("websocket.hosts: %q is not a host name without port", h))

@@ -69,6 +69,9 @@ type SignedIn struct {
 	Until    *time.Time `json:"until"` // nil when not signed in
 	// Control tells whether there is anything to sign in for.
 	Control bool `json:"control"`
+	// Read tells whether this browser is told what the trader knows. It is true
+	// for everybody where only this machine can reach the trader.
+	Read bool `json:"read"`
 }
 
 // An ask is what the body of an order may say; all of it is optional.
@@ -273,7 +276,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	value, until := s.logins.begin(time.Now())
 	http.SetCookie(w, cookie(r, value, sessionLife))
 	s.log.Info("http_signed_in", "remote", peer(r), "until", until)
-	writeJSON(w, http.StatusOK, SignedIn{SignedIn: true, Until: &until, Control: true})
+	writeJSON(w, http.StatusOK, SignedIn{SignedIn: true, Until: &until, Control: true, Read: true})
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
@@ -285,11 +288,11 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		s.logins.end(c.Value)
 	}
 	http.SetCookie(w, cookie(r, "", 0))
-	writeJSON(w, http.StatusOK, SignedIn{Control: true})
+	writeJSON(w, http.StatusOK, SignedIn{Control: true, Read: !s.exposed})
 }
 
 func (s *Server) session(w http.ResponseWriter, r *http.Request) {
-	a := SignedIn{Control: s.controlled}
+	a := SignedIn{Control: s.controlled, Read: s.mayRead(r)}
 	if until, in := s.signedIn(r); in {
 		a.SignedIn, a.Until = true, &until
 	}

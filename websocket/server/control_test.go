@@ -218,7 +218,7 @@ func TestNoControlWithoutToken(t *testing.T) {
 			}
 		}
 	}
-	if w := answer(s, "GET", "/api/session"); w.Code != 200 || strings.TrimSpace(w.Body.String()) != `{"signed_in":false,"until":null,"control":false}` {
+	if w := answer(s, "GET", "/api/session"); w.Code != 200 || strings.TrimSpace(w.Body.String()) != `{"signed_in":false,"until":null,"control":false,"read":true}` {
 		t.Errorf("session: %d %s", w.Code, w.Body)
 	}
 	if len(c.by) != 0 {

@@ -7,7 +7,9 @@
 // (DNS rebinding included); and that nothing changes the trader but a POST by
 // someone who has the data folder's token, or by a browser that swapped it for
 // a cookie and asks from a page of ours. A secret is in no log, address or
-// error. It does not limit who reads: it serves loopback only.
+// error. As long as only this machine can reach it, it does not limit who reads.
+// Beyond that it takes no plain request but from a proxy that it was told of, and
+// tells nobody without the token more than whether it serves and is ready.
 //
 // # Design
 //
@@ -29,11 +31,16 @@
 //	fetch("/api/reconnect", {method: "POST"})
 //
 // after its login. The cookie is HttpOnly and SameSite=Strict, holds a random
-// value and not the token, lives 12 hours, and ends with the process.
+// value and not the token, lives 12 hours, and ends with the process. A feed that
+// is open stays open when its cookie ends.
+//
+// Who asks, and by which way, is found out once, before everything else
+// ([Server.enter]): behind it a request looks the same with a proxy and without.
 package server
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,6 +48,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"syscall"
@@ -88,6 +96,9 @@ type Server struct {
 	ln    net.Listener
 	done  chan struct{}
 
+	exposed bool           // others than this machine can reach it
+	proxies []netip.Prefix // believed in what they say of who asks
+
 	controlled bool // there is a control, and a token that guards it
 	token      digest
 	logins     *logins
@@ -102,6 +113,7 @@ func New(cfg Config, parts Parts, log *slog.Logger) *Server {
 		token: digestOf(parts.Token), logins: newLogins(), attempts: newAttempts(), within: controlWithin,
 	}
 	s.controlled = parts.Control != nil && parts.Token != ""
+	s.exposed, s.proxies = cfg.Exposed(), cfg.prefixes()
 	s.parts.Token = "" // its digest is enough
 	s.http = &http.Server{
 		Handler:           s.Handler(),
@@ -122,6 +134,11 @@ func (s *Server) Start() error {
 		close(s.done)
 		return nil
 	}
+	cert, err := s.certificate()
+	if err != nil {
+		close(s.done)
+		return err
+	}
 	ln, err := net.Listen("tcp", s.cfg.Listen)
 	if err != nil {
 		close(s.done)
@@ -132,6 +149,9 @@ func (s *Server) Start() error {
 		return fmt.Errorf("server: listen on %s: %w (%s)", s.cfg.Listen, err, mend)
 	}
 	s.ln = ln
+	if cert != nil {
+		ln = tls.NewListener(ln, cert.config())
+	}
 	go func() { // ends with Stop, which closes the listener
 		defer close(s.done)
 		if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -139,6 +159,22 @@ func (s *Server) Start() error {
 		}
 	}()
 	return nil
+}
+
+// certificate opens what TLS needs, nil for plain HTTP. It refuses to serve
+// others without a token.
+func (s *Server) certificate() (*certificate, error) {
+	if s.exposed && !s.controlled {
+		return nil, fmt.Errorf("server: %s can be reached from other machines, and there is no token that guards it", s.cfg.Listen)
+	}
+	if s.cfg.TLSCert == "" {
+		return nil, nil
+	}
+	c, err := openCertificate(s.cfg.TLSCert, s.cfg.TLSKey, s.log)
+	if err != nil {
+		return nil, fmt.Errorf("server: certificate: %w", err)
+	}
+	return c, nil
 }
 
 // Addr returns where the server listens, "" when it does not.
@@ -180,6 +216,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /api/state", s.state)
 	mux.HandleFunc("GET /ws", s.ws)
+	if s.exposed {
+		mux.HandleFunc("GET "+loginScriptPath, s.script)
+	}
 	s.controlRoutes(mux)
 	if s.parts.Metrics != nil {
 		mux.Handle("GET /metrics", s.parts.Metrics)
@@ -189,7 +228,7 @@ func (s *Server) Handler() http.Handler {
 	} else {
 		mux.Handle("GET /", s.pages())
 	}
-	return s.guard(mux)
+	return s.enter(s.guard(s.reading(mux)))
 }
 
 // guard refuses requests whose Host is not ours and sets the headers that keep
@@ -218,7 +257,7 @@ func (s *Server) ours(host string) bool {
 		name = h
 	}
 	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
-	if loopback(name) {
+	if loopback(name) || s.exposed && address(name) {
 		return true
 	}
 	for _, h := range s.cfg.Hosts {
@@ -240,7 +279,11 @@ func sameOrigin(r *http.Request) bool {
 	return err == nil && strings.EqualFold(u.Host, r.Host)
 }
 
-func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
+	if !s.mayRead(r) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "serving"})
+		return
+	}
 	writeJSON(w, http.StatusOK, struct {
 		Status string `json:"status"`
 		health.Alive
@@ -248,11 +291,15 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 }
 
 // readyz answers 200 when the link is ready, and what it is when not.
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	a := s.parts.Health.Ready()
 	status := http.StatusServiceUnavailable
 	if a.State == broker.Ready.String() {
 		status = http.StatusOK
+	}
+	if !s.mayRead(r) { // the cause may name accounts and addresses
+		writeJSON(w, status, map[string]any{"ready": a.Ready, "state": a.State})
+		return
 	}
 	writeJSON(w, status, a)
 }

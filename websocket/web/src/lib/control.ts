@@ -6,6 +6,8 @@ export interface SignedIn {
   until: string | null;
   /** Whether there is anything to sign in for. */
   control: boolean;
+  /** Whether this browser is told what the trader knows. */
+  read: boolean;
 }
 
 /** What the trader answered, or why nothing came. */

@@ -1,6 +1,7 @@
 // Feed keeps one WebSocket to the trader: it connects, folds, notices silence
 // and connects again. Whatever happens, the page keeps what it knew and says
 // how old that is.
+import { session } from "./control";
 import { fold, Gap, type View } from "./fold";
 import type { Message } from "./types";
 
@@ -59,7 +60,10 @@ export class Feed {
         this.again(socket);
       }
     };
-    socket.onclose = () => this.again(socket);
+    socket.onclose = () => {
+      this.again(socket);
+      if (this.failures > 1) void this.barred();
+    };
   }
 
   private again(socket: WebSocket): void {
@@ -69,6 +73,13 @@ export class Feed {
     this.set("closed");
     const wait = Math.min(5000, 250 * 2 ** this.failures++) * (0.5 + Math.random() / 2);
     this.timer = setTimeout(() => this.connect(), wait);
+  }
+
+  /** A trader that others can reach tells nothing when the sign-in has ended: it
+   * shows its log-in page instead of this one then. */
+  private async barred(): Promise<void> {
+    const now = await session().catch(() => null);
+    if (now?.read === false) location.reload();
   }
 
   private check(): void {
