@@ -8,6 +8,7 @@
 #   ./scripts/release.sh --platform linux/arm64    only this one; repeatable
 #   ./scripts/release.sh --out DIR --version v1.2.3
 #   ./scripts/release.sh --pages-as-built          take websocket/web/dist as it is
+#   ./scripts/release.sh --only-service            the service's binary, nothing else
 #
 # The build time is the commit's, or SOURCE_DATE_EPOCH (seconds) where it is set.
 set -u
@@ -20,6 +21,7 @@ out=$root/dist
 version=''
 platforms=''
 pages=build
+only=no
 while [ $# -gt 0 ]; do
 	case $1 in
 	--out | --version | --platform)
@@ -35,6 +37,7 @@ while [ $# -gt 0 ]; do
 		shift
 		;;
 	--pages-as-built) pages=keep ;;
+	--only-service) only=yes ;;
 	*)
 		say "unknown argument $1; see the top of scripts/release.sh"
 		exit 2
@@ -70,7 +73,7 @@ fi
 
 stamp=robotrader/services/stamp
 flags="-s -w -buildid= -X $stamp.version=$version -X $stamp.commit=$commit -X $stamp.built=$built"
-tool cyclonedx-gomod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod "$cyclonedx_version"
+[ $only = yes ] || tool cyclonedx-gomod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod "$cyclonedx_version"
 work=$out/.work
 rm -rf "$work" && mkdir -p "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -78,15 +81,22 @@ for p in $platforms; do
 	say "building $version for $p"
 	dir=$work/$(echo "$p" | tr / _)
 	mkdir -p "$dir" || exit 1
+	what=./cmd/...
+	[ $only = no ] || what=./cmd/start_trader
 	# GOFLAGS and GOAMD64 of the machine must not change the bytes.
 	GOFLAGS='' GOAMD64=v1 GOARM64=v8.0 CGO_ENABLED=0 GOOS=${p%/*} GOARCH=${p#*/} \
-		go build -trimpath -buildvcs=false -ldflags "$flags" -o "$dir/" ./cmd/... || exit 1
+		go build -trimpath -buildvcs=false -ldflags "$flags" -o "$dir/" "$what" || exit 1
+	if [ $only = yes ]; then
+		mv "$dir/start_trader" "$out/start_trader_${version}_${p%/*}_${p#*/}" || exit 1
+		continue
+	fi
 	"$tool_path" bin -json -std -noserial -notimestamp -version "$version" -output "$dir/modules.json" "$dir/start_trader" 2>"$work/sbom.log" || {
 		cat "$work/sbom.log" >&2
 		say "the list of components could not be made"
 		exit 1
 	}
 done
+[ $only = no ] || exit 0
 # shellcheck disable=SC2086 # a list of words
 go run ./scripts/release pack --from "$work" --out "$out" --version "$version" --epoch "$epoch" $platforms || exit 1
 say "$version ($commit) is in $out"

@@ -88,10 +88,10 @@ func pagePackages(lock string) ([]any, error) {
 	slices.Sort(paths)
 	var list []any
 	for _, at := range paths {
-		name := at[strings.LastIndex(at, "node_modules/")+len("node_modules/"):]
 		if at == "" { // the dashboard itself
 			continue
 		}
+		name := at[strings.LastIndex(at, "node_modules/")+len("node_modules/"):]
 		c, err := component(name, file.Packages[at], inside[name])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", lock, at, err)

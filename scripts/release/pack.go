@@ -33,6 +33,7 @@ var extras = map[string]string{
 	"scripts/deploy/install.sh": "install.sh", "scripts/deploy/uninstall.sh": "uninstall.sh",
 	"scripts/deploy/robotrader.service": "robotrader.service", "scripts/deploy/.env.example": ".env.example",
 	"scripts/deploy/Containerfile": "Containerfile", "scripts/deploy/compose.yaml": "compose.yaml",
+	"scripts/deploy/rootfs/data/README": "rootfs/data/README",
 }
 
 // all packs every platform and writes the checksums.
@@ -88,7 +89,11 @@ func (p packing) one(platform string) ([]string, error) {
 	}
 	var names []string
 	for name, b := range files {
-		if err := os.WriteFile(filepath.Join(p.out, name), b, 0o755); err != nil {
+		mode := fs.FileMode(0o644)
+		if strings.HasPrefix(name, "start_trader_") {
+			mode = 0o755
+		}
+		if err := os.WriteFile(filepath.Join(p.out, name), b, mode); err != nil {
 			return nil, err
 		}
 		names = append(names, name)
@@ -113,10 +118,7 @@ func (p packing) archive(folder, top string) ([]byte, error) {
 		files[name] = filepath.FromSlash(source)
 	}
 	var out bytes.Buffer
-	zip, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
+	zip := gzip.NewWriter(&out)
 	w := tar.NewWriter(zip)
 	names := make([]string, 0, len(files))
 	for name := range files {

@@ -1,0 +1,476 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"debug/elf"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+const (
+	patience = 20 * time.Second
+	// mostImage is what the issue allows an image on the disk.
+	mostImage = 40 << 20
+	version   = "v9.8.7"
+)
+
+// root returns the project's folder.
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// ready skips the test where a release cannot be built; CI is told to fail.
+func ready(t *testing.T, dir string) {
+	t.Helper()
+	lack := ""
+	if _, err := exec.LookPath("git"); err != nil {
+		lack = "no git"
+	} else if out, err := exec.Command("git", "-C", dir, "rev-parse", "HEAD").CombinedOutput(); err != nil {
+		lack = "no commit to build: " + string(out)
+	} else if _, err := os.Stat(filepath.Join(dir, "websocket/web/dist/index.html")); err != nil {
+		lack = "the dashboard is not built (scripts/web.sh)"
+	}
+	switch {
+	case lack == "":
+	case os.Getenv("REQUIRE_BROWSER") != "":
+		t.Fatal("a release cannot be built here: " + lack)
+	default:
+		t.Skip("a release cannot be built here: " + lack)
+	}
+}
+
+// release runs the script in dir.
+func release(t *testing.T, dir string, env []string, args ...string) {
+	t.Helper()
+	args = append([]string{"--pages-as-built", "--version", version, "--platform", runtime.GOOS + "/" + runtime.GOARCH}, args...)
+	c := exec.Command(filepath.Join(dir, "scripts", "release.sh"), args...)
+	c.Env = append(os.Environ(), env...)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("release.sh %q: %v\n%s", args, err, out)
+	}
+}
+
+// TestRelease builds a release for this machine and looks at all that is in it,
+// then builds the service again in another folder: the same bytes.
+func TestRelease(t *testing.T) {
+	dir := root(t)
+	ready(t, dir)
+	out := t.TempDir()
+	release(t, dir, nil, "--out", out)
+	tail := version + "_" + runtime.GOOS + "_" + runtime.GOARCH
+	program := filepath.Join(out, "start_trader_"+tail)
+
+	t.Run("checksums", func(t *testing.T) { checkSums(t, out) })
+	t.Run("static", func(t *testing.T) { checkStatic(t, program) })
+	t.Run("stamp", func(t *testing.T) { checkStamp(t, dir, program) })
+	t.Run("dashboard", func(t *testing.T) { checkDashboard(t, program) })
+	t.Run("components", func(t *testing.T) { checkComponents(t, filepath.Join(out, "robotrader_"+tail+".cdx.json")) })
+	if runtime.GOOS == "linux" {
+		t.Run("image", func(t *testing.T) { checkImage(t, filepath.Join(out, "robotrader_"+tail+".image.tar")) })
+	}
+	t.Run("again", func(t *testing.T) {
+		again := t.TempDir()
+		other, env := copyOf(t, dir)
+		release(t, other, env, "--out", again, "--only-service")
+		a, b := sum(t, program), sum(t, filepath.Join(again, "start_trader_"+tail))
+		if a != b {
+			t.Errorf("built twice, in two folders: %s and %s", a, b)
+		}
+	})
+}
+
+func sum(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sha256.Sum256(b)
+	return hex.EncodeToString(s[:])
+}
+
+func checkSums(t *testing.T, out string) {
+	b, err := os.ReadFile(filepath.Join(out, "SHA256SUMS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := []string{"SHA256SUMS"}
+	for line := range strings.Lines(string(b)) {
+		want, name, ok := strings.Cut(strings.TrimSpace(line), "  ")
+		if !ok || sum(t, filepath.Join(out, name)) != want {
+			t.Errorf("checksum line %q", line)
+		}
+		named = append(named, name)
+	}
+	entries, err := os.ReadDir(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !slices.Contains(named, e.Name()) {
+			t.Errorf("%s has no checksum", e.Name())
+		}
+	}
+}
+
+func checkStatic(t *testing.T, program string) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the form of a program is looked at on Linux alone")
+	}
+	f, err := elf.Open(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+			t.Errorf("not static: it has a %v", p.Type)
+		}
+	}
+	b, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(b, []byte(root(t)+"/")) {
+		t.Errorf("it names the folder that it was built in")
+	}
+}
+
+func checkStamp(t *testing.T, dir, program string) {
+	git := func(args ...string) string {
+		c := exec.Command("git", append([]string{"-C", dir}, args...)...)
+		c.Env = append(os.Environ(), "TZ=UTC0")
+		out, err := c.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	said, err := exec.Command(program, "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "start_trader " + version + ", commit " + git("rev-parse", "HEAD") + ", built " +
+		git("log", "-1", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%cd") + ", " + runtime.Version()
+	if !strings.HasPrefix(string(said), want) {
+		t.Errorf("it says %q, want %q", said, want)
+	}
+}
+
+// client keeps no connection.
+var client = &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+
+// serve runs a trader of the simulator and returns its address. It ends with
+// the test.
+func serve(t *testing.T, c *exec.Cmd, data string) (addr string) {
+	t.Helper()
+	var said bytes.Buffer
+	c.Stdout, c.Stderr = &said, &said
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Signal(syscall.SIGTERM) // it may have ended
+		if err := c.Wait(); err != nil || t.Failed() {
+			t.Errorf("the trader ended with %v and said:\n%s", err, said.String())
+		}
+	})
+	var place struct{ HTTP string }
+	deadline, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
+	defer tick.Stop()
+	for place.HTTP == "" {
+		select {
+		case <-deadline:
+			t.Fatal("the trader does not serve")
+		case <-tick.C:
+			if b, err := os.ReadFile(filepath.Join(data, "trader.json")); err == nil {
+				_ = json.Unmarshal(b, &place) // not there yet, or whole
+			}
+		}
+	}
+	return place.HTTP
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	res, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != 200 {
+		t.Fatalf("%s: %s, %v", url, res.Status, err)
+	}
+	return string(b)
+}
+
+// Only the binary, in an empty folder: the dashboard is in it.
+func checkDashboard(t *testing.T, program string) {
+	data := filepath.Join(t.TempDir(), "data")
+	c := exec.Command(program, "AAPL", "--http", "127.0.0.1:0", "--data", data, "--run-for", "1m")
+	c.Dir = t.TempDir()
+	addr := serve(t, c, data)
+	page := get(t, "http://"+addr+"/")
+	_, rest, ok := strings.Cut(page, `src="/assets/`)
+	if !ok {
+		t.Fatalf("no dashboard: %.300s", page)
+	}
+	script, _, _ := strings.Cut(rest, `"`)
+	if code := get(t, "http://"+addr+"/assets/"+script); len(code) < 50_000 {
+		t.Errorf("the dashboard's script has %d bytes", len(code))
+	}
+	if !strings.Contains(get(t, "http://"+addr+"/api/state"), `"version":"`+version+`"`) {
+		t.Error("the state does not tell the version")
+	}
+}
+
+func checkComponents(t *testing.T, path string) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct {
+		BomFormat  string
+		Metadata   struct{ Component struct{ Version string } }
+		Components []struct{ Name, Version, Purl, Scope string }
+	}
+	if err := json.Unmarshal(b, &list); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, c := range list.Components {
+		seen[c.Name] = c.Scope
+		if c.Version == "" || c.Purl == "" {
+			t.Errorf("%s has no version or no purl", c.Name)
+		}
+	}
+	if list.BomFormat != "CycloneDX" || list.Metadata.Component.Version != version {
+		t.Errorf("%s of version %q", list.BomFormat, list.Metadata.Component.Version)
+	}
+	for name, scope := range map[string]string{
+		"github.com/nats-io/nats-server/v2": "required", "std": "required", "svelte": "required", "fancy-canvas": "required", "vite": "excluded",
+	} {
+		if got, ok := seen[name]; !ok || got != scope {
+			t.Errorf("%s is %q in the list, want %q", name, got, scope)
+		}
+	}
+}
+
+// checkImage looks at the image as an engine would, and, as root, runs it: its
+// files are the whole file system, and nobody special runs it.
+func checkImage(t *testing.T, path string) {
+	img, err := tarball.ImageFromPath(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Config.User != "65532:65532" || cfg.Architecture != runtime.GOARCH || !slices.Equal(cfg.Config.Entrypoint, []string{"/start_trader"}) {
+		t.Errorf("the image's configuration is %+v", cfg.Config)
+	}
+	if h := cfg.Config.Healthcheck; h == nil || !slices.Equal(h.Test, []string{"CMD", "/start_trader", "--healthcheck"}) || h.Interval != 15*time.Second {
+		t.Errorf("health: %+v", h)
+	}
+	layers, err := img.Layers()
+	if err != nil || len(layers) != 1 {
+		t.Fatalf("%d layers, %v", len(layers), err)
+	}
+	content, err := layers[0].Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer content.Close()
+	fs := t.TempDir()
+	names, size := unpack(t, tar.NewReader(content), fs)
+	if want := []string{"data/", "data/README", "start_trader"}; !slices.Equal(names, want) {
+		t.Errorf("in the image: %q, want %q", names, want)
+	}
+	t.Logf("the image has %.1f MB on the disk", float64(size)/1e6)
+	if size > mostImage {
+		t.Errorf("the image has %d bytes, more than %d", size, mostImage)
+	}
+	if os.Getuid() != 0 {
+		t.Skip("the image is not run: only root may change the root folder")
+	}
+	inside := func(args ...string) *exec.Cmd {
+		c := exec.Command("/start_trader", args...)
+		c.Env, c.Dir = cfg.Config.Env, "/data"
+		c.SysProcAttr = &syscall.SysProcAttr{Chroot: fs, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+		return c
+	}
+	if out, err := inside("--healthcheck").CombinedOutput(); err == nil {
+		t.Errorf("healthy before it runs: %s", out)
+	}
+	addr := serve(t, inside("AAPL", "--http", "127.0.0.1:0", "--run-for", "1m"), filepath.Join(fs, "data"))
+	if out, err := inside("--healthcheck").CombinedOutput(); err != nil || string(out) != "serving\n" {
+		t.Errorf("health: %s, %v", out, err)
+	}
+	get(t, "http://"+addr+"/")
+}
+
+// unpack writes a layer below dir, with its owners where the test may.
+func unpack(t *testing.T, r *tar.Reader, dir string) (names []string, size int64) {
+	t.Helper()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			slices.Sort(names)
+			return names, size
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, size = append(names, h.Name), size+h.Size
+		to := filepath.Join(dir, h.Name)
+		if h.Typeflag == tar.TypeDir {
+			err = os.Mkdir(to, os.FileMode(h.Mode))
+		} else {
+			var b []byte
+			if b, err = io.ReadAll(r); err == nil {
+				err = os.WriteFile(to, b, os.FileMode(h.Mode))
+			}
+		}
+		if err == nil && os.Getuid() == 0 {
+			err = os.Chown(to, h.Uid, h.Gid)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// copyOf copies the project's files, and the dashboard as it is built, to
+// another folder. The environment lets git see the same commit from there.
+func copyOf(t *testing.T, dir string) (other string, env []string) {
+	t.Helper()
+	other = filepath.Join(t.TempDir(), "elsewhere")
+	list, err := exec.Command("git", "-C", dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	git, err := exec.Command("git", "-C", dir, "rev-parse", "--absolute-git-dir").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := strings.Split(strings.Trim(string(list), "\x00"), "\x00")
+	pages, err := filepath.Glob(filepath.Join(dir, "websocket/web/dist/*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	assets, err := filepath.Glob(filepath.Join(dir, "websocket/web/dist/assets/*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range append(pages, assets...) {
+		name, err := filepath.Rel(dir, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	for _, name := range names {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.IsDir() {
+			continue // deleted and not committed yet, or a folder
+		}
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		to := filepath.Join(other, name)
+		if err = errors.Join(err, os.MkdirAll(filepath.Dir(to), 0o755)); err == nil {
+			err = os.WriteFile(to, b, info.Mode().Perm())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return other, []string{"GIT_DIR=" + strings.TrimSpace(string(git)), "GIT_WORK_TREE=" + other, "GIT_OPTIONAL_LOCKS=0"}
+}
+
+// The packing itself: the same inputs give the same bytes whatever the machine's
+// clock, order and modes are.
+func TestPackingIsReproducible(t *testing.T) {
+	t.Chdir(root(t))
+	at, err := epoch("1795949118")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sums []string
+	for i := range 2 {
+		from, out := t.TempDir(), t.TempDir()
+		dir := filepath.Join(from, "linux_arm64")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range append(slices.Clone(programs), "modules.json") {
+			b := []byte(`{"metadata":{"tools":[{"name":"t","hashes":[` + strconv.Itoa(i) + `]}]},"components":[]}`)
+			if name != "modules.json" {
+				b = []byte(name)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), b, os.FileMode(0o700+i*0o055)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := packing{from: from, out: out, version: version, at: at}
+		if err := p.all([]string{"linux/arm64"}); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(out, "SHA256SUMS"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums = append(sums, string(b))
+	}
+	if sums[0] != sums[1] || strings.Count(sums[0], "\n") != 4 {
+		t.Errorf("packed twice:\n%s\n%s", sums[0], sums[1])
+	}
+}
+
+// A recipe that says more than is understood is refused: leaving it out would
+// make another image than an engine makes.
+func TestRecipeRefusesWhatItDoesNotKnow(t *testing.T) {
+	for text, want := range map[string]string{
+		"FROM debian\n":                                           "is not scratch",
+		"FROM scratch\nRUN true\n":                                "RUN: not among",
+		"FROM scratch\nCOPY a b c\n":                              "is not one file",
+		"FROM scratch\nCOPY --chown=a:b x /x\n":                   "not one number",
+		"FROM scratch\nHEALTHCHECK --start-interval=1s CMD []\n":  "not understood",
+		"FROM scratch\nHEALTHCHECK NONE\n":                        "no CMD",
+		"FROM scratch\nENTRYPOINT /start_trader\n":                "invalid character",
+		"FROM scratch\nCOPY start_trader /start_trader\n# none\n": "runs nothing",
+	} {
+		path := filepath.Join(t.TempDir(), "Containerfile")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readRecipe(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want one that says %q", text, err, want)
+		}
+	}
+}
