@@ -21,7 +21,7 @@ say "architecture rules"
 go test -count=1 ./scripts/archtest || failed=1
 
 say "shell syntax"
-for f in start_trader scripts/*.sh .ci/run; do sh -n "$f" || failed=1; done
+for f in start_trader scripts/*.sh scripts/deploy/*.sh .ci/run; do sh -n "$f" || failed=1; done
 
 if command -v golangci-lint >/dev/null 2>&1; then
 	say "golangci-lint"

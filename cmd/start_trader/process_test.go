@@ -80,12 +80,19 @@ type process struct {
 // start runs a program with a clean environment and a fresh temporary folder.
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
+	return startWith(t, binary(t, name), nil, args...)
+}
+
+// startWith is start for a program anywhere, with more environment.
+func startWith(t *testing.T, path string, env []string, args ...string) *process {
+	t.Helper()
+	name := filepath.Base(path)
 	p := &process{name: name, said: &transcript{}, temp: t.TempDir(), done: make(chan struct{})}
-	p.cmd = exec.Command(binary(t, name), args...)
-	p.cmd.Env = []string{
+	p.cmd = exec.Command(path, args...)
+	p.cmd.Env = append([]string{
 		"TMPDIR=" + p.temp, "HOME=" + p.temp, "PATH=" + os.Getenv("PATH"),
 		"TRADER_BROKER__IBKR__RESTART_AT=off", "TRADER_BROKER__IBKR__LOGIN_AT=off", // tests run near midnight, too
-	}
+	}, env...)
 	p.cmd.Dir = p.temp
 	p.cmd.Stdout, p.cmd.Stderr = p.said, p.said
 	if err := p.cmd.Start(); err != nil {
@@ -248,7 +255,14 @@ func startTrader(t *testing.T, args ...string) trader {
 
 func startTraderOn(t *testing.T, data string, args ...string) trader {
 	t.Helper()
-	p := start(t, "start_trader", append([]string{"--http", "127.0.0.1:0", "--data", data}, args...)...)
+	return startTraderWith(t, binary(t, "start_trader"), nil, data, args...)
+}
+
+// startTraderWith is startTraderOn for another build of it, with more
+// environment.
+func startTraderWith(t *testing.T, path string, env []string, data string, args ...string) trader {
+	t.Helper()
+	p := startWith(t, path, env, append([]string{"--http", "127.0.0.1:0", "--data", data}, args...)...)
 	var a struct{ HTTP string }
 	awaits(t, "the trader's address", 10*time.Second, func() (string, bool) {
 		b, err := os.ReadFile(filepath.Join(data, "trader.json"))
