@@ -85,3 +85,16 @@ func TestStatusLine(t *testing.T) {
 		}
 	}
 }
+
+// A program that a watchdog aborts, or that panics, ends by a signal: Go's own
+// exit 2 would tell a service manager that the command line is wrong, and that a
+// new start is in vain.
+func TestAnAbortIsNoUsageError(t *testing.T) {
+	t.Parallel()
+	tr := startTrader(t, "--headless", "AAPL")
+	tr.signal(t, syscall.SIGABRT)
+	tr.wait(t, stopsWithin)
+	if status, ok := tr.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGABRT {
+		t.Errorf("it ended with %v, want the signal", tr.cmd.ProcessState)
+	}
+}

@@ -45,7 +45,7 @@ func TestUnitIsUnderstood(t *testing.T) {
 		t.Skip("no true here, which stands in for the program: ", err)
 	}
 	unit := filepath.Join(t.TempDir(), "robotrader.service")
-	text := strings.Replace(string(b), "ExecStart=/usr/local/bin/start_trader", "ExecStart="+program, 1)
+	text := strings.NewReplacer("ExecStart=/usr/local/bin/start_trader", "ExecStart="+program, "/bin/chown", program).Replace(string(b))
 	if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -137,7 +137,8 @@ if [ -z "$root" ] && [ $start = yes ]; then
 	# Returns when it serves, or says why it does not.
 	systemctl restart robotrader.service || {
 		systemctl --no-pager --lines=20 status robotrader.service
-		say "it does not start; the lines above say why. The binary before this one is $bin/start_trader.previous"
+		say "it does not start; the lines above say why"
+		[ ! -f "$bin/start_trader.previous" ] || say "the program before this one is $bin/start_trader.previous"
 		exit 1
 	}
 	systemctl --no-pager --lines=0 status robotrader.service

@@ -137,10 +137,7 @@ func fromHere(address string) string {
 		return address
 	}
 	if a, err := netip.ParseAddr(host); err == nil && a.IsUnspecified() {
-		if a.Is4() {
-			return net.JoinHostPort("127.0.0.1", port)
-		}
-		return net.JoinHostPort("localhost", port)
+		return net.JoinHostPort("127.0.0.1", port) // Go listens for both kinds, and an image may know no name
 	}
 	return address
 }

@@ -101,7 +101,7 @@ func TestCaller(t *testing.T) {
 
 func TestAddresses(t *testing.T) {
 	for in, want := range map[string]string{
-		"[::]:8787": "localhost:8787", "0.0.0.0:8787": "127.0.0.1:8787", "192.0.2.1:8787": "192.0.2.1:8787", "localhost:1": "localhost:1", "x": "x",
+		"[::]:8787": "127.0.0.1:8787", "0.0.0.0:8787": "127.0.0.1:8787", "192.0.2.1:8787": "192.0.2.1:8787", "localhost:1": "localhost:1", "x": "x",
 	} {
 		if got := fromHere(in); got != want {
 			t.Errorf("%s is reached at %s, want %s", in, got, want)

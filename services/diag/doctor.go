@@ -141,7 +141,7 @@ func (d Doctor) Examine(ctx context.Context, q Question) Report {
 	step := func(name string, f func(ctx context.Context, c *Check)) { add(run(ctx, name, localWithin, f)) }
 
 	step("configuration", func(_ context.Context, c *Check) { checkConfig(c, q) })
-	step("data_folder", func(ctx context.Context, c *Check) { checkFolder(ctx, c, q.Folder) })
+	step("data_folder", func(ctx context.Context, c *Check) { checkFolder(ctx, c, q.Folder, q.Starts) })
 	c, t := d.trader(ctx, q)
 	add(c)
 	if q.Starts {

@@ -581,7 +581,7 @@ func TestStepThatHangs(t *testing.T) {
 
 func TestFolder(t *testing.T) {
 	look := func(dir string) Check {
-		return run(t.Context(), "data_folder", localWithin, func(ctx context.Context, c *Check) { checkFolder(ctx, c, dir) })
+		return run(t.Context(), "data_folder", localWithin, func(ctx context.Context, c *Check) { checkFolder(ctx, c, dir, false) })
 	}
 	dir := folder(t)
 	if c := look(dir); c.Verdict != VerdictOK {

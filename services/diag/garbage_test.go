@@ -159,7 +159,7 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = os.Chmod(dir, 0o700) }() // for the test's own cleaning up
-	c := run(t.Context(), "data_folder", localWithin, func(ctx context.Context, c *Check) { checkFolder(ctx, c, dir) })
+	c := run(t.Context(), "data_folder", localWithin, func(ctx context.Context, c *Check) { checkFolder(ctx, c, dir, false) })
 	if c.Verdict != VerdictFailed || !strings.Contains(strings.Join(c.Found, "\n"), "nothing can be written") {
 		t.Errorf("%+v", c)
 	}

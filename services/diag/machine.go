@@ -42,7 +42,7 @@ const (
 	fullSpace = 100 << 20
 )
 
-func checkFolder(ctx context.Context, c *Check, dir string) {
+func checkFolder(ctx context.Context, c *Check, dir string, starts bool) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -64,7 +64,9 @@ func checkFolder(ctx context.Context, c *Check, dir string) {
 	}
 	if uid, ok := ownerOf(info); ok && uid != os.Getuid() {
 		c.found("it belongs to user %d, this program runs as user %d", uid, os.Getuid())
-		c.judge(VerdictFailed, "run the trader and this program as the user whom it belongs to")
+		if os.Getuid() != 0 || starts { // root may look into a service's folder, but not run its trader
+			c.judge(VerdictFailed, "run the trader and this program as the user whom it belongs to")
+		}
 	}
 	if err := writable(dir); err != nil && c.Verdict != VerdictFailed {
 		c.found("nothing can be written into it: %v", err)
