@@ -14,6 +14,7 @@ import (
 	"robotrader/broker/supervisor"
 	"robotrader/runner"
 	"robotrader/runner/risk"
+	"robotrader/services/alert"
 	"robotrader/services/bus"
 	"robotrader/services/health"
 	"robotrader/websocket/server"
@@ -44,6 +45,7 @@ type Config struct {
 	Supervisor supervisor.Config `koanf:"supervisor"`
 	Desk       desk.Config       `koanf:"desk"`
 	Health     health.Config     `koanf:"health"`
+	Alert      alert.Config      `koanf:"alert"`
 	Runner     runner.Config     `koanf:"runner"`
 	Risk       risk.Config       `koanf:"risk"`
 	Websocket  server.Config     `koanf:"websocket"`
@@ -95,6 +97,7 @@ func DefaultConfig() Config {
 		Supervisor: supervisor.DefaultConfig(),
 		Desk:       desk.DefaultConfig(),
 		Health:     health.DefaultConfig(),
+		Alert:      alert.DefaultConfig(),
 		Runner:     runner.DefaultConfig(),
 		Risk:       risk.DefaultConfig(),
 		Websocket:  server.DefaultConfig(),
@@ -161,6 +164,7 @@ func (c Config) Validate() error {
 	part("supervisor", c.Supervisor.Validate())
 	part("desk", c.Desk.Validate())
 	part("health", c.Health.Validate())
+	part("alert", c.Alert.Validate())
 	part("runner", c.Runner.Validate())
 	part("risk", c.Risk.Validate())
 	part("websocket", c.Websocket.Validate())

@@ -11,6 +11,7 @@ import (
 var harmless = []string{
 	"broker.ibkr.gateway", "broker.name", "bus.instance", "desk.on_stop", "log.format", "log.level",
 	"broker.ibkr.restart_at", "broker.ibkr.login_at", "runner.bar_width", "runner.strategy", "sim.sessions", "sim.start", "symbols", "websocket.hosts", "websocket.listen",
+	"alert.urgent", "alert.off", "alert.quiet_hours",
 }
 
 // NotShown stands for a text that may be anything.

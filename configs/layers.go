@@ -74,6 +74,9 @@ func (l layer) apply(cfg *Config) []error {
 
 func (l layer) put(cfg *Config, known map[string]field, key string, value any) error {
 	if f, ok := known[key]; ok {
+		if isSecret(f.kind) {
+			return setSecret(reflect.ValueOf(cfg).Elem().FieldByIndex(f.index), value)
+		}
 		return set(reflect.ValueOf(cfg).Elem().FieldByIndex(f.index), value)
 	}
 	for k, f := range known { // the members of a map, such as runner.params.fast

@@ -52,7 +52,7 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 			l.UseLogLevel(slog.LevelDebug)
 			return l
 		}),
-		fx.Supply(log, cfg, res.bus, res.journal, res.debug),
+		fx.Supply(log, cfg, res.bus, res.journal, res.debug, res.places),
 		sections(cfg, res, log),
 		adapters,
 		desk.Module,
@@ -68,7 +68,8 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 		// first and stops last: the feed sees the link's first state; the
 		// runner stops before the link, and in between the desk winds down.
 		fx.Invoke(
-			alarm, // first, and without the link: it tells of a link that never comes
+			alarm,  // first, and without the link: it tells of a link that never comes
+			alerts, // before what it tells of begins
 			func(*feed.Feed, *server.Server, *supervisor.Supervisor) {},
 			vitals,
 			storage,

@@ -62,6 +62,7 @@ func main() {
 
 func run(ctx context.Context, args, environ []string, out, errs io.Writer) int {
 	cfg, err := configs.Load(args, environ)
+	out, errs = guarded(cfg, out), guarded(cfg, errs)
 	if err == nil {
 		err = check(cfg)
 	}
@@ -97,6 +98,9 @@ func check(cfg configs.Config) error {
 		if _, err := cfg.Sim.Source(time.Now()); err != nil {
 			faults = append(faults, err)
 		}
+	}
+	if _, err := places(cfg); err != nil {
+		faults = append(faults, err)
 	}
 	if len(faults) > 0 {
 		return faults

@@ -11,6 +11,7 @@ import (
 	"robotrader/broker/ibkr"
 	"robotrader/broker/ibkr/recorder"
 	"robotrader/configs"
+	"robotrader/services/alert"
 	"robotrader/services/bus"
 	"robotrader/services/journal"
 	"robotrader/services/telemetry"
@@ -23,6 +24,7 @@ type resources struct {
 	journal  *journal.Journal
 	bus      *bus.Server
 	debug    *debugLog // of the link
+	places   alert.Places
 }
 
 // closeWithin bounds the closing of all resources; with stopWithin it stays
@@ -36,6 +38,9 @@ func open(cfg configs.Config, log *slog.Logger) (resources, error) {
 		return resources{}, errors.Join(err, res.close())
 	}
 	var err error
+	if res.places, err = places(cfg); err != nil {
+		return undo(err)
+	}
 	if res.folder, err = openFolder(cfg.Data.Dir); err != nil {
 		return undo(err)
 	}

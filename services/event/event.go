@@ -57,6 +57,7 @@ var (
 	Portfolio = Topic[PortfolioState]{"run.portfolio"}
 	Notice    = Topic[NoticeText]{"notice"} // any publisher
 	Sim       = Topic[SimState]{"sim"}
+	Alert     = Topic[AlertState]{"alert"}
 )
 
 // The requests.

@@ -161,6 +161,16 @@ func goldens() []golden {
 			Level: "warning", Source: "gateway", Name: "farm_broken", Code: 2103, Text: "market data farm connection is broken", Symbol: "AAPL", Ref: intent.ID,
 		}),
 		topic(event.Sim, "sim", event.SimState{Simulated: true, Source: "synthetic AAPL, seed 1", Speed: 1, Market: at, Ended: true, Faults: []event.SimFault{{Line: 3, Text: "on connection 1: wedge", Times: 1, Last: at}}}),
+		topic(event.Alert, "alert", event.AlertState{
+			Targets: []event.AlertTarget{{
+				Name: "ntfy", Where: "ntfy.sh", State: "failing", Cause: "ntfy: ntfy.sh did not answer in time", Since: wall, Delivered: 3, Lost: 1, Waiting: 2,
+			}},
+			On: []event.AlertOn{{
+				Kind: "mode", Key: "x", Title: "Trading is stopped", Cause: "the mode is halted: by ops", Advice: "look why, then traderctl resume", Since: wall, Untold: true,
+			}},
+			Sent:   []event.AlertSent{{At: wall, Kind: "mode", Title: "[host] Trading is stopped", Text: "the mode is halted: by ops", Urgent: true}},
+			Counts: []event.AlertCount{{Kind: "mode", Said: 1, Held: 2, Delivered: 3, Failed: 4}},
+		}),
 	},
 		query(event.OrderRequest, intent, event.OrderReply{
 			IntentID: intent.ID, Result: event.Refused, Rule: "max_notional", Reason: "18725 is over 10000; ask for less", OrderID: 1001, Known: true, Written: 3,

@@ -144,7 +144,10 @@ func steps(t *rapid.T, f *Feed, r *recorder) map[string]func() {
 		"strategy":  func() { f.onStrategy(msg(strategies.Draw(t, "strategy"))) },
 		"portfolio": func() { f.onPortfolio(msg(portfolios.Draw(t, "portfolio"))) },
 		"notice":    func() { f.onNotice(msg(event.NoticeText{Name: words.Draw(t, "name")})) },
-		"sim":       func() { f.onSim(msg(event.SimState{Simulated: true, Source: words.Draw(t, "source")})) },
+		"alerts": func() {
+			f.onAlert(msg(event.AlertState{Sent: []event.AlertSent{{Title: words.Draw(t, "title")}}}))
+		},
+		"sim": func() { f.onSim(msg(event.SimState{Simulated: true, Source: words.Draw(t, "source")})) },
 		"ticks": func() {
 			f.onTicks(msg(event.Ticks{Symbol: symbols.Draw(t, "s"), Ticks: rapid.SliceOfN(ticks, 0, 4).Draw(t, "ticks")}))
 		},

@@ -79,7 +79,8 @@ func (f *Feed) Connect(conn *bus.Conn) (*Source, error) {
 		listen(s, runOwner, event.Strategy, bus.Bounded(1<<14), s.onStrategy),
 		listen(s, runOwner, event.Portfolio, bus.Bounded(1<<14), f.onPortfolio),
 		listen(s, noOwner, event.Notice, bus.Bounded(1<<14), f.onNotice),
-		listen(s, noOwner, event.Sim, bus.Keep, f.onSim), // told once a second
+		listen(s, noOwner, event.Sim, bus.Keep, f.onSim),     // told once a second
+		listen(s, noOwner, event.Alert, bus.Keep, f.onAlert), // told once a second at most
 	)
 	if err != nil {
 		undo, end := context.WithTimeout(context.Background(), undoWithin)

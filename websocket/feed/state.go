@@ -92,6 +92,7 @@ type Snapshot struct {
 	Data       map[market.Symbol]event.DataState `json:"data"`
 	Equity     []EquityPoint                     `json:"equity"` // oldest first
 	Sim        *event.SimState                   `json:"sim"`
+	Alerts     *event.AlertState                 `json:"alerts"` // who is told of troubles, and of which; null where nobody is
 	Events     []Event                           `json:"events"` // in the order in which they came
 }
 

@@ -279,6 +279,14 @@ func scene(f *Feed) {
 		Data:    []broker.Freshness{{Symbol: "AAPL", State: "stale", Cause: "no tick for 30s", Since: noon, Last: &noon, Asked: 2}},
 	}))
 	f.onSim(msg(event.SimState{Simulated: true, Source: "synthetic AAPL, seed 1", Speed: 1, Market: noon}))
+	alerts := event.AlertState{
+		Targets: []event.AlertTarget{{Name: "ntfy", Where: "ntfy.sh", State: "working", Since: noon, Delivered: 1}},
+		On:      []event.AlertOn{{Kind: "mode", Title: "Trading is stopped", Cause: "the mode is halted", Advice: "resume", Since: noon}},
+		Sent:    []event.AlertSent{{At: noon, Kind: "mode", Title: "[host] Trading is stopped", Text: "the mode is halted", Urgent: true}},
+		Counts:  []event.AlertCount{{Kind: "mode", Said: 1, Delivered: 1}},
+	}
+	f.onAlert(msg(alerts))
+	f.onAlert(msg(alerts)) // told again for who came late: no news here
 	f.onNotice(msg(event.NoticeText{Level: "warning", Source: "gateway", Name: "farm_broken", Code: 2103, Text: "a <farm> is broken", Symbol: "AAPL"}))
 	f.tellQuotes()
 	f.tell("beat", nil)
@@ -307,7 +315,7 @@ func TestGoldenSnapshotAndStream(t *testing.T) {
 func TestUnknownIsNull(t *testing.T) {
 	f := New(DefaultConfig(), &recorder{}, silent)
 	data := decode(fresh(t, f)).Data.(obj)
-	for _, name := range []string{"link", "health", "mode", "positions", "orders", "fills", "sim"} {
+	for _, name := range []string{"link", "health", "mode", "positions", "orders", "fills", "sim", "alerts"} {
 		if v, ok := data[name]; !ok || v != nil {
 			t.Errorf("%s is %v, want null", name, v)
 		}

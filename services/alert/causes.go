@@ -1,0 +1,363 @@
+package alert
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/bus"
+	"robotrader/services/event"
+)
+
+// Causes folds what travels on the bus into troubles. Its methods are called
+// by handlers of the bus and return at once. Make it with [NewCauses].
+type Causes struct {
+	hub *Hub
+	// near is which share of a limit makes it nearly used up, in percent; below
+	// calm it is over. The distance keeps a value at the edge from flapping.
+	near, calm int64
+
+	mu   sync.Mutex // guards what follows
+	dark map[market.Symbol]bool
+	mode broker.Mode
+}
+
+// calmBelow is how many percent below near a limit's use has to fall to be
+// calm again.
+const calmBelow = 10
+
+// NewCauses returns causes that tell the hub.
+func NewCauses(cfg Config, hub *Hub) *Causes {
+	return &Causes{hub: hub, near: int64(cfg.RiskNear), calm: int64(cfg.RiskNear - calmBelow), dark: map[market.Symbol]bool{}}
+}
+
+// Link folds the link's newest state. That it is down is told by the alarm
+// that counts market minutes; here is what a person has to do.
+func (c *Causes) Link(l broker.Link) {
+	up := l.State == broker.Ready || l.State == broker.Degraded
+	if l.State == broker.NeedsRestart {
+		c.hub.Raise(Trouble{Kind: NeedsRestart, Cause: "the gateway accepts connections and hangs: " + l.Cause, Advice: l.Advice})
+	} else if up || l.State == broker.Refused {
+		c.hub.Clear(NeedsRestart, "")
+	}
+	if l.State == broker.Refused {
+		c.hub.Raise(Trouble{Kind: Refused, Cause: l.Cause, Advice: l.Advice})
+	} else if up {
+		c.hub.Clear(Refused, "")
+	}
+	switch {
+	case l.Overdue(time.Now()):
+		c.hub.Raise(Trouble{Kind: SecondFactor, Cause: "nobody has logged in to the gateway in time", Advice: "log in, and confirm on your phone"})
+	case l.Phase == broker.FactorPhase:
+		c.hub.Raise(Trouble{Kind: SecondFactor, Cause: "the gateway runs and waits for a log-in or a second factor", Advice: "log in, and confirm on your phone"})
+	case l.Phase == broker.LoginPhase:
+		c.hub.Raise(Trouble{Kind: SecondFactor, Cause: "the gateway wants its weekly log-in", Advice: "log in, and confirm on your phone"})
+	case up:
+		c.hub.Clear(SecondFactor, "")
+	}
+	c.clock(l, up)
+}
+
+// clock folds what the rung of that name noted about this machine's clock.
+func (c *Causes) clock(l broker.Link, up bool) {
+	for _, r := range l.Rungs {
+		switch {
+		case r.Name != broker.RungClock || !r.OK:
+		case strings.HasPrefix(r.Note, "warning:"):
+			c.hub.Raise(Trouble{Kind: Clock, Key: "venue", Cause: "this machine's clock differs from the venue's", Advice: strings.TrimPrefix(r.Note, "warning: ")})
+		case up:
+			c.hub.Clear(Clock, "venue")
+		}
+	}
+}
+
+// Mode folds the desk's mode. Differences and refusals of the limits are taken
+// for looked at when a person has made it active again.
+func (c *Causes) Mode(m event.ModeChange) {
+	for _, p := range m.Closing {
+		if key := string(p.Symbol); p.State == event.ClosingGivenUp {
+			c.hub.Raise(Trouble{Kind: Flatten, Key: key, Cause: key + ": " + p.Detail, Advice: "close it at the broker by hand"})
+		} else {
+			c.hub.Clear(Flatten, key)
+		}
+	}
+	c.mu.Lock()
+	was := c.mode
+	c.mode = m.Mode
+	c.mu.Unlock()
+	if m.Mode != broker.Active {
+		what := "the mode is " + string(m.Mode)
+		if m.Flatten {
+			what = "every position is being closed"
+		}
+		c.hub.Raise(Trouble{Kind: Mode, Cause: what + ": " + m.Reason, Advice: "look why, then traderctl resume"})
+		return
+	}
+	if was == broker.Active {
+		return
+	}
+	for _, k := range []Kind{Mode, Flatten, Finding, RiskHit} {
+		c.hub.ClearAll(k)
+	}
+}
+
+// Finding folds a difference between the books and the broker.
+func (c *Causes) Finding(f broker.Finding) {
+	key := strings.Join([]string{f.Kind, string(f.Symbol), f.Ref}, " ")
+	if f.Explained {
+		c.hub.Clear(Finding, key)
+		return
+	}
+	about := f.Kind
+	if f.Symbol != "" {
+		about = string(f.Symbol) + ", " + about
+	}
+	if f.Ref != "" {
+		about += " " + f.Ref
+	}
+	c.hub.Raise(Trouble{
+		Kind: Finding, Key: key,
+		Cause:  fmt.Sprintf("%s: the books had %s, the broker has %s; %s; %s", about, f.Ours, f.Theirs, f.Evidence, f.Done),
+		Advice: "compare with the broker, then traderctl resume",
+	})
+}
+
+// limits are those of which their use is told: the number in a decision, the
+// limit's name, and the rule. The limits of a single order, of one symbol and
+// of a minute are not among them: a strategy that is sized to them is near them
+// each day, and a minute is over before anybody looks.
+var limits = []struct{ used, limit, rule, words string }{
+	{"day_loss", "max_daily_loss", "daily_loss", "the day's loss"},
+	{"drawdown", "max_drawdown", "drawdown", "the drawdown"},
+	{"losing_streak", "max_losing_streak", "losing_streak", "the losing streak"},
+	{"notional_today", "notional_per_day", "notional_per_day", "the day's orders"},
+	{"gross", "max_gross_notional", "max_gross_notional", "all positions together"},
+}
+
+// hits are the rules whose refusal is told, beside those of limits: a loop that
+// ran wild, and money that is not there.
+var hits = []string{"orders_per_minute", "max_leverage"}
+
+// Decision folds what the risk gate decided.
+func (c *Causes) Decision(d event.Decided) {
+	saw := d.Decision.Saw
+	most := map[string]string{}
+	for _, w := range strings.Fields(saw["limits"]) {
+		if name, v, ok := strings.Cut(w, "="); ok {
+			most[name] = v
+		}
+	}
+	off := strings.Split(most["off"], ",")
+	for _, l := range limits {
+		share, ok := percent(saw[l.used], most[l.limit])
+		if !ok || slices.Contains(off, l.rule) {
+			continue
+		}
+		switch {
+		case share >= c.near:
+			c.hub.Raise(Trouble{
+				Kind: RiskNear, Key: l.rule, Cause: fmt.Sprintf("%s is at %d %% or more of risk.%s, which is %s", l.words, c.near, l.limit, most[l.limit]),
+				Advice: fmt.Sprintf("at the limit, orders are refused; traderctl orders --why %s shows the numbers", d.Decision.IntentID),
+			})
+		case share < c.calm:
+			c.hub.Clear(RiskNear, l.rule)
+		}
+		if share < 100 && d.Decision.Rule != l.rule {
+			c.hub.Clear(RiskHit, l.rule)
+		}
+	}
+	rule := d.Decision.Rule
+	told := slices.Contains(hits, rule) || slices.ContainsFunc(limits, func(l struct{ used, limit, rule, words string }) bool { return l.rule == rule })
+	switch {
+	case !d.Decision.Allowed && told:
+		c.hub.Raise(Trouble{
+			Kind: RiskHit, Key: rule, Cause: fmt.Sprintf("the rule %s refuses orders", rule),
+			Advice: fmt.Sprintf("the first of %s: %s", d.Intent.Symbol, d.Decision.Reason),
+		})
+	case d.Decision.Allowed && d.Intent.Action == order.Place && saw["reduction"] != "true":
+		for _, r := range hits {
+			c.hub.Clear(RiskHit, r)
+		}
+	}
+}
+
+// percent returns how much of a limit is used, for a person: nothing is refused
+// by it. Ok is false when it is not known.
+func percent(used, limit string) (int64, bool) {
+	u, err := market.ParseMoney(strings.TrimSuffix(used, "%"))
+	l, errL := market.ParseMoney(strings.TrimSuffix(limit, "%"))
+	if err != nil || errL != nil || l.Sign() <= 0 {
+		return 0, false
+	}
+	if u.Sign() <= 0 {
+		return 0, true
+	}
+	return int64(u.Float() / l.Float() * 100), true
+}
+
+// Health folds the state of market data, symbol by symbol.
+func (c *Causes) Health(h event.HealthState) {
+	c.mu.Lock()
+	was := c.dark
+	now := map[market.Symbol]bool{}
+	for _, f := range h.Data {
+		if f.State == "stale" || f.State == "blocked" {
+			now[f.Symbol] = true
+		}
+	}
+	c.dark = now
+	c.mu.Unlock()
+	for _, f := range h.Data {
+		switch {
+		case f.State == "stale":
+			c.hub.Raise(Trouble{
+				Kind: StaleData, Key: string(f.Symbol), Cause: fmt.Sprintf("%s: ticks came, and stopped in session", f.Symbol),
+				Advice: "it is asked for again by itself; look at the gateway's data farms",
+			})
+		case f.State == "blocked":
+			c.hub.Raise(Trouble{Kind: StaleData, Key: string(f.Symbol), Cause: fmt.Sprintf("%s: refused by the venue: %s", f.Symbol, f.Cause), Advice: "look at the account's data subscriptions"})
+		case was[f.Symbol] && (f.State == "live" || f.State == "delayed" || f.State == "closed"):
+			c.hub.Clear(StaleData, string(f.Symbol))
+		case was[f.Symbol]: // lost or wanted: the link is the trouble, this one is not over
+			c.mu.Lock()
+			c.dark[f.Symbol] = true
+			c.mu.Unlock()
+		}
+	}
+	if s := h.Session; s != nil && s.Competing != nil {
+		c.hub.Raise(Trouble{Kind: Competing, Cause: "another session of this user takes the market data (code 10197)", Advice: "log out there, or give the trader a user of its own"})
+	} else if s != nil {
+		c.hub.Clear(Competing, "")
+	}
+}
+
+// elsewhere are names of notices whose trouble is told from its own topic, or
+// by the health's registry.
+var elsewhere = []string{"reconciliation_difference", "alarm_not_ready"}
+
+// Notice folds a line of the list of events. Errors that have no kind of their
+// own are told as they are.
+func (c *Causes) Notice(n event.NoticeText) {
+	key := cmp.Or(n.Ref, string(n.Symbol))
+	switch n.Name {
+	case "journal_failed", "mode_not_stored":
+		c.hub.Raise(Trouble{Kind: Journal, Cause: "the journal does not work: entries are refused, cancels pass", Advice: "look at the disk and the log: " + n.Text})
+		return
+	case "journal_restored":
+		c.hub.Clear(Journal, "")
+		return
+	case "position_naked":
+		c.hub.Raise(Trouble{Kind: Naked, Key: string(n.Symbol), Cause: n.Text, Advice: "entries of the symbol are refused until it has one; look at the broker"})
+		return
+	case "position_covered":
+		c.hub.Clear(Naked, string(n.Symbol))
+		return
+	}
+	if n.Level != "error" || n.Source == "link" || slices.Contains(elsewhere, n.Name) {
+		return
+	}
+	c.hub.Raise(Trouble{Kind: Other, Key: n.Name + " " + key, Cause: strings.TrimSpace(string(n.Symbol) + " " + n.Text), Advice: "look at the dashboard's events and at the log"})
+}
+
+// Source is the causes' connection to the bus. Close ends it.
+type Source struct {
+	causes *Causes
+	conn   *bus.Conn
+	subs   []*bus.Sub
+	cancel context.CancelFunc
+	wish   chan struct{} // holds one wish to ask the desk
+	wg     sync.WaitGroup
+}
+
+const (
+	askWithin  = 2 * time.Second        // for the owner of a state to answer
+	askAgain   = 500 * time.Millisecond // after one that is not there yet
+	undoWithin = time.Second
+)
+
+// Connect subscribes to what tells of troubles. The desk is asked for its mode
+// at the start, and after a gap, for what was latched before this process.
+func (c *Causes) Connect(conn *bus.Conn) (*Source, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Source{causes: c, conn: conn, cancel: cancel, wish: make(chan struct{}, 1)}
+	err := errors.Join(
+		hear(s, event.Link, bus.Keep, c.Link),
+		hear(s, event.Mode, bus.Keep, c.Mode),
+		hear(s, event.Finding, bus.Keep, c.Finding),
+		hear(s, event.Health, bus.Keep, c.Health),               // told once a second at most
+		hear(s, event.Decision, bus.Bounded(1<<12), c.Decision), // the next one tells the same limits
+		hear(s, event.Notice, bus.Bounded(1<<12), c.Notice),
+	)
+	if err != nil {
+		undo, end := context.WithTimeout(context.Background(), undoWithin)
+		defer end()
+		return nil, errors.Join(fmt.Errorf("alert: connect: %w", err), s.Close(undo))
+	}
+	s.wish <- struct{}{}
+	s.wg.Go(func() { s.ask(ctx) })
+	return s, nil
+}
+
+func hear[T any](s *Source, t event.Topic[T], p bus.Policy, fold func(T)) error {
+	sub, err := bus.Subscribe(s.conn, t, p, func(m event.Message[T]) { fold(m.Data) })
+	if err != nil {
+		return err
+	}
+	s.subs = append(s.subs, sub)
+	sub.OnGap(func(bus.Gap) { poke(s.wish) })
+	return nil
+}
+
+// ask asks for the mode whenever that is wished, until it is told.
+func (s *Source) ask(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wish:
+		}
+		for !s.once(ctx) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(askAgain):
+			}
+		}
+	}
+}
+
+func (s *Source) once(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	d, err := bus.Ask(ctx, s.conn, event.DeskState, event.Empty{})
+	if err != nil || d.Orders == nil { // a desk that could not look gives an empty answer
+		return false
+	}
+	s.causes.Mode(d.Mode)
+	return true
+}
+
+// Close ends the subscriptions; the bus connection stays its owner's.
+func (s *Source) Close(ctx context.Context) error {
+	s.cancel()
+	errs := make([]error, 0, len(s.subs)+1)
+	for _, sub := range s.subs {
+		errs = append(errs, sub.Stop(ctx))
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); s.wg.Wait() }() // ends with who asks, whose context has ended
+	select {
+	case <-done:
+	case <-ctx.Done():
+		errs = append(errs, fmt.Errorf("alert: close: who asks did not end: %w", ctx.Err()))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,203 @@
+package alert
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
+	"robotrader/services/health"
+)
+
+// folding is causes over a hub that tells nobody.
+func folding() (*Causes, *Hub) {
+	h := New(DefaultConfig(), Parts{Log: slog.New(slog.DiscardHandler)})
+	return NewCauses(DefaultConfig(), h), h
+}
+
+// on returns the troubles that are on, as "kind key", sorted.
+func on(h *Hub) string {
+	var list []string
+	for _, s := range h.State().On {
+		list = append(list, strings.TrimSpace(s.Kind+" "+s.Key))
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
+func wants(t *testing.T, h *Hub, step, want string) {
+	t.Helper()
+	if got := on(h); got != want {
+		t.Errorf("after %s: on is %q, want %q", step, got, want)
+	}
+}
+
+func TestLinkCauses(t *testing.T) {
+	c, h := folding()
+	past, soon := time.Now().Add(-time.Minute), time.Now().Add(time.Minute)
+	for _, tt := range []struct {
+		step string
+		link broker.Link
+		want string
+	}{
+		{"down", broker.Link{State: broker.Waiting, Cause: "nobody listens"}, ""},
+		{"wedged", broker.Link{State: broker.NeedsRestart, Cause: "no reply", Advice: "restart it"}, "needs_restart"},
+		{"a try", broker.Link{State: broker.Connecting}, "needs_restart"},
+		{"wedged again", broker.Link{State: broker.NeedsRestart, Cause: "no reply"}, "needs_restart"},
+		{"the factor", broker.Link{State: broker.Waiting, Phase: broker.FactorPhase, Until: &soon}, "needs_restart, second_factor"},
+		{"overdue", broker.Link{State: broker.Waiting, Phase: broker.FactorPhase, Until: &past}, "needs_restart, second_factor"},
+		{"ready, with a wrong clock", broker.Link{State: broker.Ready, Rungs: []broker.Rung{{Name: broker.RungClock, OK: true, Note: "warning: this machine's clock is 3s off"}}}, "clock venue"},
+		{"weekly", broker.Link{State: broker.Waiting, Phase: broker.LoginPhase}, "clock venue, second_factor"},
+		{"refused", broker.Link{State: broker.Refused, Cause: "a live account"}, "clock venue, refused, second_factor"},
+		{"degraded", broker.Link{State: broker.Degraded, Rungs: []broker.Rung{{Name: broker.RungClock, OK: true}}}, ""},
+		{"the daily restart", broker.Link{State: broker.Waiting, Phase: broker.RestartPhase}, ""},
+		{"stopped", broker.Link{State: broker.Stopped}, ""},
+	} {
+		c.Link(tt.link)
+		wants(t, h, tt.step, tt.want)
+	}
+}
+
+func TestDeskCauses(t *testing.T) {
+	c, h := folding()
+	c.Mode(event.ModeChange{Mode: broker.Active})
+	wants(t, h, "active", "")
+	c.Finding(broker.Finding{Kind: "position", Symbol: "AAPL", Ours: "0", Theirs: "7", Evidence: "nothing explains it", Done: "taken"})
+	c.Finding(broker.Finding{Kind: "execution", Symbol: "AAPL", Ref: "a-1", Explained: true})
+	wants(t, h, "a finding", "finding position AAPL")
+	if cause := h.State().On[0].Cause; cause != "AAPL, position: the books had 0, the broker has 7; nothing explains it; taken" {
+		t.Errorf("cause %q", cause)
+	}
+	c.Mode(event.ModeChange{Mode: broker.Halted, Reason: "by ops", Flatten: true, Closing: []event.Closing{
+		{Symbol: "AAPL", State: event.ClosingGivenUp, Detail: "three tries"}, {Symbol: "MSFT", State: event.ClosingWorks},
+	}})
+	wants(t, h, "a flatten", "finding position AAPL, flatten AAPL, mode")
+	c.Mode(event.ModeChange{Mode: broker.Halted, Reason: "by ops", Closing: []event.Closing{{Symbol: "AAPL", State: event.ClosingFlat}}})
+	wants(t, h, "flat", "finding position AAPL, mode")
+	c.Mode(event.ModeChange{Mode: broker.Active, Reason: "resumed"})
+	wants(t, h, "resume", "")
+
+	c.Notice(event.NoticeText{Level: "error", Source: "desk", Name: "journal_failed", Text: "disk full"})
+	c.Notice(event.NoticeText{Level: "error", Source: "desk", Name: "position_naked", Symbol: "AAPL", Text: "no stop"})
+	c.Notice(event.NoticeText{Level: "error", Source: "link", Name: "link_refused", Text: "told by the link"})
+	c.Notice(event.NoticeText{Level: "error", Source: "health", Name: "alarm_not_ready", Text: "told by the registry"})
+	c.Notice(event.NoticeText{Level: "warning", Source: "desk", Name: "resubscribe_failed"})
+	c.Notice(event.NoticeText{Level: "error", Source: "runner", Name: "strategy_failed", Symbol: "MSFT", Text: "a panic"})
+	wants(t, h, "notices", "journal, naked AAPL, other strategy_failed MSFT")
+	c.Notice(event.NoticeText{Name: "journal_restored"})
+	c.Notice(event.NoticeText{Name: "position_covered", Symbol: "AAPL"})
+	wants(t, h, "their ends", "other strategy_failed MSFT")
+}
+
+func decided(allowed bool, rule string, saw map[string]string) event.Decided {
+	saw["limits"] = "max_daily_loss=2000 max_drawdown=5 max_losing_streak=5 notional_per_day=500000 max_gross_notional=200000 off="
+	return event.Decided{
+		Intent:   order.Intent{ID: "x-1", Symbol: "AAPL", Action: order.Place},
+		Decision: order.Decision{IntentID: "x-1", Allowed: allowed, Rule: rule, Reason: "1700 is much", Saw: saw},
+	}
+}
+
+func TestRiskCauses(t *testing.T) {
+	c, h := folding()
+	for _, tt := range []struct {
+		step    string
+		decided event.Decided
+		want    string
+	}{
+		{"calm", decided(true, "", map[string]string{"day_loss": "1599.99", "losing_streak": "3", "gross": "unknown", "notional_today": "0"}), ""},
+		{"a loss of 80 %", decided(true, "", map[string]string{"day_loss": "1600", "losing_streak": "3"}), "risk_near daily_loss"},
+		{"at the edge", decided(true, "", map[string]string{"day_loss": "1500"}), "risk_near daily_loss"},
+		{"hit", decided(false, "daily_loss", map[string]string{"day_loss": "2000.5"}), "risk_hit daily_loss, risk_near daily_loss"},
+		{"a reduction", decided(true, "", map[string]string{"day_loss": "2000.5", "reduction": "true"}), "risk_hit daily_loss, risk_near daily_loss"},
+		{"a new day", decided(true, "", map[string]string{"day_loss": "-20"}), ""},
+		{"a loop", decided(false, "orders_per_minute", map[string]string{}), "risk_hit orders_per_minute"},
+		{"a slip of the hand", decided(false, "max_order_qty", map[string]string{}), "risk_hit orders_per_minute"},
+		{"an exit", decided(true, "", map[string]string{"reduction": "true"}), "risk_hit orders_per_minute"},
+		{"an entry", decided(true, "", map[string]string{"reduction": "false"}), ""},
+		{"switched off", func() event.Decided {
+			d := decided(true, "", map[string]string{"day_loss": "1900"})
+			d.Decision.Saw["limits"] = "max_daily_loss=2000 off=daily_loss,session"
+			return d
+		}(), ""},
+	} {
+		c.Decision(tt.decided)
+		wants(t, h, tt.step, tt.want)
+	}
+}
+
+func TestDataCauses(t *testing.T) {
+	c, h := folding()
+	when := time.Now()
+	state := func(states ...string) event.HealthState {
+		s := event.HealthState{Session: &broker.Health{}}
+		for i, x := range states {
+			s.Data = append(s.Data, broker.Freshness{Symbol: market.Symbol(string(rune('A' + i))), State: x})
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		step  string
+		state event.HealthState
+		want  string
+	}{
+		{"live", state("live", "closed"), ""},
+		{"stale", state("stale", "blocked"), "stale_data A, stale_data B"},
+		{"the link is lost", state("lost", "lost"), "stale_data A, stale_data B"},
+		{"asked for", state("wanted", "wanted"), "stale_data A, stale_data B"},
+		{"live again", state("live", "wanted"), "stale_data B"},
+		{"closed", state("live", "closed"), ""},
+		{"another session", event.HealthState{Session: &broker.Health{Competing: &when}}, "competing"},
+		{"no session", event.HealthState{}, "competing"},
+		{"over", state(), ""},
+	} {
+		c.Health(tt.state)
+		wants(t, h, tt.step, tt.want)
+	}
+}
+
+// The watch tells of what nobody publishes, with the words of the beginning.
+func TestWatch(t *testing.T) {
+	_, h := folding()
+	r := health.New()
+	free, right := uint64(600*mib), true
+	w := NewWatch(DefaultConfig(), h, WatchParts{
+		Registry: r, Free: func(context.Context) (uint64, error) { return free, nil }, Clock: func() (bool, bool) { return right, true },
+	})
+	look := func(step, want string) {
+		t.Helper()
+		w.looks = 0
+		w.look(t.Context())
+		wants(t, h, step, want)
+	}
+	r.Report(health.AlarmName, "")
+	look("well", "")
+	r.Report(health.AlarmName, "not ready for 5m0s")
+	look("the alarm", "not_ready")
+	r.Report(health.AlarmName, "not ready for 5m1s")
+	look("a second later", "not_ready")
+	if cause := h.State().On[0].Cause; cause != "not ready for 5m0s" {
+		t.Errorf("cause %q", cause)
+	}
+	r.Report(health.AlarmName, "")
+	r.Report("journal", "disk full")
+	r.Report("recorder", "disk full")
+	look("parts", "component recorder, journal")
+	r.Report("journal", "")
+	r.Report("recorder", "")
+	look("parts that are well", "")
+	free, right = 511*mib, false
+	look("little room", "clock kernel, disk")
+	free = 520 * mib
+	look("at the edge", "clock kernel, disk")
+	free, right = 700*mib, true
+	look("room", "")
+	if err := w.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
