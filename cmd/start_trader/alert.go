@@ -13,6 +13,7 @@ import (
 	"go.uber.org/fx"
 
 	"robotrader/configs"
+	"robotrader/runner"
 	"robotrader/services/alert"
 	"robotrader/services/alert/post"
 	"robotrader/services/alert/pulse"
@@ -57,8 +58,8 @@ type alertIn struct {
 	Life     fx.Lifecycle
 }
 
-// alerts runs what tells a person of troubles, and the heartbeat. Where nobody
-// is to be told, nothing of it runs.
+// alerts runs what tells a person of troubles. Where nobody is to be told,
+// nothing of it runs.
 func alerts(in alertIn) {
 	for _, w := range in.Places.Warnings {
 		in.Log.Warn("alert_configuration", "text", w)
@@ -84,15 +85,6 @@ func alerts(in alertIn) {
 				return errors.Join(source.Close(ctx), watch.Stop(ctx), hub.Stop(ctx))
 			},
 		))
-	}
-	if in.Places.Heartbeat != "" {
-		p := in.pulse()
-		in.Metrics.Heartbeat(p.Beats)
-		in.Life.Append(fx.StartStopHook(p.Start, func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(ctx, alertStopWithin)
-			defer cancel()
-			return p.Stop(ctx)
-		}))
 	}
 }
 
@@ -147,15 +139,18 @@ func (in alertIn) watched() alert.WatchParts {
 	return p
 }
 
-// pulse beats while the loops that have to turn answer on the bus, and the
-// alarm is off.
-func (in alertIn) pulse() *pulse.Pulse {
-	return pulse.New(
+// heartbeat runs what tells somebody outside that the loops turn: the desk's
+// and the link's, asked over the bus, the runner's, and that the alarm is off.
+func heartbeat(in alertIn, r *runner.Runner) {
+	if in.Places.Heartbeat == "" {
+		return
+	}
+	p := pulse.New(
 		pulse.Config{URL: in.Places.Heartbeat, Every: in.Config.Alert.HeartbeatEvery, Fail: in.Config.Alert.HeartbeatFail},
 		post.NewClient(), in.Log,
 		pulse.Probe{Name: "link", Ask: answers(in.Conn, event.LinkState, nil)},
 		pulse.Probe{Name: "desk", Ask: answers(in.Conn, event.DeskState, func(d event.Desk) bool { return d.Orders != nil })},
-		pulse.Probe{Name: "runner", Ask: answers(in.Conn, event.RunState, nil)},
+		pulse.Probe{Name: "runner", Ask: r.Turning},
 		pulse.Probe{Name: "health", Ask: func(context.Context) error {
 			for _, c := range in.Registry.Alive().Components {
 				if !c.OK {
@@ -165,6 +160,12 @@ func (in alertIn) pulse() *pulse.Pulse {
 			return nil
 		}},
 	)
+	in.Metrics.Heartbeat(p.Beats)
+	in.Life.Append(fx.StartStopHook(p.Start, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, alertStopWithin)
+		defer cancel()
+		return p.Stop(ctx)
+	}))
 }
 
 // answers makes a probe of a question on the bus. Good judges the answer; nil

@@ -83,6 +83,7 @@ func command() *cobra.Command {
 		flattenCommand(),
 		probeCommand(),
 		doctorCommand(),
+		alertCommand(),
 		matrixCommand(),
 		bundleCommand(),
 		exportCommand(),

@@ -43,13 +43,13 @@ func NewCauses(cfg Config, hub *Hub) *Causes {
 // that counts market minutes; here is what a person has to do.
 func (c *Causes) Link(l broker.Link) {
 	up := l.State == broker.Ready || l.State == broker.Degraded
-	if l.State == broker.NeedsRestart {
-		c.hub.Raise(Trouble{Kind: NeedsRestart, Cause: "the gateway accepts connections and hangs: " + l.Cause, Advice: l.Advice})
+	if l.State == broker.NeedsRestart { // the link's own words change with each look at the evidence
+		c.hub.Raise(Trouble{Kind: NeedsRestart, Cause: "the gateway accepts connections and hangs", Advice: l.Cause + "; " + l.Advice})
 	} else if up || l.State == broker.Refused {
 		c.hub.Clear(NeedsRestart, "")
 	}
 	if l.State == broker.Refused {
-		c.hub.Raise(Trouble{Kind: Refused, Cause: l.Cause, Advice: l.Advice})
+		c.hub.Raise(Trouble{Kind: Refused, Cause: strings.TrimSpace("no attempt is made any more: " + string(l.Failure)), Advice: l.Cause + "; " + l.Advice})
 	} else if up {
 		c.hub.Clear(Refused, "")
 	}

@@ -49,7 +49,7 @@ func TestLinkCauses(t *testing.T) {
 		{"down", broker.Link{State: broker.Waiting, Cause: "nobody listens"}, ""},
 		{"wedged", broker.Link{State: broker.NeedsRestart, Cause: "no reply", Advice: "restart it"}, "needs_restart"},
 		{"a try", broker.Link{State: broker.Connecting}, "needs_restart"},
-		{"wedged again", broker.Link{State: broker.NeedsRestart, Cause: "no reply"}, "needs_restart"},
+		{"wedged again", broker.Link{State: broker.NeedsRestart, Cause: "no reply, the 6th time"}, "needs_restart"},
 		{"the factor", broker.Link{State: broker.Waiting, Phase: broker.FactorPhase, Until: &soon}, "needs_restart, second_factor"},
 		{"overdue", broker.Link{State: broker.Waiting, Phase: broker.FactorPhase, Until: &past}, "needs_restart, second_factor"},
 		{"ready, with a wrong clock", broker.Link{State: broker.Ready, Rungs: []broker.Rung{{Name: broker.RungClock, OK: true, Note: "warning: this machine's clock is 3s off"}}}, "clock venue"},

@@ -252,14 +252,24 @@ func (h *Hub) State() event.AlertState {
 	return s
 }
 
+// Tried is what came of an attempt at one target.
+type Tried struct {
+	Err  error // nil = it took the message
+	Took time.Duration
+}
+
 // Try sends one message to each target at once, past all rules, and returns
-// what each said; nil is success. It is for a person who wants to know.
-func Try(ctx context.Context, targets []post.Target, c *http.Client, m post.Message) []error {
-	errs := make([]error, len(targets))
+// what came of it, in their order. It is for a person who wants to know.
+func Try(ctx context.Context, targets []post.Target, c *http.Client, m post.Message) []Tried {
+	list := make([]Tried, len(targets))
 	var wg sync.WaitGroup
 	for i, t := range targets {
-		wg.Go(func() { errs[i] = t.Send(ctx, c, m) })
+		wg.Go(func() {
+			began := time.Now()
+			err := t.Send(ctx, c, m)
+			list[i] = Tried{err, time.Since(began)}
+		})
 	}
 	wg.Wait()
-	return errs
+	return list
 }

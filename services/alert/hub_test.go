@@ -187,9 +187,9 @@ func TestTry(t *testing.T) {
 	w := &wire{got: map[string][]string{}, down: map[string]bool{"b.example.org": true}}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	errs := Try(ctx, targets, &http.Client{Transport: w}, post.Message{Title: "t", Text: "x", Kind: string(Test)})
-	if errs[0] != nil || errs[1] == nil || errors.Is(errs[1], post.ErrNotTaken) {
-		t.Errorf("%v", errs)
+	list := Try(ctx, targets, &http.Client{Transport: w}, post.Message{Title: "t", Text: "x", Kind: string(Test)})
+	if list[0].Err != nil || list[1].Err == nil || errors.Is(list[1].Err, post.ErrNotTaken) || list[1].Took < 100*time.Millisecond {
+		t.Errorf("%v", list)
 	}
 }
 

@@ -213,6 +213,7 @@ func TestFailuresOfServices(t *testing.T) {
 		"slack, not ok":           {"slack://xoxb:123456789012-1234567890123-abcdefghijklmnopqrstuvwx@C001", status(200, `{"ok":false,"error":"invalid_auth"}`), true, 0, "invalid_auth"},
 		"slack, too many":         {"slack://xoxb:123456789012-1234567890123-abcdefghijklmnopqrstuvwx@C001", status(200, `{"ok":false,"error":"ratelimited"}`), false, 0, "ratelimited"},
 		"ntfy, no such user":      {"ntfy://u:hunter2@HERE/my-secret-topic?scheme=http", status(403, `{"code":40301,"error":"forbidden"}`), true, 0, "403 Forbidden: forbidden"},
+		"ntfy, quotes us":         {"ntfy://u:hunter2@HERE/my-secret-topic?scheme=http", status(403, `u:hunter2 may not write to my-secret-topic`), true, 0, "[redacted] may not write to [redacted]"},
 		"webhook, broken for now": {hook, status(500, "oops"), false, 0, "500 Internal Server Error: oops"},
 		"webhook, moved":          {hook, status(308, ""), true, 0, "redirects are not followed"},
 		"webhook, reset": {hook, func(w http.ResponseWriter, _ *http.Request) {

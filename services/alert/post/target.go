@@ -23,6 +23,8 @@ type Target struct {
 	// Plain says that the messages and a token go over the network as they
 	// are, without encryption, to another machine.
 	Plain bool
+	// words are the secrets of its URL, which a service may quote to refuse it.
+	words *secret.Redactor
 	send  func(ctx context.Context, c *http.Client, m Message) error
 }
 
@@ -55,6 +57,11 @@ func Parse(urls []string) ([]Target, error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("URL %d: %s", i+1, words.Text(err.Error())))
 			continue
+		}
+		own := new(secret.Redactor)
+		own.Add(secret.InURL(raw)...)
+		for j := range t {
+			t[j].words = own
 		}
 		list = append(list, t...)
 	}
@@ -116,7 +123,7 @@ func (t Target) Send(ctx context.Context, c *http.Client, m Message) error {
 	if !ok {
 		e = &Error{Text: harmless(ctx, t.Where, err)}
 	}
-	e.Target = t.Name
+	e.Target, e.Text = t.Name, t.words.Text(e.Text)
 	return e
 }
 

@@ -11,10 +11,10 @@
 //
 // # Design
 //
-// The probes go round the loops that have to turn, by the bus: a question to
-// the desk, to the runner and to the link, answered by each one's own
-// goroutine. That the link is down is no illness (a gateway restarts each
-// night); that the alarm is on, which counts market minutes, is one.
+// The probes are given by whoever knows the loops that have to turn: a question
+// to the desk and to the link over the bus, the runner's monitor. That the link
+// is down is no illness (a gateway restarts each night); that the alarm is on,
+// which counts market minutes, is one.
 package pulse
 
 import (
@@ -68,7 +68,7 @@ type Pulse struct {
 
 	well, ill, lost atomic.Uint64
 	// Of the goroutine alone.
-	said string // what the log was told last
+	said string // the event that the log was told last
 }
 
 // New returns a pulse that has not started.
@@ -142,10 +142,11 @@ func (p *Pulse) beat(ctx context.Context) {
 	}
 }
 
-// note tells the log what is new.
+// note tells the log what is new. What is wrong is told once: its words may
+// hold for how long.
 func (p *Pulse) note(level slog.Level, name, text string) {
-	if now := name + text; now != p.said {
-		p.said = now
+	if name != p.said {
+		p.said = name
 		p.log.Log(context.Background(), level, name, "text", text)
 	}
 }
