@@ -27,6 +27,7 @@ type Trouble struct {
 type item struct {
 	Trouble
 	began time.Time
+	seen  time.Time // when it was raised last
 	over  time.Time // zero while it is on
 	told  string    // the cause that was told last, "" = nothing was
 	times int       // how often it began since it was told of
@@ -97,13 +98,16 @@ func (b *Book) Raise(now time.Time, t Trouble) bool {
 		t.Cause = "no cause is told"
 	}
 	i := l.items[t.Key]
+	if i != nil {
+		i.seen = now
+	}
 	switch {
 	case i == nil && len(l.items) >= maxItems:
 		l.more++
 		b.count(t.Kind, l)
 		return true
 	case i == nil:
-		l.items[t.Key] = &item{Trouble: t, began: now, times: 1}
+		l.items[t.Key] = &item{Trouble: t, began: now, seen: now, times: 1}
 	case !i.over.IsZero(): // back before its end was told
 		i.Trouble, i.over = t, time.Time{}
 		i.times++
@@ -143,6 +147,16 @@ func (b *Book) ClearAll(now time.Time, k Kind) bool {
 	return any
 }
 
+// rememberFor is how long a trouble of the kind [Other] counts as the same when
+// it comes again. It is an event, of which nobody tells that it is over.
+const rememberFor = time.Hour
+
+// Forget drops the events that were told and have not come again.
+func (b *Book) Forget(now time.Time) {
+	l := b.lines[Other]
+	maps.DeleteFunc(l.items, func(_ string, i *item) bool { return !i.news() && now.Sub(i.seen) >= rememberFor })
+}
+
 // count counts what is held back.
 func (b *Book) count(k Kind, l *line) {
 	if l.held {
@@ -179,6 +193,7 @@ type Standing struct {
 
 // Due returns what is to be said now; it counts as said.
 func (b *Book) Due(now time.Time) []post.Message {
+	b.Forget(now)
 	if !b.hour.IsZero() && now.Sub(b.hour) >= time.Hour {
 		b.hour, b.said = time.Time{}, 0
 	}

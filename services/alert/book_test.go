@@ -171,6 +171,32 @@ func TestQuietHours(t *testing.T) {
 	}
 }
 
+// What is told as an event has no end: it is remembered for an hour, so that it
+// is told once, and then forgotten.
+func TestEventsAreForgotten(t *testing.T) {
+	b := book(nil)
+	fault := Trouble{Kind: Other, Key: "bad_fill", Cause: "a fill makes no sense"}
+	at := func(m int) time.Time { return noon.Add(time.Duration(m) * time.Minute) }
+	for m := range 50 {
+		b.Raise(at(m), fault)
+		want := ""
+		if m == 0 {
+			want = "Something went wrong: a fill makes no sense"
+		}
+		expect(t, b, at(m), want)
+	}
+	b.Forget(at(108))
+	if len(b.On()) != 1 {
+		t.Error("forgotten within the hour")
+	}
+	b.Forget(at(109))
+	if len(b.On()) != 0 {
+		t.Errorf("on: %+v", b.On())
+	}
+	b.Raise(at(110), fault)
+	expect(t, b, at(110), "Something went wrong: a fill makes no sense")
+}
+
 func TestBookHasABound(t *testing.T) {
 	b := book(nil)
 	for i := range 500 {

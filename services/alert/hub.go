@@ -238,6 +238,7 @@ func (h *Hub) State() event.AlertState {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.book.Forget(time.Now())
 	for _, x := range h.book.On() {
 		s.On = append(s.On, event.AlertOn{Kind: string(x.Kind), Key: x.Key, Title: x.Kind.title(), Cause: x.Cause, Advice: x.Advice, Since: x.Since, Untold: x.Untold})
 	}

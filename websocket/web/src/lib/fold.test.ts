@@ -31,6 +31,10 @@ describe("fold", () => {
     expect(fold(start(), msg(8, "health", health))!.snap.health).toEqual(health);
     expect(start().snap.health).toBeNull();
   });
+  it("takes alerts as a whole", () => {
+    const alerts = { targets: [], on: null, sent: [], counts: null };
+    expect(fold(start(), msg(8, "alerts", alerts))!.snap.alerts).toEqual(alerts);
+  });
   it("refuses a gap, a repetition, another epoch and a delta without a snapshot", () => {
     for (const m of [msg(9, "mode", null), msg(7, "mode", null), msg(8, "mode", null, "other")]) {
       expect(() => fold(start(), m)).toThrow(Gap);

@@ -86,6 +86,8 @@ function apply(s: Snapshot, m: Message): Snapshot {
     }
     case "sim":
       return { ...s, sim: m.data as Snapshot["sim"] };
+    case "alerts":
+      return { ...s, alerts: m.data as Snapshot["alerts"] };
     case "event":
       return { ...s, events: [...s.events, m.data as FeedEvent].slice(-LIMITS.events) };
     default:

@@ -243,6 +243,37 @@ export interface FeedEvent {
   ref?: string;
 }
 
+/** Whom the trader tells of troubles, and of which. */
+export interface Alerts {
+  targets: AlertTarget[] | null;
+  on: AlertOn[] | null;
+  sent: { at: string; kind: string; title: string; text: string; urgent: boolean }[] | null;
+  counts: { kind: string; said: number; held: number; delivered: number; failed: number }[] | null;
+}
+
+export interface AlertTarget {
+  name: string;
+  where: string;
+  /** untried, working or failing. */
+  state: string;
+  cause: string;
+  since: string;
+  delivered: number;
+  lost: number;
+  waiting: number;
+}
+
+export interface AlertOn {
+  kind: string;
+  key?: string;
+  title: string;
+  cause: string;
+  advice: string;
+  since: string;
+  /** Held back by quiet hours or the hour's budget: nobody was told yet. */
+  untold?: boolean;
+}
+
 export interface Decided {
   intent: { id: string; symbol: string; side?: string; qty: string };
   decision: { allowed: boolean; rule?: string; reason?: string; at: string };
@@ -299,6 +330,8 @@ export interface Snapshot {
     simulated: boolean; source: string; speed: number; market: string; ended: boolean;
     faults?: { line: number; text: string; times: number; last: string }[];
   } | null;
+  /** Null where nobody is told of troubles. */
+  alerts?: Alerts | null;
   events: FeedEvent[];
 }
 
