@@ -46,6 +46,15 @@ func guarded(cfg configs.Config, w io.Writer) io.Writer {
 	return r.Writer(w)
 }
 
+// alertConnection is the alerts' place on the bus, nil where nobody is told of
+// anything.
+func alertConnection(p alert.Places, s *bus.Server) (*bus.Conn, error) {
+	if len(p.Targets) == 0 && p.Heartbeat == "" {
+		return nil, nil
+	}
+	return s.Connect("alert")
+}
+
 type alertIn struct {
 	fx.In
 	Config   configs.Config

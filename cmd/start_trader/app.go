@@ -77,7 +77,7 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 			res.recording,
 			func(*runner.Runner) {},
 			heartbeat, // of what turns
-			manager, // last, so that it tells of a program that serves
+			manager,   // last, so that it tells of a program that serves
 		),
 	)
 }

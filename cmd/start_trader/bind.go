@@ -42,7 +42,8 @@ var bindings = fx.Provide(
 	runnerParts,
 	serverParts,
 	fx.Annotate(selected, fx.ParamTags("", `group:"broker.adapters"`)),
-	connection("desk"), connection("link"), connection("runner"), connection("feed"), connection("sim"), connection("health"), connection("alert"),
+	connection("desk"), connection("link"), connection("runner"), connection("feed"), connection("sim"), connection("health"),
+	fx.Annotate(alertConnection, fx.ResultTags(`name:"alert"`)),
 )
 
 // connection provides one publisher's place on the bus, by its name. The bus

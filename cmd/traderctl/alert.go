@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"robotrader/configs"
 	"robotrader/services/alert"
 	letters "robotrader/services/alert/post"
+	"robotrader/services/event"
 	"robotrader/services/secret"
 )
 
@@ -46,6 +48,24 @@ Exit: 0 every place took it, 1 one did not, or there is none, 2 usage,
 	test.Args = usageArgs(test.Args)
 	c.AddCommand(test)
 	return c
+}
+
+// printAlerts writes which places are told of troubles, and which troubles are
+// on; nothing where nobody is told.
+func printAlerts(w io.Writer, a *event.AlertState) {
+	if a == nil {
+		return
+	}
+	for _, t := range a.Targets {
+		fmt.Fprintf(w, "alerts\t%s at %s: %s, %d delivered, %d lost %s\n", t.Name, t.Where, t.State, t.Delivered, t.Lost, t.Cause)
+	}
+	for _, x := range a.On {
+		held := ""
+		if x.Untold {
+			held = " (held back)"
+		}
+		fmt.Fprintf(w, "trouble\t%s for %s%s: %s\n", x.Title, time.Since(x.Since).Round(time.Second), held, x.Cause)
+	}
 }
 
 // tried is what one place said.

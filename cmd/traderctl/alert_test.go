@@ -9,6 +9,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"robotrader/services/event"
 )
 
 // alertFile writes a configuration that tells the places.
@@ -24,6 +27,21 @@ func alertFile(t *testing.T, urls ...string) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+func TestStatusTellsOfAlerts(t *testing.T) {
+	var b strings.Builder
+	printAlerts(&b, nil)
+	if b.Len() > 0 {
+		t.Errorf("where nobody is told: %s", b.String())
+	}
+	printAlerts(&b, &event.AlertState{
+		Targets: []event.AlertTarget{{Name: "ntfy", Where: "ntfy.sh", State: "failing", Lost: 2, Cause: "ntfy: it answers 403"}},
+		On:      []event.AlertOn{{Title: "No market data", Cause: "AAPL is stale", Since: time.Now(), Untold: true}},
+	})
+	if want := "alerts\tntfy at ntfy.sh: failing, 0 delivered, 2 lost ntfy: it answers 403\ntrouble\tNo market data for 0s (held back): AAPL is stale\n"; b.String() != want {
+		t.Errorf("%q", b.String())
+	}
 }
 
 func TestAlertTest(t *testing.T) {

@@ -120,7 +120,7 @@ func known[T fmt.Stringer](p *T) string {
 
 func statusCommand() *cobra.Command {
 	pick := func(s feed.Snapshot) any {
-		return map[string]any{"link": s.Link, "health": s.Health, "mode": s.Mode, "account": s.Account, "strategies": s.Strategies, "sim": s.Sim, "data": s.Data}
+		return map[string]any{"link": s.Link, "health": s.Health, "mode": s.Mode, "account": s.Account, "strategies": s.Strategies, "sim": s.Sim, "data": s.Data, "alerts": s.Alerts}
 	}
 	return asking("status", "Show the connection ladder, mode, account and strategies of a running trader", pick, printStatus)
 }
@@ -166,6 +166,7 @@ func printStatus(w io.Writer, s feed.Snapshot) {
 		fmt.Fprintf(w, "mode\t%s (%s)\n", s.Mode.Mode, s.Mode.Reason)
 	}
 	printDifference(w, s.Events)
+	printAlerts(w, s.Alerts)
 	for _, st := range s.Strategies {
 		fmt.Fprintf(w, "strategy\t%s %s: %s %s\n", st.Name, st.Symbol, st.State, st.Detail)
 	}

@@ -187,7 +187,7 @@ func TestWatch(t *testing.T) {
 	r.Report(health.AlarmName, "")
 	r.Report("journal", "disk full")
 	r.Report("recorder", "disk full")
-	look("parts", "component recorder, journal")
+	look("parts", "component recorder, journal file")
 	r.Report("journal", "")
 	r.Report("recorder", "")
 	look("parts that are well", "")

@@ -110,7 +110,7 @@ func (w *Watch) components(r *health.Registry) {
 		case health.AlarmName:
 			k, key = NotReady, ""
 		case string(Journal):
-			k, key = Journal, ""
+			k, key = Journal, "file" // beside what the desk says of it
 		}
 		if c.OK {
 			if w.ill[c.Name] {
