@@ -219,7 +219,8 @@ func (p *phone) everything(t *testing.T, tr trader) map[string]string {
 	}
 	bundle := filepath.Join(t.TempDir(), "bundle.tar.gz")
 	for _, args := range [][]string{
-		{"status"}, {"status", "--json"}, {"bundle", "--config", file, "--out", bundle}, {"alert", "test", "--config", file}} {
+		{"status"}, {"status", "--json"}, {"bundle", "--config", file, "--out", bundle}, {"alert", "test", "--config", file},
+	} {
 		c := start(t, "traderctl", append(args, "--data", tr.data)...)
 		c.wait(t, 60*time.Second)
 		all["traderctl "+strings.Join(args[:min(2, len(args))], " ")] = c.said.String()
