@@ -148,7 +148,7 @@ var hits = []string{"orders_per_minute", "max_leverage"}
 
 // Decision folds what the risk gate decided.
 func (c *Causes) Decision(d event.Decided) {
-	saw := d.Decision.Saw
+	saw := d.Decision.Saw.Map()
 	most := map[string]string{}
 	for _, w := range strings.Fields(saw["limits"]) {
 		if name, v, ok := strings.Cut(w, "="); ok {

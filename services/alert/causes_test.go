@@ -96,10 +96,16 @@ func TestDeskCauses(t *testing.T) {
 }
 
 func decided(allowed bool, rule string, saw map[string]string) event.Decided {
-	saw["limits"] = "max_daily_loss=2000 max_drawdown=5 max_losing_streak=5 notional_per_day=500000 max_gross_notional=200000 off="
+	if saw["limits"] == "" {
+		saw["limits"] = "max_daily_loss=2000 max_drawdown=5 max_losing_streak=5 notional_per_day=500000 max_gross_notional=200000 off="
+	}
+	var numbers order.Saw
+	for name, text := range saw {
+		numbers.Text(name, text)
+	}
 	return event.Decided{
 		Intent:   order.Intent{ID: "x-1", Symbol: "AAPL", Action: order.Place},
-		Decision: order.Decision{IntentID: "x-1", Allowed: allowed, Rule: rule, Reason: "1700 is much", Saw: saw},
+		Decision: order.Decision{IntentID: "x-1", Allowed: allowed, Rule: rule, Reason: "1700 is much", Saw: numbers},
 	}
 }
 
@@ -120,11 +126,7 @@ func TestRiskCauses(t *testing.T) {
 		{"a slip of the hand", decided(false, "max_order_qty", map[string]string{}), "risk_hit orders_per_minute"},
 		{"an exit", decided(true, "", map[string]string{"reduction": "true"}), "risk_hit orders_per_minute"},
 		{"an entry", decided(true, "", map[string]string{"reduction": "false"}), ""},
-		{"switched off", func() event.Decided {
-			d := decided(true, "", map[string]string{"day_loss": "1900"})
-			d.Decision.Saw["limits"] = "max_daily_loss=2000 off=daily_loss,session"
-			return d
-		}(), ""},
+		{"switched off", decided(true, "", map[string]string{"day_loss": "1900", "limits": "max_daily_loss=2000 off=daily_loss,session"}), ""},
 	} {
 		c.Decision(tt.decided)
 		wants(t, h, tt.step, tt.want)
