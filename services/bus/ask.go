@@ -87,13 +87,8 @@ func Ask[Q, A any](ctx context.Context, c *Conn, q event.Query[Q, A], question Q
 		return fail(err)
 	}
 	m, err := c.pub.RequestWithContext(ctx, event.Subject(c.server.instance, q.Name), c.envelope(0, body))
-	switch {
-	case errors.Is(err, nats.ErrNoResponders):
-		return fail(ErrNobody)
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
-		return fail(errors.Join(ErrNoAnswer, context.DeadlineExceeded))
-	case err != nil:
-		return fail(closedErr(err))
+	if err != nil {
+		return fail(askErr(err))
 	}
 	var a answer[A]
 	if err := json.Unmarshal(m.Data, &a); err != nil {
@@ -104,4 +99,15 @@ func Ask[Q, A any](ctx context.Context, c *Conn, q event.Query[Q, A], question Q
 		return fail(fmt.Errorf("%w: %s", ErrNotUnderstood, a.Error))
 	}
 	return a.Data, nil
+}
+
+// askErr gives an error of NATS the kind on which code branches.
+func askErr(err error) error {
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return ErrNobody
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return errors.Join(ErrNoAnswer, context.DeadlineExceeded)
+	}
+	return closedErr(err)
 }

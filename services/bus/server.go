@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,60 +13,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
-
-// Embedded is the URL of the bus inside this process.
-const Embedded = "embedded"
-
-// Config says which bus to use.
-type Config struct {
-	// URL is "embedded" or the addresses of a NATS cluster. Clusters are not
-	// built yet. Default "embedded".
-	URL string `koanf:"url"`
-	// Listen is the address on which the embedded bus takes connections from
-	// outside. Not built yet. Default "", none.
-	Listen string `koanf:"listen"`
-	// Instance tells apart the traders of one bus; it is the second word of
-	// every subject. Default "main".
-	Instance string `koanf:"instance"`
-	// Log receives what the bus has to say. Nil is silence.
-	Log *slog.Logger `koanf:"-"`
-}
-
-// DefaultConfig returns the defaults that the fields name.
-func DefaultConfig() Config { return Config{URL: Embedded, Instance: "main"} }
-
-// Validate returns all that is wrong with the configuration, joined.
-func (c Config) Validate() error {
-	var errs []error
-	if c.URL != Embedded {
-		errs = append(errs, fmt.Errorf("bus.url %.80q: a bus outside of the process is not built yet; use %q", addressOnly(c.URL), Embedded))
-	}
-	if c.Listen != "" {
-		errs = append(errs, fmt.Errorf("bus.listen %.80q: a listening bus is not built yet; leave it empty", addressOnly(c.Listen)))
-	}
-	if !instanceOK(c.Instance) {
-		errs = append(errs, fmt.Errorf("bus.instance %.80q: use 1 to 32 letters, digits, dashes or underscores", c.Instance))
-	}
-	return errors.Join(errs...)
-}
-
-// addressOnly leaves out what stands before an @: a user and a password, which
-// the text of a fault would carry into logs and tickets.
-func addressOnly(s string) string {
-	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		return "(hidden)" + s[i:]
-	}
-	return s
-}
-
-func instanceOK(s string) bool {
-	for _, r := range s {
-		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' {
-			return false
-		}
-	}
-	return len(s) >= 1 && len(s) <= 32
-}
 
 const (
 	startWait = 5 * time.Second // the embedded server is up in milliseconds

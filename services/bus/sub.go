@@ -126,7 +126,7 @@ func SubscribeAll(c *Conn, prefix string, p Policy, fn func(topic string, raw []
 		if m.Reply != "" { // a question
 			return
 		}
-		pub, seq, err := headOf(m.Data)
+		pub, seq, err := Head(m.Data)
 		if err != nil {
 			s.undecodable(m, err)
 			return
@@ -136,14 +136,28 @@ func SubscribeAll(c *Conn, prefix string, p Policy, fn func(topic string, raw []
 	})
 }
 
+// Tap calls fn for every message of all topics with its subject and payload as
+// they are, in the order in which they came, on one goroutine: for who carries
+// them elsewhere. Questions and answers are left out. fn may keep raw.
+//
+// The server delivers to it before [SubscribeAll], so that whoever answers a
+// tick with an order runs before it.
+func Tap(c *Conn, p Policy, fn func(subject string, raw []byte)) (*Sub, error) {
+	return c.subscribe(event.Subject(c.server.instance, "")+">", "", p, func(s *Sub, m *nats.Msg) {
+		if m.Reply == "" {
+			fn(m.Subject, m.Data)
+		}
+	})
+}
+
 // alone names a queue group with one member, which gets every message. The
 // server serves groups after plain subscriptions.
 func alone(c *Conn) string {
 	return c.name + "-" + strconv.FormatUint(c.server.groups.Add(1), 10)
 }
 
-// headOf returns who published a payload, and its number.
-func headOf(raw []byte) (pub string, seq uint64, err error) {
+// Head returns who published a payload, and its number.
+func Head(raw []byte) (pub string, seq uint64, err error) {
 	if pub, seq, _, _, ok := event.ParseHead(raw); ok {
 		return string(pub), seq, nil
 	}

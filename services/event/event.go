@@ -58,6 +58,7 @@ var (
 	Notice    = Topic[NoticeText]{"notice"} // any publisher
 	Sim       = Topic[SimState]{"sim"}
 	Alert     = Topic[AlertState]{"alert"}
+	Bus       = Topic[BusState]{"bus"}
 )
 
 // The requests.
@@ -67,6 +68,7 @@ var (
 	LinkState      = Query[Empty, broker.Link]{"link.get"}
 	DeskState      = Query[Empty, Desk]{"desk.get"}
 	RunState       = Query[Empty, Run]{"run.get"}
+	Claim          = Query[Holder, Holder]{"claim"} // between traders, beyond the process
 )
 
 // Subject returns the subject of a topic or query for one instance. Parts are

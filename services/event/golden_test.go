@@ -97,6 +97,7 @@ var (
 	position  = order.Position{Account: "DU7654321", Symbol: "AAPL", ConID: 265598, Qty: market.Shares(-40), AvgCost: &price}
 	data      = event.DataState{Symbol: "AAPL", State: "live", Cause: "ticks come", Since: wall}
 	counts    = event.Counts{Ticks: 812, Reports: 9, Written: 3}
+	holder    = event.Holder{ID: "q1w2e3r4", Instance: "main", Account: "DU7654321", Host: "trader-1", PID: 812, Since: wall, Held: true}
 	strategy  = event.StrategyState{Name: "sma_cross", Symbol: "AAPL", State: "warming", Detail: "12 of 20 bars", Values: map[string]string{"fast": "187.31"}, Market: at}
 	portfolio = event.PortfolioState{
 		Cash: market.MustMoney("992509").Ptr(), Equity: market.MustMoney("999999").Ptr(), Realized: market.MustMoney("12.5"),
@@ -171,6 +172,9 @@ func goldens() []golden {
 			Sent:   []event.AlertSent{{At: wall, Kind: "mode", Title: "[host] Trading is stopped", Text: "the mode is halted: by ops", Urgent: true}},
 			Counts: []event.AlertCount{{Kind: "mode", Said: 1, Held: 2, Delivered: 3, Failed: 4}},
 		}),
+		topic(event.Bus, "bus", event.BusState{
+			State: event.BusLost, Since: wall, Cause: "no node of the cluster answers", Life: "q1w2e3r4", Account: "DU7654321", Newest: map[string]uint64{"desk.order": 7}, Dropped: 1,
+		}),
 	},
 		query(event.OrderRequest, intent, event.OrderReply{
 			IntentID: intent.ID, Result: event.Refused, Rule: "max_notional", Reason: "18725 is over 10000; ask for less", OrderID: 1001, Known: true, Written: 3,
@@ -187,6 +191,7 @@ func goldens() []golden {
 			}},
 			Findings: []broker.Finding{finding},
 		}),
+		query(event.Claim, holder, holder),
 		query(event.RunState, event.Empty{}, event.Run{
 			Strategies: []event.StrategyState{strategy}, Portfolio: portfolio, Bars: map[market.Symbol][]market.Bar{"AAPL": {bar}}, Width: time.Minute,
 		}),
