@@ -76,6 +76,7 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 			windDown,
 			res.recording,
 			func(*runner.Runner) {},
+			outside,
 			heartbeat, // of what turns
 			manager,   // last, so that it tells of a program that serves
 		),

@@ -34,6 +34,7 @@ import (
 
 	"robotrader/broker"
 	"robotrader/configs"
+	"robotrader/services/bus/bridge"
 	"robotrader/services/stamp"
 	"robotrader/services/telemetry"
 )
@@ -88,7 +89,8 @@ func run(ctx context.Context, args, environ []string, out, errs io.Writer) int {
 }
 
 // check finds the faults that only show when parts are asked: the strategy's
-// name and parameters, and the contents of the files to replay.
+// name and parameters, and the contents of the files to replay and of those for
+// the bus.
 func check(cfg configs.Config) error {
 	var faults configs.Faults
 	if _, _, err := cfg.Runner.Check(kinds()); err != nil {
@@ -100,6 +102,9 @@ func check(cfg configs.Config) error {
 		}
 	}
 	if _, err := places(cfg); err != nil {
+		faults = append(faults, err)
+	}
+	if err := bridge.Check(cfg.Bus, ownNames()); err != nil {
 		faults = append(faults, err)
 	}
 	if len(faults) > 0 {

@@ -189,8 +189,12 @@ func (s serverLog) say(l slog.Level, format string, v ...any) {
 	s.log.Log(context.Background(), l, "bus_server", slog.String("text", strings.TrimSpace(fmt.Sprintf(format, v...))))
 }
 func (s serverLog) Noticef(format string, v ...any) { s.say(slog.LevelDebug, format, v...) }
-func (s serverLog) Warnf(format string, v ...any)   { s.say(slog.LevelWarn, format, v...) }
-func (s serverLog) Errorf(format string, v ...any)  { s.say(slog.LevelWarn, format, v...) }
+func (s serverLog) Warnf(format string, v ...any) {
+	if !strings.HasPrefix(format, "Plaintext passwords") { // the file's mode is what protects them
+		s.say(slog.LevelWarn, format, v...)
+	}
+}
+func (s serverLog) Errorf(format string, v ...any) { s.say(slog.LevelWarn, format, v...) }
 func (s serverLog) Fatalf(format string, v ...any) {
 	select {
 	case s.fatal <- strings.TrimSpace(fmt.Sprintf(format, v...)):
