@@ -55,7 +55,7 @@ var (
 		Failure: broker.NoReply, Phase: broker.RestartPhase, Until: &wall, Sessions: 2, Warnings: []string{"the handshake took 1.2 s"},
 		Breaker: broker.Breaker{
 			State: broker.BreakerOpen, Wedged: 5, Limit: 5, Tries: 1, MaxTries: 12, Since: &wall, Hung: &wall,
-			Evidence: &broker.Evidence{Readable: true, Late: true, Listening: true, Inode: 4711, UID: 1000, Queue: 2, CloseWait: 3, PID: 812, Process: "java", Started: at},
+			Evidence: &broker.Evidence{Readable: true, Why: "every field is set here", Late: true, Listening: true, Inode: 4711, UID: 1000, Queue: 2, CloseWait: 3, PID: 812, Process: "java", Started: at},
 		},
 	}
 	rtt    = 0.35
@@ -282,6 +282,8 @@ func walk(t *testing.T, path string, v reflect.Value) {
 		return
 	}
 	switch v.Kind() {
+	case reflect.Pointer:
+		walk(t, path, v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() {
