@@ -28,7 +28,7 @@ var binaries = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	c := exec.Command("go", "build", "-trimpath", "-o", workDir+string(filepath.Separator),
-		"./cmd/start_trader", "./cmd/traderctl", "./cmd/gatewaysim", "./scripts/recompute")
+		"./cmd/start_trader", "./cmd/traderctl", "./cmd/gatewaysim", "./scripts/recompute", "./scripts/examples/go/dip")
 	c.Dir = filepath.Join("..", "..")
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {

@@ -106,7 +106,7 @@ var confined = []struct {
 	{"github.com/nats-io/", func(pkg, _ string) bool {
 		// The bridge leads from the bus to programs outside, and the example is
 		// one: it shows what a program does that has nothing of ours.
-		return pkg == "services/bus" || pkg == "services/bus/bridge" || pkg == "scripts/examples/go"
+		return pkg == "services/bus" || pkg == "services/bus/bridge" || strings.HasPrefix(pkg, "scripts/examples/")
 	}, "nats only in services/bus"},
 	{"github.com/knadh/koanf", only("configs"), "koanf only in configs"},
 	{module + "/services/journal/faultfs", func(string, string) bool { return false }, "the faulty disk only in tests"},
