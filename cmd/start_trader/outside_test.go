@@ -324,6 +324,9 @@ func TestClusterAway(t *testing.T) {
 		status, body := get(tr.addr, "/readyz")
 		return body, status == 200 && strings.Contains(body, `"ready":false`) && strings.Contains(body, "bus connecting since") && strings.Contains(body, `"state":"ready"`)
 	})
+	if _, body := get(tr.addr, "/api/state"); !strings.Contains(body, `"bus":{"state":"connecting"`) {
+		t.Errorf("the page is not told of the bus: %.2000s", body)
+	}
 	awaits(t, "a fill", 20*time.Second, func() (string, bool) { return "", ownFill.MatchString(tr.said.String()) })
 	tr.signal(t, syscall.SIGTERM)
 	tr.stoppedWell(t)

@@ -69,7 +69,7 @@ func (c *client) apply(m message) {
 	d := m.Data
 	switch m.Type {
 	case "beat":
-	case "link", "health", "mode", "read_only", "orders", "fills", "positions", "risk", "sim", "alerts":
+	case "link", "health", "mode", "read_only", "orders", "fills", "positions", "risk", "sim", "alerts", "bus":
 		c.data[m.Type] = d
 	case "quote":
 		c.data["quotes"].(obj)[d.(obj)["symbol"].(string)] = d

@@ -151,6 +151,11 @@ func (f *Feed) onSim(m event.Message[event.SimState]) {
 	f.tell("sim", m.Data)
 }
 
+func (f *Feed) onBus(m event.Message[event.BusState]) {
+	f.snap.Bus = &m.Data
+	f.tell("bus", m.Data)
+}
+
 // setDesk takes over the desk's whole state.
 func (f *Feed) setDesk(d event.Desk) {
 	own := &f.owners[deskOwner]

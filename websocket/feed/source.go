@@ -81,6 +81,7 @@ func (f *Feed) Connect(conn *bus.Conn) (*Source, error) {
 		listen(s, noOwner, event.Notice, bus.Bounded(1<<14), f.onNotice),
 		listen(s, noOwner, event.Sim, bus.Keep, f.onSim),     // told once a second
 		listen(s, noOwner, event.Alert, bus.Keep, f.onAlert), // told once a second at most
+		listen(s, noOwner, event.Bus, bus.Keep, f.onBus),
 	)
 	if err != nil {
 		undo, end := context.WithTimeout(context.Background(), undoWithin)

@@ -301,6 +301,7 @@ func TestBusToClient(t *testing.T) {
 		publish(s, runner, event.Portfolio, event.PortfolioState{Equity: market.MustMoney(fmt.Sprint(i)).Ptr(), Market: at})
 		publish(s, link, event.Notice, event.NoticeText{Text: fmt.Sprint(i)})
 		publish(s, sim, event.Sim, event.SimState{Simulated: true, Source: fmt.Sprint(i)})
+		publish(s, sim, event.Bus, event.BusState{State: event.BusLost, Cause: fmt.Sprint(i)})
 		if i%20 == 0 {
 			s.feed.Join(func(first []byte) {
 				c := newClient(first)
@@ -314,6 +315,7 @@ func TestBusToClient(t *testing.T) {
 	ends := map[string]func(data obj) any{
 		"order": func(d obj) any { return d["qty"] }, "position": func(d obj) any { return d["qty"] }, "data": func(d obj) any { return d["cause"] },
 		"strategy": func(d obj) any { return d["detail"] }, "event": func(d obj) any { return d["text"] }, "sim": func(d obj) any { return d["source"] },
+		"bus":   func(d obj) any { return d["cause"] },
 		"quote": func(d obj) any { return d["bid"] }, "fill": func(d obj) any { return d["exec_id"].(string)[1:] },
 		"risk": func(d obj) any { return fmt.Sprint(d["allowed"].(float64) - 1) },
 		"bar":  func(d obj) any { return fmt.Sprint(d["bar"].(obj)["trades"]) },

@@ -93,6 +93,7 @@ type Snapshot struct {
 	Equity     []EquityPoint                     `json:"equity"` // oldest first
 	Sim        *event.SimState                   `json:"sim"`
 	Alerts     *event.AlertState                 `json:"alerts"` // who is told of troubles, and of which; null where nobody is
+	Bus        *event.BusState                   `json:"bus"`    // the way to programs outside; nil = there is none
 	Events     []Event                           `json:"events"` // in the order in which they came
 }
 

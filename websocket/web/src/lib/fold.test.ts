@@ -7,7 +7,7 @@ import type { Bar, Fill, Message, Order, Snapshot } from "./types";
 const empty: Snapshot = {
   started: "2026-01-05T14:00:00Z", version: "test", link: null, health: null, mode: null, read_only: false, quotes: {}, bars: {}, bar_width: 6e10,
   positions: null, orders: [], fills: [], account: { id: "", values: [], portfolio: null }, risk: { allowed: 0, refused: 0, last: null },
-  strategies: [], data: {}, equity: [], sim: null, events: [],
+  strategies: [], data: {}, equity: [], sim: null, bus: null, events: [],
 };
 const at = "2026-01-05T14:30:00Z";
 const msg = (seq: number, type: string, data: unknown, epoch = "e"): Message => ({ type, epoch, seq, at, data });

@@ -88,6 +88,8 @@ function apply(s: Snapshot, m: Message): Snapshot {
       return { ...s, sim: m.data as Snapshot["sim"] };
     case "alerts":
       return { ...s, alerts: m.data as Snapshot["alerts"] };
+    case "bus":
+      return { ...s, bus: m.data as Snapshot["bus"] };
     case "event":
       return { ...s, events: [...s.events, m.data as FeedEvent].slice(-LIMITS.events) };
     default:

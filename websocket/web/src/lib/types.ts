@@ -332,6 +332,7 @@ export interface Snapshot {
   } | null;
   /** Null where nobody is told of troubles. */
   alerts?: Alerts | null;
+  bus: { state: string; since: string; cause: string } | null; // the way to programs outside
   events: FeedEvent[];
 }
 
