@@ -1,5 +1,6 @@
 // Package bus carries the messages of services/event inside one process, over
-// an embedded NATS server that nobody outside can reach.
+// an embedded NATS server that nobody outside can reach. Programs outside take
+// part through services/bus/bridge, which is one more listener here.
 //
 // It promises that a subscriber sees the messages of one publisher in the
 // order in which they were published, each once, and that a loss is noticed:

