@@ -132,13 +132,18 @@ func TestSilentNetwork(t *testing.T) {
 	r.up(t)
 	got := read(t, nc, "main")
 	eventually(t, "an order came", func() bool { r.publishOrder(t, 1); n, _ := got.count(); return n > 0 })
+	publish := func() time.Duration {
+		began := time.Now()
+		for n := range 2000 {
+			r.publishOrder(t, n)
+		}
+		return time.Since(began)
+	}
+	usual := publish()
 	c.clients[0].block(true)
 	began := time.Now()
-	for n := range 2000 {
-		r.publishOrder(t, n)
-	}
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("2,000 messages on the trader's own bus took %v behind a silent network", took)
+	if took := publish(); took > 3*usual+time.Second { // the machine may be busy
+		t.Errorf("2,000 messages on the trader's own bus took %v behind a silent network, and %v before", took, usual)
 	}
 	ctx := within(t, 5*time.Second)
 	if a, err := bus.Ask(ctx, r.link, event.OrderRequest, intent("sma_cross", "own")); err != nil || a.Result != event.Written {
@@ -165,7 +170,7 @@ func TestSilentNetwork(t *testing.T) {
 // it off, and another program on the same node hears every order.
 func TestSlowConsumerOnCluster(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, func(o *server.Options) { o.WriteDeadline, o.PingInterval = 2*time.Second, time.Minute })
+	c := startCluster(t, func(o *server.Options) { o.WriteDeadline = 2 * time.Second })
 	slow, err := net.Dial("tcp", c.nodes[2].Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -246,7 +251,9 @@ func TestSecondTraderIsRefused(t *testing.T) {
 // both.
 func TestPartitionHeals(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, nil)
+	c := startCluster(t, func(o *server.Options) { // so that the nodes soon notice; too soon for a busy machine elsewhere
+		o.Cluster.PingInterval, o.Cluster.MaxPingsOut = 200*time.Millisecond, 2
+	})
 	first := newTrader(t, c.config(t, "main", 0), "DU1")
 	first.up(t)
 	for _, p := range c.routes {

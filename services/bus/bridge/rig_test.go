@@ -471,10 +471,9 @@ func startCluster(t testing.TB, change func(*server.Options)) *cluster {
 	for i := range c.nodes {
 		o := &server.Options{
 			ServerName: fmt.Sprint("node-", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, NoSystemAccount: true,
-			PingInterval: time.Second, MaxPingsOut: 2, Username: "trader", Password: secretWord,
+			Username: "trader", Password: secretWord,
 			Cluster: server.ClusterOpts{
 				Name: "test", Host: "127.0.0.1", Port: server.RANDOM_PORT, NoAdvertise: true, PoolSize: -1,
-				PingInterval: 200 * time.Millisecond, MaxPingsOut: 2, ConnectBackoff: false,
 			},
 		}
 		if change != nil {
