@@ -182,8 +182,15 @@ func (c Config) validateListen() []error {
 func (c Config) validateUnused() []error {
 	var errs []error
 	for _, f := range []struct{ key, value string }{
-		{"users_file", c.UsersFile}, {"user_file", c.UserFile}, {"creds_file", c.CredsFile}, {"nkey_file", c.NkeyFile},
-		{"token_file", c.TokenFile}, {"token", c.Token}, {"tls_ca", c.TLSCA}, {"tls_cert", c.TLSCert}, {"tls_key", c.TLSKey},
+		{"users_file", c.UsersFile},
+		{"user_file", c.UserFile},
+		{"creds_file", c.CredsFile},
+		{"nkey_file", c.NkeyFile},
+		{"token_file", c.TokenFile},
+		{"token", c.Token},
+		{"tls_ca", c.TLSCA},
+		{"tls_cert", c.TLSCert},
+		{"tls_key", c.TLSKey},
 	} {
 		if f.value != "" {
 			errs = append(errs, fmt.Errorf("bus.%s: the bus is embedded and does not listen; name bus.url or bus.listen, or leave it out", f.key))
