@@ -125,7 +125,7 @@ func (p *Pulse) beat(ctx context.Context) {
 	}
 	if trouble != nil {
 		p.ill.Add(1)
-		p.note(slog.LevelError, "heartbeat_not_well", trouble.Error())
+		p.note(ctx, slog.LevelError, "heartbeat_not_well", trouble.Error())
 		if !p.cfg.Fail {
 			return
 		}
@@ -135,19 +135,19 @@ func (p *Pulse) beat(ctx context.Context) {
 	case ctx.Err() != nil:
 	case err != nil:
 		p.lost.Add(1)
-		p.note(slog.LevelWarn, "heartbeat_not_delivered", err.Error())
+		p.note(ctx, slog.LevelWarn, "heartbeat_not_delivered", err.Error())
 	case trouble == nil:
 		p.well.Add(1)
-		p.note(slog.LevelInfo, "heartbeat_well", "")
+		p.note(ctx, slog.LevelInfo, "heartbeat_well", "")
 	}
 }
 
 // note tells the log what is new. What is wrong is told once: its words may
 // hold for how long.
-func (p *Pulse) note(level slog.Level, name, text string) {
+func (p *Pulse) note(ctx context.Context, level slog.Level, name, text string) {
 	if name != p.said {
 		p.said = name
-		p.log.Log(context.Background(), level, name, "text", text)
+		p.log.Log(ctx, level, name, "text", text)
 	}
 }
 
