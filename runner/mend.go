@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -54,17 +55,23 @@ func (r *Runner) mend(ctx context.Context, h *host, now time.Time) {
 }
 
 // whole returns the venue's bar that begins at start. Without an error the venue
-// answered, and has none when it was not found.
+// answered, and has none when it was not found. An answer that ends before the
+// bar says nothing about it.
 func (r *Runner) whole(ctx context.Context, s market.Symbol, start time.Time, span time.Duration) (b market.Bar, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, mendWithin)
 	defer cancel()
 	for try := range mendTries {
 		var bars []market.Bar
 		bars, err = r.history(ctx, s, span)
+		reached := false
 		for _, b = range tidy(bars) {
 			if err == nil && b.Start.Equal(start) {
 				return b, true, nil
 			}
+			reached = reached || b.Start.After(start)
+		}
+		if err == nil && !reached {
+			err = fmt.Errorf("past bars of %s: they end before the bar of %s", s, since(start))
 		}
 		if try == mendTries-1 {
 			break // nobody waits for what is not asked again
