@@ -3,7 +3,6 @@ package desk
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"robotrader/broker"
 	"robotrader/broker/desk/books"
@@ -62,16 +61,18 @@ func (d *Desk) modify(ctx context.Context, h *held, v broker.View, rec broker.In
 	if b.rule != "" {
 		reply.Result, reply.Rule, reply.Reason = event.Refused, b.rule, b.reason
 	} else {
+		t := d.begin()
+		d.books.Changing(t, e, order.Change{ID: in.ID, Qty: in.Qty, Limit: in.Limit, StopPrice: in.Stop})
+		d.follow(t) // before the write, so that a later life knows of it
 		err := h.trader.Place(ctx, broker.Ticket{OrderID: e.OrderID, Account: e.Account, Contract: v.Details.Contract, Intent: in})
-		sig := d.outcome(h, err, &reply)
-		if sig != order.NotWritten {
-			e.Change, e.Unfit = &books.Change{ID: in.ID, Qty: in.Qty, Limit: in.Limit, Stop: in.Stop, SentAt: time.Now()}, false
-		}
-		if sig == order.Silent {
-			t := d.begin()
+		t = d.begin()
+		switch d.outcome(h, err, &reply) {
+		case order.NotWritten:
+			d.books.NotChanged(t, e)
+		case order.Silent:
 			d.books.Unsure(t, e, "a part of change "+in.ID+" may have been written")
-			d.follow(t)
 		}
+		d.follow(t)
 	}
 	d.books.Answered(in.ID, reply)
 	d.out.decision(event.Decided{Intent: in, Decision: rec.Decision})

@@ -64,8 +64,8 @@ func TestChangeCountsWhenTheBrokerShowsIt(t *testing.T) {
 		if reply.Result != event.Written || reply.OrderID != 151 {
 			t.Fatalf("%+v", reply)
 		}
-		if calls := strings.Join(r.take(), ", "); calls != "gate, journal, wire" {
-			t.Errorf("calls %s: the change is durable before it is written", calls)
+		if calls := strings.Join(r.take(), ", "); calls != "gate, journal, order working, wire" {
+			t.Errorf("calls %s: the change is durable, and noted with its order, before it is written", calls)
 		}
 		if v := r.views[len(r.views)-1]; v.Target == nil || v.Target.Ref != "a" {
 			t.Errorf("the gate saw %+v", v.Target)
@@ -230,4 +230,115 @@ func TestGroupMakesAnOrderSmaller(t *testing.T) {
 		r.send(executed(151, "a", "x.01", "6"))
 		r.terms(t, "6", "180", order.Filled)
 	})
+}
+
+// TestAFillBeforeTheChangeIsShownLeavesTheOrderWorking: callbacks come in any
+// order. What fills the order as it was leaves open what the change added, and a
+// halt has to reach that.
+func TestAFillBeforeTheChangeIsShownLeavesTheOrderWorking(t *testing.T) {
+	modifying(t, func(t *testing.T, r *rig) {
+		r.ask(changeOf("m1", "a", "20", "181"))
+		r.send(executed(151, "a", "x.01", "10"))
+		if o := r.order("a"); o.State != order.Partial || o.Change == nil || o.Change.Qty != market.Shares(20) {
+			t.Errorf("before the change is shown: %+v", o)
+		}
+		r.send(restingReport("20", "181"))
+		r.terms(t, "20", "181", order.Partial)
+		halt(t, r)
+		if got := r.sent(); len(got) != 1 {
+			t.Errorf("a halt cancels %v", got)
+		}
+	})
+}
+
+// TestARefusedChangeOfAFullOrderEndsIt: what was executed decides once no other
+// version can come into force.
+func TestARefusedChangeOfAFullOrderEndsIt(t *testing.T) {
+	for name, end := range map[string]broker.Event{
+		"refused":              broker.Notice{Kind: broker.NoticeWarning, Code: 104, OrderID: 151, Text: "filled"},
+		"described as filled":  func() broker.Event { d := restingReport("10", "180"); d.Signal = order.FilledUp; return d }(),
+		"called filled, of 10": func() broker.Event { s := status(151, order.FilledUp); s.Filled = market.Shares(10); return s }(),
+	} {
+		modifying(t, func(t *testing.T, r *rig) {
+			r.ask(changeOf("m1", "a", "20", "181"))
+			r.send(executed(151, "a", "x.01", "10"))
+			r.send(end)
+			if o := r.order("a"); o.State != order.Filled || o.Change != nil {
+				t.Errorf("%s: %+v", name, o)
+			}
+		})
+	}
+}
+
+// TestAFillBeforeACutIsShownFillsTheOrder is the reverse: 8 of 10 are all of it
+// once the broker shows that 8 was the quantity.
+func TestAFillBeforeACutIsShownFillsTheOrder(t *testing.T) {
+	modifying(t, func(t *testing.T, r *rig) {
+		r.ask(changeOf("m1", "a", "8", "181"))
+		r.send(executed(151, "a", "x.01", "8"))
+		if o := r.order("a"); o.State != order.Partial {
+			t.Errorf("10 may be the quantity still: %+v", o)
+		}
+		d := restingReport("8", "181")
+		d.Signal = order.FilledUp
+		r.send(d)
+		r.terms(t, "8", "181", order.Filled)
+	})
+}
+
+// TestARestartBetweenARaiseAndItsDescription: the order that filled as it was
+// known is open for what the broker shows.
+func TestARestartBetweenARaiseAndItsDescription(t *testing.T) {
+	for name, noted := range map[string]*order.Change{
+		"the change was noted": {ID: "m1", Qty: market.Shares(20)}, "it was not": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+				time.Sleep(time.Minute)
+				if o := r.order("a"); o.State != order.Partial || o.Qty != market.Shares(20) || o.Change != nil || len(r.out.findings) != 0 {
+					t.Errorf("listed as Submitted, 10 of 20: %+v, findings %+v", o, r.out.findings)
+				}
+			}, func(r *rig, _ *Config) {
+				o := described(151, "a", 0).Order
+				o.State, o.Change = order.Working, noted
+				f := executed(151, "a", "x.01", "10")
+				r.journal.past = broker.Books{Orders: []order.Order{o}, Fills: []order.Fill{f.Fill}}
+				rep := described(151, "a", order.WorkingNow)
+				rep.Order.Qty = market.Shares(20)
+				r.session.open, r.session.fills, r.session.held = []broker.OrderReport{rep}, []broker.ExecutionReport{f}, heldAt("10")
+			})
+		})
+	}
+}
+
+// TestAStopThatFiresWhileItIsEnlargedHasNoSecond: the guard places no other stop
+// beside one that sells on.
+func TestAStopThatFiresWhileItIsEnlargedHasNoSecond(t *testing.T) {
+	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+		time.Sleep(time.Second)
+		if len(k.placed) != 1 {
+			t.Fatalf("placed %+v", k.placed)
+		}
+		stop := k.placed[0]
+		shown := func(in order.Intent, sig order.Signal) broker.OrderReport {
+			d := described(stop.OrderID, stop.Intent.ID, sig)
+			d.Order.Side, d.Order.Type, d.Order.TIF, d.Order.Qty = order.Sell, order.Stop, order.GTC, in.Qty
+			d.Order.StopPrice, d.Order.OCA = in.Stop, stop.Intent.ID
+			return d
+		}
+		r.send(shown(stop.Intent, order.Acked))
+		r.send(executed(9000, "byhand", "h.01", "100")) // the position grows to 200
+		time.Sleep(5 * time.Second)
+		if len(k.placed) != 2 || k.placed[1].Intent.Action != order.Modify {
+			t.Fatalf("placed %+v", k.placed)
+		}
+		x := executed(stop.OrderID, stop.Intent.ID, "s.01", "100")
+		x.Fill.Side = order.Sell
+		r.send(x)
+		r.send(shown(k.placed[1].Intent, order.WorkingNow))
+		time.Sleep(3 * time.Second)
+		if len(k.placed) > 2 {
+			t.Errorf("the stop sells the last 100, and another order is beside it: %+v", k.placed[2:])
+		}
+	}, func(r *rig, c *Config) { c.Protect = ProtectOn; r.session.held = heldAt("100") })
 }

@@ -29,6 +29,44 @@ type Order struct {
 	Note      string        `json:"note"`      // the venue's last words about it
 	Created   time.Time     `json:"created"`   // market time
 	Updated   time.Time     `json:"updated"`   // market time
+	// Change is one that was written and that the venue has not shown yet, nil
+	// without one. Until then either version may be in force.
+	Change *Change `json:"change,omitempty"`
+}
+
+// Change is what an order was asked to become.
+type Change struct {
+	ID        string        `json:"id"` // of the intent that asked
+	Qty       market.Qty    `json:"qty"`
+	Limit     *market.Price `json:"limit"`
+	StopPrice *market.Price `json:"stop_price,omitempty"`
+}
+
+// MostQty returns the largest quantity that the order may have at the venue.
+func (o Order) MostQty() market.Qty {
+	if c := o.Change; c != nil && o.Qty.Less(c.Qty) {
+		return c.Qty
+	}
+	return o.Qty
+}
+
+// AfterFills returns the state in which what was filled leaves the order: it
+// follows from that and from the largest quantity that may be in force, and is
+// to be looked at after each change of either. What has ended stays so, but for
+// one that turns out to be full.
+func (o Order) AfterFills() State {
+	most := o.MostQty()
+	sig := Executed
+	switch {
+	case o.Filled.Sign() <= 0 || most.Sign() <= 0:
+		return o.State
+	case !o.Filled.Less(most):
+		sig = FilledUp
+	case o.State != Sent && o.State != Accepted && o.State != Working:
+		return o.State
+	}
+	after, _ := o.State.Next(sig)
+	return after
 }
 
 // Remaining returns what is left to fill, never below 0.

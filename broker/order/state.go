@@ -81,12 +81,13 @@ const (
 	Refused                  // error 201 and its kind
 	HeldBack                 // status Inactive
 	Silent                   // no answer in time, or the link went down
+	Listed                   // the venue shows it open, later than anything that says otherwise
 	numSignals
 )
 
 var signalNames = [numSignals]string{
 	"written", "not_written", "acked", "working_now", "executed", "filled_up", "cancel_sent",
-	"cancel_fail", "cancel_done", "refused", "held_back", "silent",
+	"cancel_fail", "cancel_done", "refused", "held_back", "silent", "listed",
 }
 
 func (s Signal) String() string {
@@ -118,6 +119,7 @@ var next = map[step]State{
 	{Sent, Refused}:    Rejected,
 	{Sent, HeldBack}:   Inactive,
 	{Sent, Silent}:     Unknown,
+	{Sent, Listed}:     Accepted, // the status with it says more
 
 	{Accepted, Acked}:      Accepted, // duplicates are normal
 	{Accepted, WorkingNow}: Working,
@@ -129,6 +131,7 @@ var next = map[step]State{
 	{Accepted, Refused}:    Rejected,
 	{Accepted, HeldBack}:   Inactive,
 	{Accepted, Silent}:     Unknown,
+	{Accepted, Listed}:     Accepted,
 
 	{Working, Acked}:      Working, // an openOrder that was overtaken
 	{Working, WorkingNow}: Working,
@@ -140,6 +143,7 @@ var next = map[step]State{
 	{Working, Refused}:    Rejected, // venues reject working orders, too
 	{Working, HeldBack}:   Inactive,
 	{Working, Silent}:     Unknown,
+	{Working, Listed}:     Working,
 
 	{Partial, Acked}:      Partial,
 	{Partial, WorkingNow}: Partial,
@@ -151,6 +155,7 @@ var next = map[step]State{
 	{Partial, Refused}:    Rejected,
 	{Partial, HeldBack}:   Inactive,
 	{Partial, Silent}:     Unknown,
+	{Partial, Listed}:     Partial,
 
 	{Cancelling, Acked}:      Cancelling,
 	{Cancelling, WorkingNow}: Cancelling, // written before the venue saw the cancel
@@ -162,6 +167,7 @@ var next = map[step]State{
 	{Cancelling, Refused}:    Rejected,
 	{Cancelling, HeldBack}:   Inactive,
 	{Cancelling, Silent}:     Unknown,
+	{Cancelling, Listed}:     Accepted, // the cancel was lost
 
 	{Inactive, Acked}:      Accepted, // held back for a while, as with a locate
 	{Inactive, WorkingNow}: Working,
@@ -173,6 +179,7 @@ var next = map[step]State{
 	{Inactive, Refused}:    Rejected,
 	{Inactive, HeldBack}:   Inactive,
 	{Inactive, Silent}:     Unknown,
+	{Inactive, Listed}:     Inactive,
 
 	{Unknown, Acked}:      Accepted,
 	{Unknown, WorkingNow}: Working,
@@ -184,6 +191,7 @@ var next = map[step]State{
 	{Unknown, Refused}:    Rejected,
 	{Unknown, HeldBack}:   Inactive,
 	{Unknown, Silent}:     Unknown,
+	{Unknown, Listed}:     Accepted,
 	// Proven absent: open orders, completed orders and executions were answered
 	// in full, long after the write and twice, and hold nothing of it.
 	{Unknown, NotWritten}: Dropped,
@@ -197,6 +205,7 @@ var next = map[step]State{
 	{Filled, CancelDone}: Filled, // seen live: a status overtaken by the fill
 	{Filled, HeldBack}:   Filled,
 	{Filled, Silent}:     Filled,
+	{Filled, Listed}:     Accepted, // a change that was not known of has made it larger
 
 	{Cancelled, Acked}:      Cancelled,
 	{Cancelled, WorkingNow}: Cancelled,
@@ -208,6 +217,7 @@ var next = map[step]State{
 	{Cancelled, Refused}:    Cancelled, // 202 and 201 both come for some cancels
 	{Cancelled, HeldBack}:   Cancelled,
 	{Cancelled, Silent}:     Cancelled,
+	{Cancelled, Listed}:     Accepted,
 
 	{Rejected, Acked}:      Rejected,
 	{Rejected, WorkingNow}: Working, // 201 for a modification: the order itself works on
@@ -219,6 +229,7 @@ var next = map[step]State{
 	{Rejected, Refused}:    Rejected,
 	{Rejected, HeldBack}:   Rejected, // status Inactive follows error 201
 	{Rejected, Silent}:     Rejected,
+	{Rejected, Listed}:     Accepted,
 
 	// The venue knows an order that we held for never written, or for proven
 	// absent: it is right about its own orders.
@@ -229,6 +240,7 @@ var next = map[step]State{
 	{Dropped, CancelDone}: Cancelled,
 	{Dropped, Refused}:    Rejected,
 	{Dropped, HeldBack}:   Inactive,
+	{Dropped, Listed}:     Accepted,
 }
 
 // Next returns the state after sig; ok is false when the step is not legal,

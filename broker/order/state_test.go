@@ -3,6 +3,8 @@ package order
 import (
 	"encoding/json"
 	"testing"
+
+	"robotrader/broker/market"
 )
 
 func states() (all []State) {
@@ -58,9 +60,54 @@ func TestEveryStateIsReached(t *testing.T) {
 	}
 }
 
-func TestNothingLeavesFilled(t *testing.T) {
-	if r := reach(Filled); len(r) != 1 {
-		t.Errorf("filled leads to %v", r)
+// TestOnlyTheVenueListsAnEndedOrderAgain: what ended by executions, a cancel or
+// a refusal is live again by no event that may have been overtaken.
+func TestOnlyTheVenueListsAnEndedOrderAgain(t *testing.T) {
+	for _, s := range []State{Filled, Cancelled, Rejected, Dropped} {
+		if after, ok := s.Next(Listed); !ok || !after.Live() {
+			t.Errorf("%v, listed, is %v", s, after)
+		}
+	}
+	for _, sig := range signals() {
+		if after, _ := Filled.Next(sig); sig != Listed && after != Filled {
+			t.Errorf("filled leads to %v by %v", after, sig)
+		}
+		if after, _ := Cancelled.Next(sig); sig != Listed && !after.Final() {
+			t.Errorf("cancelled leads to %v by %v", after, sig)
+		}
+	}
+}
+
+// TestWhatWasFilledDecidesTheState: whichever came first, the execution or the
+// quantity.
+func TestWhatWasFilledDecidesTheState(t *testing.T) {
+	for _, tt := range []struct {
+		state       State
+		qty, filled int64
+		change      int64 // 0 is none
+		want        State
+	}{
+		{Working, 10, 10, 0, Filled},
+		{Working, 10, 4, 0, Partial},
+		{Working, 10, 0, 0, Working},
+		{Working, 10, 10, 20, Partial}, // either version may be in force
+		{Working, 10, 8, 8, Partial},
+		{Working, 10, 20, 20, Filled},
+		{Unknown, 10, 4, 0, Unknown},
+		{Unknown, 10, 10, 0, Filled},
+		{Cancelling, 10, 4, 0, Cancelling},
+		{Cancelled, 10, 4, 0, Cancelled},
+		{Cancelled, 10, 10, 0, Filled},
+		{Filled, 10, 9, 0, Filled}, // by a correction: it opens no order again
+		{Working, 0, 9, 0, Working},
+	} {
+		o := Order{State: tt.state, Qty: market.Shares(tt.qty), Filled: market.Shares(tt.filled)}
+		if tt.change != 0 {
+			o.Change = &Change{Qty: market.Shares(tt.change)}
+		}
+		if got := o.AfterFills(); got != tt.want {
+			t.Errorf("%+v is %v", tt, got)
+		}
 	}
 }
 

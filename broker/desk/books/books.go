@@ -99,7 +99,7 @@ type Entry struct {
 	spent  market.Money // of its executions, for the average
 	atEnd  bool         // is in ended
 
-	Change   *Change       // a change that was written and is not proven, nil without one
+	changeAt time.Time     // wall time of the write of Change; zero when nobody knows what became of it
 	Unfit    bool          // the venue refused the newest change
 	Used     bool          // another order of its group has filled: nobody can join that any more
 	Owed     time.Time     // wall time of a fill in its group that the venue has yet to take off it, else zero

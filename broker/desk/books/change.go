@@ -5,23 +5,26 @@ import (
 	"time"
 
 	"robotrader/broker"
-	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
 )
 
-// Change is one that was written and that the broker has not shown.
-type Change struct {
-	ID     string // of its intent
-	Qty    market.Qty
-	Limit  *market.Price
-	Stop   *market.Price
-	SentAt time.Time // wall time of the write; zero once the order is unknown for it
+// Changing notes a change that is about to be written. It counts when the broker
+// shows it: until then either version may be in force.
+func (b *Books) Changing(t *Turn, e *Entry, c order.Change) {
+	e.Change, e.changeAt, e.Unfit = &c, t.Wall, false
+	b.Become(t, e, e.State)
 }
 
-// is reports whether the broker's description is that of the changed order.
-func (c *Change) is(o order.Order) bool {
-	return o.Qty == c.Qty && (c.Limit == nil || Alike(o.Limit, c.Limit)) && (c.Stop == nil || Alike(o.StopPrice, c.Stop))
+// NotChanged takes back what Changing noted: nothing of it was written.
+func (b *Books) NotChanged(t *Turn, e *Entry) {
+	e.Change = nil
+	b.Become(t, e, e.State)
+}
+
+// shows reports whether the broker's description is that of the changed order.
+func shows(o order.Order, c *order.Change) bool {
+	return o.Qty == c.Qty && (c.Limit == nil || Alike(o.Limit, c.Limit)) && (c.StopPrice == nil || Alike(o.StopPrice, c.StopPrice))
 }
 
 // Stands reports whether it is known how the order stands, so that a change is
@@ -38,7 +41,7 @@ func (e *Entry) Stands() bool {
 // Unsure calls an order unknown because nobody knows which version of it the
 // broker holds.
 func (b *Books) Unsure(t *Turn, e *Entry, why string) {
-	e.Change.SentAt = time.Time{}
+	e.changeAt = time.Time{}
 	e.Note = why + ": which version of the order the broker holds is unknown until it is asked"
 	t.warn(event.NoticeText{Name: "change_unknown", Symbol: e.Symbol, Ref: e.Ref, Text: fmt.Sprintf("order %d: %s", e.OrderID, e.Note)})
 	b.Step(t, e, order.Silent)
@@ -47,7 +50,7 @@ func (b *Books) Unsure(t *Turn, e *Entry, why string) {
 // judgeChange calls an order unknown whose change stays without an answer, and
 // asks the broker.
 func (b *Books) judgeChange(t *Turn, e *Entry, within time.Duration) {
-	if e.Change == nil || e.Change.SentAt.IsZero() || t.Wall.Sub(e.Change.SentAt) < within {
+	if e.Change == nil || e.changeAt.IsZero() || t.Wall.Sub(e.changeAt) < within {
 		return
 	}
 	b.Unsure(t, e, fmt.Sprintf("no answer to change %s within %v", e.Change.ID, within))
@@ -56,20 +59,22 @@ func (b *Books) judgeChange(t *Turn, e *Entry, within time.Duration) {
 
 // lostChange is told when the session is over.
 func (b *Books) lostChange(t *Turn, e *Entry) {
-	if e.Change != nil && !e.Change.SentAt.IsZero() {
+	if e.Change != nil && !e.changeAt.IsZero() {
 		b.Unsure(t, e, "the session ended before any answer to change "+e.Change.ID)
 	}
 }
 
 // described takes over the terms of an order as the broker describes it: after a
 // change, after one by hand, and when a fill in its group has made it smaller.
-func (b *Books) described(t *Turn, e *Entry, o order.Order) {
+// Full says that the broker calls it filled: no other version comes into force
+// any more.
+func (b *Books) described(t *Turn, e *Entry, o order.Order, full bool) {
 	was := e.Order
 	if c := e.Change; c != nil {
 		switch {
-		case c.is(o):
+		case shows(o, c):
 			e.Change, e.Unfit, e.Note = nil, false, ""
-		case e.State == order.Unknown: // asked for after the silence: the change is not there
+		case full || e.changeAt.IsZero(): // asked for after the silence: the change is not there
 			e.Change, e.Unfit = nil, true
 			e.Note = "change " + c.ID + " did not reach the broker; the order stands as it was"
 			t.warn(event.NoticeText{Name: "change_lost", Symbol: e.Symbol, Ref: e.Ref, Text: fmt.Sprintf("order %d: %s", e.OrderID, e.Note)})
@@ -87,7 +92,9 @@ func (b *Books) described(t *Turn, e *Entry, o order.Order) {
 	if e.OCA == "" {
 		e.OCA = o.OCA
 	}
-	if was.Qty != e.Qty || !Alike(was.Limit, e.Limit) || !Alike(was.StopPrice, e.StopPrice) || was.OCA != e.OCA {
+	if e.State == order.Filled && was.Qty.Less(e.Qty) && e.Filled.Less(e.Qty) {
+		b.Step(t, e, order.Listed) // it was full by what was known of it
+	} else if was.Qty != e.Qty || !Alike(was.Limit, e.Limit) || !Alike(was.StopPrice, e.StopPrice) || was.OCA != e.OCA || was.Change != e.Change {
 		b.Become(t, e, e.State)
 	}
 }

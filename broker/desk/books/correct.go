@@ -87,13 +87,7 @@ func (b *Books) refilled(t *Turn, e *Entry, old, f order.Fill) {
 	e.Filled = e.Filled.Sub(old.Qty).Add(f.Qty)
 	e.spent = e.spent.Sub(old.Price.Mul(old.Qty)).Add(f.Price.Mul(f.Qty))
 	e.average()
-	after := e.State
-	if e.Qty.Sign() > 0 && !e.Filled.Less(e.Qty) {
-		if next, ok := e.State.Next(order.FilledUp); ok {
-			after = next
-		}
-	}
-	b.Become(t, e, after)
+	b.Become(t, e, e.State)
 }
 
 // average reckons the price of what was filled.

@@ -36,13 +36,15 @@ func (b *Books) Step(t *Turn, e *Entry, sig order.Signal) {
 	b.Become(t, e, after)
 }
 
-// Become sets an order's state, and tells and records it.
+// Become sets an order's state, and tells and records it. What was filled may
+// carry it further; see [order.Order.AfterFills].
 func (b *Books) Become(t *Turn, e *Entry, state order.State) {
 	e.State = state
-	if state.Final() {
+	e.State = e.AfterFills()
+	if e.State.Final() {
 		e.Change = nil
 	}
-	if state != order.Sent {
+	if e.State != order.Sent {
 		e.SentAt = time.Time{}
 	}
 	if !t.Market.IsZero() {
@@ -92,7 +94,7 @@ func (b *Books) FoldOrder(t *Turn, who *broker.Facts, r broker.OrderReport) {
 		return
 	}
 	b.Learn(e, o.PermID)
-	b.described(t, e, o)
+	b.described(t, e, o, r.Known && r.Signal == order.FilledUp)
 	b.hint(t, e, r.Signal, r.Known, r.Status)
 }
 
@@ -165,6 +167,10 @@ func (b *Books) foldStatus(t *Turn, who *broker.Facts, r broker.StatusReport) {
 		return
 	}
 	b.Learn(e, r.PermID)
+	if c := e.Change; c != nil && r.Known && r.Signal == order.FilledUp && (r.Filled == e.Qty || r.Filled == c.Qty) {
+		e.Qty, e.Change = r.Filled, nil // it tells which version was full
+		b.Become(t, e, e.State)
+	}
 	b.hint(t, e, r.Signal, r.Known, r.Status)
 }
 
@@ -239,20 +245,15 @@ func (b *Books) filled(t *Turn, e *Entry, f order.Fill) {
 	e.Filled = e.Filled.Add(f.Qty)
 	e.spent = e.spent.Add(f.Price.Mul(f.Qty))
 	e.average()
-	sig := order.Executed
-	if e.Qty.Sign() > 0 && !e.Filled.Less(e.Qty) {
-		sig = order.FilledUp
-	}
-	if e.Qty.Sign() > 0 && e.Qty.Less(e.Filled) {
+	if most := e.MostQty(); most.Sign() > 0 && most.Less(e.Filled) {
 		t.warn(event.NoticeText{
 			Level: "error", Name: "overfilled", Symbol: e.Symbol, Ref: e.Ref,
-			Text: fmt.Sprintf("order %d asked for %v and %v were executed; look at it with the broker", e.OrderID, e.Qty, e.Filled),
+			Text: fmt.Sprintf("order %d asked for %v and %v were executed; look at it with the broker", e.OrderID, most, e.Filled),
 		})
 	}
-	after, ok := e.State.Next(sig)
+	after, ok := e.State.Next(order.Executed)
 	if !ok { // the execution is the truth all the same
-		b.Step(t, e, sig) // tells
-		after = e.State
+		b.Step(t, e, order.Executed) // tells
 	}
 	b.Become(t, e, after)
 }

@@ -60,7 +60,14 @@ type search struct {
 	out      *listener
 	reports  []broker.Event
 	count    []int // how often each comes
+	after    []int // of each the report that comes before it, -1 without one
 	quantity market.Qty
+}
+
+func (s *search) add(e broker.Event, n, after int) {
+	if n > 0 {
+		s.reports, s.count, s.after = append(s.reports, e), append(s.count, n), append(s.after, after)
+	}
 }
 
 // listener hears of orders, executions and positions, and keeps the newest of
@@ -90,7 +97,7 @@ func orderWords(o order.Order) string {
 	if o.AvgPrice != nil {
 		avg = o.AvgPrice.String()
 	}
-	return fmt.Sprint(o.Ref, o.OrderID, o.PermID, o.State, o.Filled, avg, o.Note)
+	return fmt.Sprint(o.Ref, o.OrderID, o.PermID, o.State, o.Filled, " of ", o.Qty, o.Change != nil, avg, o.Note)
 }
 
 func fillWords(f order.Fill) string {
@@ -124,23 +131,63 @@ func newSearch(parts int, begins order.State) *search {
 	o := described(151, "a", 0).Order
 	o.PermID, o.State = 0, begins
 	s.b.Add(o, day)
-	add := func(e broker.Event, n int) {
-		if n > 0 {
-			s.reports, s.count = append(s.reports, e), append(s.count, n)
-		}
-	}
-	add(described(151, "a", order.WorkingNow), 1)
-	add(status(151, order.WorkingNow), parts-1)
-	add(status(151, order.FilledUp), 1)
-	for i, qty := range [][]string{{"10"}, {"3", "7"}, {"1", "7", "2"}, {"1", "4", "2", "3"}}[parts-1] {
+	s.add(described(151, "a", order.WorkingNow), 1, -1)
+	s.add(status(151, order.WorkingNow), parts-1, -1)
+	s.add(status(151, order.FilledUp), 1, -1)
+	s.fills([][]string{{"10"}, {"3", "7"}, {"1", "7", "2"}, {"1", "4", "2", "3"}}[parts-1]...)
+	return s
+}
+
+// fills adds executions with their costs.
+func (s *search) fills(parts ...string) {
+	for i, qty := range parts {
 		exec := fmt.Sprint("e", i)
-		x := at(executed(151, "a", exec, qty), fmt.Sprintf("187.%d3", 2*i+1))
 		c := cost(exec)
 		c.Commission = market.MustMoney(fmt.Sprintf("0.%d7", i+1))
-		add(x, 1)
-		add(c, 1)
+		s.add(at(executed(151, "a", exec, qty), fmt.Sprintf("187.%d3", 2*i+1)), 1, -1)
+		s.add(c, 1, -1)
 	}
-	return s
+}
+
+// TestAllOrderingsAroundAChangeReachOneState: an order for 10 is changed while
+// it works, to more or to less, and fills. The broker describes the old version,
+// then the new one; everything else comes whenever it comes. The order is never
+// called ended before all of it is executed: what the broker still works must
+// stay in reach.
+func TestAllOrderingsAroundAChangeReachOneState(t *testing.T) {
+	for _, tt := range []struct {
+		qty   string
+		parts []string
+	}{
+		{"20", []string{"10", "10"}}, // the first part fills what the order was
+		{"20", []string{"4", "6", "10"}},
+		{"20", []string{"20"}},
+		{"8", []string{"8"}},
+		{"8", []string{"3", "5"}},
+	} {
+		t.Run(fmt.Sprint("10 to ", tt.qty, " by ", tt.parts), func(t *testing.T) {
+			s := newSearch(1, order.Working)
+			s.reports, s.count, s.after, s.quantity = nil, nil, nil, market.MustQty(tt.qty)
+			turn := &Turn{Wall: day, ConID: func(market.Symbol) int64 { return 0 }}
+			s.b.Changing(turn, s.b.ByRef["a"], order.Change{ID: "m", Qty: s.quantity})
+			s.out.hear(turn.Effects)
+			now := described(151, "a", order.WorkingNow)
+			now.Order.Qty = s.quantity
+			done := now
+			done.Signal = order.FilledUp
+			s.add(described(151, "a", order.WorkingNow), 1, -1)
+			s.add(now, 1, 0)
+			s.add(done, 1, 1)
+			s.add(status(151, order.WorkingNow), 1, -1)
+			s.add(status(151, order.FilledUp), 1, -1)
+			s.fills(tt.parts...)
+			ends, states := s.all(t)
+			if len(ends) != 1 {
+				t.Fatalf("the orderings end in %d states: %v", len(ends), slices.Collect(maps.Keys(ends)))
+			}
+			t.Logf("%d states", states)
+		})
+	}
 }
 
 // standing is where the search is: the books and who listens, after reports.
@@ -164,7 +211,7 @@ func (s *search) all(t *testing.T) (ends map[string]*big.Int, states int) {
 		next := map[string]*standing{}
 		for _, from := range level {
 			for i, n := range from.left {
-				if n > 0 {
+				if before := s.after[i]; n > 0 && (before < 0 || from.left[before] == 0) {
 					s.step(t, from, i, next)
 				}
 			}
@@ -191,6 +238,9 @@ func (s *search) step(t *testing.T, from *standing, report int, next map[string]
 	s.out.hear(turn.Effects)
 	if len(s.out.notices) > 0 {
 		t.Fatalf("a report that is in order raises %v", s.out.notices)
+	}
+	if e := to.books.ByRef["a"]; e.State == order.Filled && e.Filled.Less(s.quantity) {
+		t.Fatalf("after %v of %v the order is called ended", e.Filled, s.quantity)
 	}
 	words := to.words()
 	if same := next[words]; same != nil {
@@ -309,7 +359,7 @@ func cloneBooks(b *Books) *Books {
 // search does find two ends, so it can fail.
 func TestTheSearchSeesADifference(t *testing.T) {
 	s := newSearch(2, order.Sent)
-	s.reports, s.count = append(s.reports, status(151, order.CancelDone)), append(s.count, 1)
+	s.add(status(151, order.CancelDone), 1, -1)
 	total := map[order.State]bool{}
 	level := []*standing{{s.b, s.out.told, s.count, big.NewInt(1)}}
 	for _, sequence := range [][]int{{0, 7, 3}, {0, 3, 7}, {0, 3, 5, 7}} {

@@ -24,14 +24,9 @@ func (b *Books) recount(sums map[*Entry]market.Qty, fills []order.Fill) {
 		}
 		e.Filled = sum
 		e.average()
-		sig := order.Executed
-		if e.Qty.Sign() > 0 && !e.Filled.Less(e.Qty) {
-			sig = order.FilledUp
-		}
-		if after, ok := e.State.Next(sig); ok {
-			e.State = after
-			b.Place(e)
-		}
+		e.State, _ = e.State.Next(order.Executed)
+		e.State = e.AfterFills()
+		b.Place(e)
 	}
 }
 

@@ -160,6 +160,7 @@ export interface Order {
   note: string;
   created: string;
   updated: string;
+  change?: { id: string; qty: string; limit: string | null; stop_price?: string }; // written and not shown by the broker yet
 }
 
 export interface Fill {
