@@ -271,8 +271,12 @@ func (d *Desk) cancel(ctx context.Context, h *held, v broker.View, rec broker.In
 	reply.IntentID, reply.OrderID, reply.Result = rec.Intent.ID, e.OrderID, event.Written
 	if b := d.bars(h, rec.Intent, v.Own); b.rule != "" {
 		reply.Result, reply.Rule, reply.Reason = event.Refused, b.rule, b.reason
-	} else if sig := d.outcome(h, h.trader.Cancel(ctx, e.OrderID), &reply); sig == order.Written {
-		d.step(e, order.CancelSent)
+	} else {
+		t := d.begin()
+		x := d.books.Ends(t, e)
+		sig := d.outcome(h, h.trader.Cancel(ctx, e.OrderID), &reply)
+		d.books.EndWritten(t, e, x, sig, "")
+		d.follow(t)
 	}
 	d.books.Answered(rec.Intent.ID, reply)
 	d.out.decision(event.Decided{Intent: rec.Intent, Decision: rec.Decision})

@@ -139,8 +139,8 @@ func (d *Desk) sweep(ctx context.Context, h *held) {
 		}
 		for i := range list {
 			if d.mode.Load().Mode == broker.Active || d.bars(h, order.Intent{Action: order.Cancel}, true).rule != "" {
-				list = list[:i]
-				break
+				list[i].err = errHeldUp
+				continue
 			}
 			list[i].err = h.trader.Cancel(ctx, list[i].id)
 		}
@@ -161,12 +161,18 @@ func (d *Desk) passed(ctx context.Context) {
 
 // aimed is a cancel on its way.
 type aimed struct {
-	entry *books.Entry
-	id    int64
-	err   error
+	entry  *books.Entry
+	ending *books.Ending
+	id     int64
+	err    error
 }
 
-// due takes the next cancels, and marks them as asked for in this session.
+// errHeldUp is of a cancel that was not written because the mode or the link
+// changed before its turn.
+var errHeldUp = fmt.Errorf("the mode or the link changed: %w", broker.ErrNotWritten)
+
+// due takes the next cancels. They are noted before they are written: their
+// refusal may be faster than swept.
 func (d *Desk) due(ctx context.Context, h *held) (list []aimed) {
 	if d.take(ctx) != nil {
 		return nil
@@ -175,15 +181,15 @@ func (d *Desk) due(ctx context.Context, h *held) (list []aimed) {
 	if d.bars(h, order.Intent{Action: order.Cancel}, true).rule != "" {
 		return nil
 	}
-	now := time.Now()
+	now, t := time.Now(), d.begin()
 	for _, e := range d.toEnd(h) {
 		// One whose outcome is unknown is asked once a session: only the broker
 		// can tell more of it, and what it tells comes by itself.
-		if e.EndAsked == &h.facts && (e.State == order.Cancelling || e.State == order.Unknown || now.Sub(e.EndAt) < books.CancelAgain) {
+		if e.EndAsked == &h.facts && (e.EndsNow() || e.State == order.Unknown || now.Sub(e.EndAt) < books.CancelAgain) {
 			continue
 		}
 		e.EndAsked, e.EndAt = &h.facts, now
-		if list = append(list, aimed{entry: e, id: e.OrderID}); len(list) == cancelsAtOnce {
+		if list = append(list, aimed{entry: e, ending: d.books.Ends(t, e), id: e.OrderID}); len(list) == cancelsAtOnce {
 			break
 		}
 	}
@@ -198,22 +204,17 @@ func (d *Desk) swept(ctx context.Context, h *held, list []aimed) (more bool) {
 	}
 	defer d.give()
 	more = true
-	reason := d.mode.Load().Reason
+	reason, t := d.mode.Load().Reason, d.begin()
 	for _, a := range list {
 		var reply event.OrderReply
 		sig := d.outcome(h, a.err, &reply)
-		switch {
-		case sig != order.Written:
+		d.books.EndWritten(t, a.entry, a.ending, sig, reason)
+		if sig != order.Written {
 			a.entry.EndAsked, more = nil, false
 			d.warn(event.NoticeText{Name: "cancel_not_written", Symbol: a.entry.Symbol, Ref: a.entry.Ref, Text: a.err.Error() + "; it is tried again"})
-		case a.entry.State == order.Unknown: // a cancel makes it no better known
-			a.entry.Note = reason
-			d.become(a.entry, order.Unknown)
-		case a.entry.State.Live(): // it may have ended before we were here
-			a.entry.Note = reason
-			d.step(a.entry, order.CancelSent)
 		}
 	}
+	d.follow(t)
 	return more
 }
 

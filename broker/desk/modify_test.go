@@ -342,3 +342,57 @@ func TestAStopThatFiresWhileItIsEnlargedHasNoSecond(t *testing.T) {
 		}
 	}, func(r *rig, c *Config) { c.Protect = ProtectOn; r.session.held = heldAt("100") })
 }
+
+// TestAnOldAnswerDoesNotUndoAChange: open orders are asked first. What is written
+// and shown while the other answers come is newer.
+func TestAnOldAnswerDoesNotUndoAChange(t *testing.T) {
+	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+		resting(t, r)
+		k.venue(func() { k.open = []broker.OrderReport{restingReport("10", "180")} })
+		done := false
+		k.asking(func(what string) {
+			if what != "positions" || done {
+				return
+			}
+			done = true
+			if reply := r.ask(changeOf("m1", "a", "20", "181")); reply.Result != event.Written {
+				t.Errorf("%+v", reply)
+			}
+			k.venue(func() { k.open = []broker.OrderReport{restingReport("20", "181")} })
+			r.session.batches <- broker.Batch{Events: []broker.Event{restingReport("20", "181")}}
+			time.Sleep(time.Millisecond) // it is folded
+		})
+		time.Sleep(31 * time.Second)
+		r.terms(t, "20", "181", order.Working)
+		r.send(executed(151, "a", "x.01", "10"))
+		r.terms(t, "20", "181", order.Partial)
+	})
+}
+
+// TestAnAnswerFromBeforeAChangeSaysNothingOfIt: neither that it was lost, nor
+// that it is there.
+func TestAnAnswerFromBeforeAChangeSaysNothingOfIt(t *testing.T) {
+	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+		resting(t, r)
+		k.venue(func() { k.open = []broker.OrderReport{restingReport("10", "180")} })
+		done := false
+		k.asking(func(what string) {
+			if what != "positions" || done {
+				return
+			}
+			done = true
+			r.session.mu.Lock()
+			r.session.placing = func(broker.Ticket) error { return broker.ErrOutcomeUnknown }
+			r.session.mu.Unlock()
+			r.ask(changeOf("m1", "a", "20", "181"))
+		})
+		time.Sleep(30*time.Second + time.Millisecond)
+		if o := r.order("a"); o.Change == nil {
+			t.Errorf("%+v", o)
+		}
+		time.Sleep(31 * time.Second) // asked again, it is listed as it was
+		if o := r.order("a"); o.Change != nil || o.State != order.Working || r.out.named("change_lost") != 1 {
+			t.Errorf("%+v", o)
+		}
+	})
+}

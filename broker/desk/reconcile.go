@@ -71,7 +71,7 @@ func (d *Desk) inquire(ctx context.Context, h *held, src broker.AccountSource) (
 		return nil, err
 	}
 	l := &reconcile.Look{
-		Books: d.books, Who: &h.facts, Before: d.books.Begin(),
+		Books: d.books, Who: &h.facts, Before: d.books.Begin(), Mark: d.books.Mark(),
 		Lockstep: d.cfg.Progress, OrderDeadline: d.cfg.OrderDeadline, Zone: d.zone,
 	}
 	suspects := len(d.books.Suspects) > 0

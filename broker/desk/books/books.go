@@ -16,6 +16,13 @@
 // legal, is told as a notice and changes nothing. A status "Filled" without
 // the executions moves nothing to filled: they come, or recovery fetches them.
 //
+// A change and a cancel that are under way are things of their own, with a time:
+// noted before they are written, and ended by a report, a refusal, or a confirmed
+// list that was asked for later. Silence about them is told, and has the broker
+// asked; the end of their session makes the order unknown. A confirmed list is
+// held against what was known when it was asked for: what was reported since is
+// newer.
+//
 // Orders are known by the venue's permanent id, then by their reference, and by
 // their number only where these say nothing: numbers come again when a gateway
 // forgets its sequence. A report that contradicts the order that it names is
@@ -77,6 +84,7 @@ type Books struct {
 	since     []Moved                           // by executions since a recovery began, not nil during one
 	values    map[[2]string]broker.AccountValue // by key and currency
 	findings  []broker.Finding                  // the newest, oldest first
+	count     uint64                            // see Mark
 
 	NextID   int64       // the number of the next order
 	minute   []time.Time // market times of orders written, oldest first
@@ -100,6 +108,9 @@ type Entry struct {
 	atEnd  bool         // is in ended
 
 	changeAt time.Time     // wall time of the write of Change; zero when nobody knows what became of it
+	changed  uint64        // mark of that write
+	Ending   *Ending       // a cancel that is under way, nil without one
+	heard    uint64        // mark of the newest report
 	Unfit    bool          // the venue refused the newest change
 	Used     bool          // another order of its group has filled: nobody can join that any more
 	Owed     time.Time     // wall time of a fill in its group that the venue has yet to take off it, else zero
@@ -149,7 +160,9 @@ func (b *Books) Load(past broker.Books, wall time.Time) {
 			o.State, _ = o.State.Next(order.Silent)
 			o.Note = "the program ended before it noted whether this was sent"
 		}
-		b.Add(o, wall)
+		if e := b.Add(o, wall); o.State == order.Cancelling {
+			e.Ending = &Ending{overdue: true} // whether it has an effect, the broker tells
+		}
 	}
 	sums := map[*Entry]market.Qty{}
 	for _, f := range order.Newest(past.Fills) {

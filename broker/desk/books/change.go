@@ -12,7 +12,8 @@ import (
 // Changing notes a change that is about to be written. It counts when the broker
 // shows it: until then either version may be in force.
 func (b *Books) Changing(t *Turn, e *Entry, c order.Change) {
-	e.Change, e.changeAt, e.Unfit = &c, t.Wall, false
+	b.count++
+	e.Change, e.changeAt, e.changed, e.Unfit = &c, t.Wall, b.count, false
 	b.Become(t, e, e.State)
 }
 
@@ -64,6 +65,14 @@ func (b *Books) lostChange(t *Turn, e *Entry) {
 	}
 }
 
+// changeLost takes that the broker does not have a change.
+func (b *Books) changeLost(t *Turn, e *Entry) {
+	e.Note = "change " + e.Change.ID + " did not reach the broker; the order stands as it was"
+	e.Change, e.Unfit = nil, true
+	t.warn(event.NoticeText{Name: "change_lost", Symbol: e.Symbol, Ref: e.Ref, Text: fmt.Sprintf("order %d: %s", e.OrderID, e.Note)})
+	b.Become(t, e, e.State)
+}
+
 // described takes over the terms of an order as the broker describes it: after a
 // change, after one by hand, and when a fill in its group has made it smaller.
 // Full says that the broker calls it filled: no other version comes into force
@@ -74,10 +83,8 @@ func (b *Books) described(t *Turn, e *Entry, o order.Order, full bool) {
 		switch {
 		case shows(o, c):
 			e.Change, e.Unfit, e.Note = nil, false, ""
-		case full || e.changeAt.IsZero(): // asked for after the silence: the change is not there
-			e.Change, e.Unfit = nil, true
-			e.Note = "change " + c.ID + " did not reach the broker; the order stands as it was"
-			t.warn(event.NoticeText{Name: "change_lost", Symbol: e.Symbol, Ref: e.Ref, Text: fmt.Sprintf("order %d: %s", e.OrderID, e.Note)})
+		case full:
+			b.changeLost(t, e)
 		}
 	}
 	if o.Qty.Sign() > 0 {
@@ -138,15 +145,15 @@ func (b *Books) Noticed(t *Turn, e *Entry, n broker.Notice) {
 	}
 	switch n.Kind {
 	case broker.NoticeReadOnly: // it refused this very message, an order or its cancel
-		if e.State == order.Cancelling {
-			b.Step(t, e, order.CancelFail)
+		if e.Ending != nil {
+			b.notCancelled(t, e)
 			break
 		}
 		b.Step(t, e, order.Refused)
 	case broker.NoticeReject:
 		b.Step(t, e, order.Refused)
 	case broker.NoticeNoCancel:
-		b.Step(t, e, order.CancelFail)
+		b.notCancelled(t, e)
 		// The cancel is over; how the order stands, the code does not tell. It
 		// may work, have ended, or never have been there.
 		t.Ask(AskAll)

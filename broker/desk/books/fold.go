@@ -42,7 +42,7 @@ func (b *Books) Become(t *Turn, e *Entry, state order.State) {
 	e.State = state
 	e.State = e.AfterFills()
 	if e.State.Final() {
-		e.Change = nil
+		e.Change, e.Ending = nil, nil
 	}
 	if e.State != order.Sent {
 		e.SentAt = time.Time{}
@@ -93,6 +93,7 @@ func (b *Books) FoldOrder(t *Turn, who *broker.Facts, r broker.OrderReport) {
 		b.Quarantine(t, e, "an order report", why)
 		return
 	}
+	b.hears(e)
 	b.Learn(e, o.PermID)
 	b.described(t, e, o, r.Known && r.Signal == order.FilledUp)
 	b.hint(t, e, r.Signal, r.Known, r.Status)
@@ -143,8 +144,13 @@ func (b *Books) hint(t *Turn, e *Entry, sig order.Signal, known bool, status str
 		})
 		return
 	}
-	if sig == order.FilledUp || sig == order.Executed {
+	switch sig {
+	case order.FilledUp, order.Executed:
 		sig = order.Acked
+	case order.CancelSent:
+		b.endAcked(t, e)
+	case order.CancelFail:
+		e.Ending = nil
 	}
 	if after, ok := e.State.Next(sig); ok && after == e.State {
 		return // duplicates are normal, and news to nobody
@@ -166,6 +172,7 @@ func (b *Books) foldStatus(t *Turn, who *broker.Facts, r broker.StatusReport) {
 		b.Quarantine(t, e, "a status", fmt.Sprintf("its permanent id is %d, not %d", r.PermID, e.PermID))
 		return
 	}
+	b.hears(e)
 	b.Learn(e, r.PermID)
 	if c := e.Change; c != nil && r.Known && r.Signal == order.FilledUp && (r.Filled == e.Qty || r.Filled == c.Qty) {
 		e.Qty, e.Change = r.Filled, nil // it tells which version was full
@@ -239,6 +246,7 @@ func (b *Books) owner(f order.Fill) (e *Entry, why string) {
 
 // filled adds an execution to its order.
 func (b *Books) filled(t *Turn, e *Entry, f order.Fill) {
+	b.hears(e)
 	b.Learn(e, f.PermID)
 	b.sharedOut(e, t.Wall)
 	e.SentAt = time.Time{}

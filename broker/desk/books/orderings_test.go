@@ -53,6 +53,43 @@ func TestAllOrderingsOfReportsReachOneState(t *testing.T) {
 	}
 }
 
+// TestAllOrderingsAroundACancelReachOneState: an order for 10 is cancelled, fills
+// a part or all of it meanwhile, and the broker tells it in any order.
+func TestAllOrderingsAroundACancelReachOneState(t *testing.T) {
+	for _, tt := range []struct {
+		parts []string
+		ends  order.Signal // how the broker ends it
+		want  order.State
+	}{
+		{[]string{"4"}, order.CancelDone, order.Cancelled},
+		{[]string{"3", "4"}, order.CancelDone, order.Cancelled},
+		{[]string{"3", "7"}, order.CancelDone, order.Filled}, // cancelled → filled happens
+		{[]string{"3", "7"}, order.CancelFail, order.Filled}, // "cannot be cancelled, state: Filled"
+	} {
+		t.Run(fmt.Sprint(tt.ends, " by ", tt.parts), func(t *testing.T) {
+			s := newSearch(1, order.Working)
+			s.reports, s.count, s.after, s.quantity, s.end = nil, nil, nil, market.Qty{}, tt.want
+			for _, p := range tt.parts {
+				s.quantity = s.quantity.Add(market.MustQty(p))
+			}
+			turn := &Turn{Wall: day, ConID: func(market.Symbol) int64 { return 0 }}
+			e := s.b.ByRef["a"]
+			s.b.EndWritten(turn, e, s.b.Ends(turn, e), order.Written, "")
+			s.out.hear(turn.Effects)
+			s.add(described(151, "a", order.WorkingNow), 1, -1)
+			s.add(status(151, order.WorkingNow), 1, -1)
+			s.add(status(151, order.CancelSent), 1, -1)
+			s.add(status(151, tt.ends), 1, 2)
+			s.fills(tt.parts...)
+			ends, states := s.all(t)
+			if len(ends) != 1 {
+				t.Fatalf("the orderings end in %d states: %v", len(ends), slices.Collect(maps.Keys(ends)))
+			}
+			t.Logf("%d states", states)
+		})
+	}
+}
+
 // search is a fold that is tried, with the reports.
 type search struct {
 	b        *Books
@@ -62,6 +99,7 @@ type search struct {
 	count    []int // how often each comes
 	after    []int // of each the report that comes before it, -1 without one
 	quantity market.Qty
+	end      order.State
 }
 
 func (s *search) add(e broker.Event, n, after int) {
@@ -124,7 +162,7 @@ func positionWords(p order.Position) string {
 // sizes and at other prices.
 func newSearch(parts int, begins order.State) *search {
 	s := &search{
-		out: &listener{told: map[string]string{}}, who: broker.Facts{Account: "DU1", ClientID: 1}, quantity: market.Shares(10),
+		out: &listener{told: map[string]string{}}, who: broker.Facts{Account: "DU1", ClientID: 1}, quantity: market.Shares(10), end: order.Filled,
 	}
 	s.b = New(time.UTC)
 	s.b.Positions = map[market.Symbol]order.Position{}
@@ -255,7 +293,7 @@ func (p *standing) words() string {
 	b := p.books
 	var w []string
 	for _, e := range b.ByRef {
-		w = append(w, "order "+orderWords(e.Order), fmt.Sprint("of it ", e.spent, e.SentAt.IsZero(), e.atEnd, len(b.Live[e.Symbol]), b.byPerm[e.PermID] == e, b.byID[orderKey{1, 151}] == e))
+		w = append(w, "order "+orderWords(e.Order), fmt.Sprint("of it ", e.spent, e.SentAt.IsZero(), e.Ending != nil, e.atEnd, len(b.Live[e.Symbol]), b.byPerm[e.PermID] == e, b.byID[orderKey{1, 151}] == e))
 	}
 	for id, f := range b.execs.m {
 		w = append(w, "exec "+id+fillWords(*f))
@@ -292,7 +330,7 @@ func (s *search) judge(t *testing.T, end *standing) {
 	}
 	average, _ := paid.DivQty(qty)
 	e := end.books.ByRef["a"]
-	if e.State != order.Filled || e.Filled != s.quantity || qty != s.quantity || e.AvgPrice == nil || *e.AvgPrice != average || e.PermID != 9151 {
+	if e.State != s.end || e.Filled != s.quantity || qty != s.quantity || e.AvgPrice == nil || *e.AvgPrice != average || e.PermID != 9151 {
 		t.Errorf("order is %s", orderWords(e.Order))
 	}
 	var charged market.Money

@@ -35,6 +35,7 @@ func (b *Books) Judge(t *Turn, within time.Duration) {
 	for _, sym := range slices.Sorted(maps.Keys(b.Live)) {
 		for _, e := range slices.Clone(b.Live[sym]) {
 			b.judgeChange(t, e, within)
+			b.judgeEnding(t, e, within)
 			if e.State != order.Sent || e.SentAt.IsZero() {
 				continue
 			}
@@ -60,6 +61,7 @@ func (b *Books) Lost(t *Turn) {
 	for _, sym := range slices.Sorted(maps.Keys(b.Live)) {
 		for _, e := range slices.Clone(b.Live[sym]) {
 			b.lostChange(t, e)
+			b.lostEnding(t, e)
 			if e.State != order.Sent {
 				continue
 			}

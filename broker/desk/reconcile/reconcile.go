@@ -33,6 +33,7 @@ type Look struct {
 	Who   *broker.Facts // of the session that was asked
 	// Before are the orders that were live before the first question.
 	Before map[*books.Entry]bool
+	Mark   uint64 // of the books, before the first question
 
 	Orders    broker.Answer[broker.OrderReport]
 	Fills     broker.Answer[broker.ExecutionReport]
@@ -64,7 +65,7 @@ func (l *Look) Reconcile(t *books.Turn) string {
 		if e := l.Books.Find(o.Order.ClientID, o.Order.OrderID, o.Order.PermID, o.Order.Ref); e != nil && l.Before[e] && e.State.Final() {
 			continue // it ended since the question
 		}
-		l.Books.FoldOrder(t, l.Who, o)
+		l.Books.Listed(t, l.Who, o, l.Mark)
 	}
 	for _, f := range fills {
 		l.Books.FoldExecution(t, l.Who, f.Fill)

@@ -35,7 +35,7 @@ func held(qty string) order.Position {
 // look holds the books against answers without an order or an execution.
 func (k *bench) look() []books.Effect {
 	l := Look{
-		Books: k.b, Who: &k.who, Before: k.b.Begin(), Calm: true, OrderDeadline: 5 * time.Second, Zone: time.UTC,
+		Books: k.b, Who: &k.who, Before: k.b.Begin(), Mark: k.b.Mark(), Calm: true, OrderDeadline: 5 * time.Second, Zone: time.UTC,
 		Orders:    broker.Answered[broker.OrderReport](k.at, nil, nil),
 		Fills:     broker.Answered[broker.ExecutionReport](k.at, nil, nil),
 		Positions: broker.Answered(k.at, k.positions, nil),

@@ -156,7 +156,7 @@ func (f *Flatten) Closed(sym market.Symbol) bool { return f.of(sym).state == eve
 // another may follow it.
 func (f *Flatten) hurry(v View, c *closing, e *books.Entry, m Market, terms Terms) *order.Intent {
 	if e.Type != order.Limit || c.tries+1 >= terms.Tries || v.Wall.Sub(c.wrote) < terms.Patience ||
-		e.EndAsked == v.Who && (e.State == order.Cancelling || v.Wall.Sub(e.EndAt) < books.CancelAgain) {
+		e.EndAsked == v.Who && (e.EndsNow() || v.Wall.Sub(e.EndAt) < books.CancelAgain) {
 		return nil
 	}
 	e.EndAsked, e.EndAt = v.Who, v.Wall
