@@ -342,3 +342,69 @@ func TestFindingsAreBounded(t *testing.T) {
 }
 
 var errRefused = errors.New("321: the API interface is in Read-Only mode")
+
+// TestAnOrderThatTheBrokerListsAfterItsEndIsOpenedAgain: an event that was
+// overtaken opens nothing, two confirmed lists do, and a person has to look. What
+// is open again is in reach of a halt.
+func TestAnOrderThatTheBrokerListsAfterItsEndIsOpenedAgain(t *testing.T) {
+	for _, end := range []order.Signal{order.CancelDone, order.Refused} {
+		reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+			r.ask(buy("a"))
+			r.send(described(151, "a", order.WorkingNow), executed(151, "a", "x.01", "4"))
+			r.send(status(151, end))
+			ended := r.order("a").State
+			r.send(described(151, "a", order.Acked)) // was overtaken
+			k.venue(func() {
+				k.open = []broker.OrderReport{described(151, "a", order.Acked)}
+				k.fills, k.held = []broker.ExecutionReport{executed(151, "a", "x.01", "4")}, heldAt("4")
+			})
+			time.Sleep(31 * time.Second)
+			if o := r.order("a"); o.State != ended || len(r.out.findings) != 0 {
+				t.Errorf("after one list: %v, %+v", o.State, r.out.findings)
+			}
+			time.Sleep(lookSoonAfter)
+			if o := r.order("a"); o.State != order.Partial || o.Remaining() != market.Shares(6) {
+				t.Errorf("after two: %+v", o)
+			}
+			if len(r.out.findings) != 1 || r.out.findings[0].Explained || r.out.findings[0].Ref != "a" || r.mode() != broker.ReduceOnly {
+				t.Errorf("findings %+v, mode %s", r.out.findings, r.mode())
+			}
+			halt(t, r)
+			if got := r.sent(); len(got) != 1 || got[0] != 151 {
+				t.Errorf("a halt cancels %v", got)
+			}
+		})
+	}
+}
+
+// TestAListThatIsLateOpensNothing: one list may have been made before the end.
+func TestAListThatIsLateOpensNothing(t *testing.T) {
+	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+		r.ask(buy("a"))
+		r.send(described(151, "a", order.WorkingNow), status(151, order.CancelDone))
+		k.venue(func() { k.open = []broker.OrderReport{described(151, "a", order.WorkingNow)} })
+		time.Sleep(31 * time.Second)
+		k.venue(func() { k.open = nil })
+		time.Sleep(5 * time.Minute)
+		if o := r.order("a"); o.State != order.Cancelled || len(r.out.findings) != 0 {
+			t.Errorf("%v, %+v", o.State, r.out.findings)
+		}
+	})
+}
+
+// TestAFullOrderThatTheBrokerListsIsTold: executions say what was filled; that
+// the list says otherwise is told once.
+func TestAFullOrderThatTheBrokerListsIsTold(t *testing.T) {
+	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+		r.ask(buy("a"))
+		f := executed(151, "a", "x.01", "10")
+		r.send(described(151, "a", order.WorkingNow), f)
+		k.venue(func() {
+			k.fills, k.held, k.open = []broker.ExecutionReport{f}, heldAt("10"), []broker.OrderReport{described(151, "a", order.WorkingNow)}
+		})
+		time.Sleep(10 * time.Minute)
+		if o := r.order("a"); o.State != order.Filled || len(r.out.findings) != 1 || r.mode() != broker.ReduceOnly {
+			t.Errorf("%v, findings %+v, mode %s", o.State, r.out.findings, r.mode())
+		}
+	})
+}

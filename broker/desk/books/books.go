@@ -107,16 +107,19 @@ type Entry struct {
 	spent  market.Money // of its executions, for the average
 	atEnd  bool         // is in ended
 
-	changeAt time.Time     // wall time of the write of Change; zero when nobody knows what became of it
-	changed  uint64        // mark of that write
-	Ending   *Ending       // a cancel that is under way, nil without one
-	heard    uint64        // mark of the newest report
-	Unfit    bool          // the venue refused the newest change
-	Used     bool          // another order of its group has filled: nobody can join that any more
-	Owed     time.Time     // wall time of a fill in its group that the venue has yet to take off it, else zero
-	suspect  bool          // it was told that the gateway may hold it behind a dialog
-	EndAsked *broker.Facts // of the session in which a halt or a flatten had it cancelled, nil = none
-	EndAt    time.Time     // wall time of that
+	changeAt time.Time // wall time of the write of Change; zero when nobody knows what became of it
+	changed  uint64    // mark of that write
+	Ending   *Ending   // a cancel that is under way, nil without one
+	heard    uint64    // mark of the newest report
+	// relistedAt is the wall time of a list that showed it open though it has
+	// ended, zero without one.
+	relistedAt time.Time
+	Unfit      bool          // the venue refused the newest change
+	Used       bool          // another order of its group has filled: nobody can join that any more
+	Owed       time.Time     // wall time of a fill in its group that the venue has yet to take off it, else zero
+	suspect    bool          // it was told that the gateway may hold it behind a dialog
+	EndAsked   *broker.Facts // of the session in which a halt or a flatten had it cancelled, nil = none
+	EndAt      time.Time     // wall time of that
 
 	Known  time.Time // wall time before which it was not written, or this process did not know of it
 	Absent int       // reconciliations in a row that did not find it

@@ -1,6 +1,9 @@
 package books
 
 import (
+	"fmt"
+	"time"
+
 	"robotrader/broker"
 	"robotrader/broker/order"
 )
@@ -37,6 +40,59 @@ func (b *Books) Listed(t *Turn, who *broker.Facts, r broker.OrderReport, mark ui
 		b.notEnded(t, e)
 	}
 	b.FoldOrder(t, who, r)
+	if e.State.Final() && r.Known && opens(e.State, r.Signal) {
+		b.relisted(t, e, r)
+	}
+}
+
+// opens reports whether a list says with this signal that an order which the
+// books call ended is open. Gateways list what they refused as held back.
+func opens(ended order.State, sig order.Signal) bool {
+	switch sig {
+	case order.Acked, order.WorkingNow, order.CancelSent:
+		return true
+	case order.HeldBack:
+		return ended != order.Rejected
+	default:
+		return false
+	}
+}
+
+// relistWithin bounds the time between two lists that show an order which the
+// books call ended. Wall time: some reconciliations.
+const relistWithin = 2 * time.Minute
+
+// relisted opens an order again that the books call ended, when a second list
+// shows it open: one may have been made before its end. Nothing explains it, so a
+// person has to look. One that its executions fill stays filled, and is told
+// once.
+func (b *Books) relisted(t *Turn, e *Entry, r broker.OrderReport) {
+	full := e.State == order.Filled && !e.Filled.Less(e.MostQty())
+	key := "relisted " + e.Ref
+	switch since := t.Wall.Sub(e.relistedAt); {
+	case full && b.raised.m[key]:
+		return
+	case e.relistedAt.IsZero() || since > relistWithin:
+		e.relistedAt = t.Wall
+		t.Ask(AskSoon)
+		return
+	case since < SettleAfter:
+		t.Ask(AskSoon)
+		return
+	}
+	b.raised.Put(key, true)
+	f := broker.Finding{
+		Kind: FindOrder, Symbol: e.Symbol, Ref: e.Ref, Ours: fmt.Sprintf("%v, %v of %v filled", e.State, e.Filled, e.Qty), Theirs: fmt.Sprintf("open, %.20s", r.Status),
+		Evidence: fmt.Sprintf("two answers in full, %v apart, list order %d as open", t.Wall.Sub(e.relistedAt).Round(time.Second), e.OrderID),
+		Done:     "it is open in the books again, and entries are refused until a person resumes",
+	}
+	e.relistedAt, e.Note = time.Time{}, "the broker lists it as open, though it had ended by the books"
+	b.Step(t, e, order.Listed)
+	b.hint(t, e, r.Signal, r.Known, r.Status)
+	if full {
+		f.Done = "its executions are all of it, so the books leave it; entries are refused until a person resumes"
+	}
+	b.Found(t, f)
 }
 
 // terms reports whether a description has the terms that the books have.
