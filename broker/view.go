@@ -37,7 +37,8 @@ type View struct {
 	// Position is the account's holding of the intent's symbol by the desk's
 	// books; nil means unknown, as before the first recovery.
 	Position *market.Qty
-	// Open are the live orders of the intent's symbol.
+	// Open are the live orders of the intent's symbol. Of one with a change that
+	// the venue has not shown it is the worst that either version may do.
 	Open []order.Order
 	// Own says that the desk itself asks: for a protective stop, or to close a
 	// position. Nobody on the bus can say so.

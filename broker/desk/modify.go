@@ -66,13 +66,17 @@ func (d *Desk) modify(ctx context.Context, h *held, v broker.View, rec broker.In
 		d.follow(t) // before the write, so that a later life knows of it
 		err := h.trader.Place(ctx, broker.Ticket{OrderID: e.OrderID, Account: e.Account, Contract: v.Details.Contract, Intent: in})
 		t = d.begin()
-		switch d.outcome(h, err, &reply) {
+		sig := d.outcome(h, err, &reply)
+		switch sig {
 		case order.NotWritten:
 			d.books.NotChanged(t, e)
 		case order.Silent:
 			d.books.Unsure(t, e, "a part of change "+in.ID+" may have been written")
 		}
 		d.follow(t)
+		if sig != order.NotWritten {
+			d.tally(v, in, rec.Decision)
+		}
 	}
 	d.books.Answered(in.ID, reply)
 	d.out.decision(event.Decided{Intent: in, Decision: rec.Decision})

@@ -34,7 +34,7 @@ func (d *Desk) reduces(in order.Intent) bool {
 	left := position.Abs().Sub(in.Qty)
 	for _, e := range d.books.Live[in.Symbol] {
 		if e.Side == in.Side && (in.OCA == "" || e.OCA != in.OCA) { // of a group, what one executes another does not
-			left = left.Sub(e.Remaining())
+			left = left.Sub(e.MostLeft())
 		}
 	}
 	return left.Sign() >= 0

@@ -50,6 +50,26 @@ func (o Order) MostQty() market.Qty {
 	return o.Qty
 }
 
+// Most returns the worst that the order may still do: as long as either version
+// of it may be in force, the larger quantity and the higher prices of both.
+func (o Order) Most() Order {
+	c := o.Change
+	if c == nil {
+		return o
+	}
+	o.Qty, o.Change = o.MostQty(), nil
+	if o.Limit != nil && c.Limit != nil && o.Limit.Less(*c.Limit) {
+		o.Limit = c.Limit
+	}
+	if o.StopPrice != nil && c.StopPrice != nil && o.StopPrice.Less(*c.StopPrice) {
+		o.StopPrice = c.StopPrice
+	}
+	return o
+}
+
+// MostLeft returns the most that the order may still fill, never below 0.
+func (o Order) MostLeft() market.Qty { return Order{Qty: o.MostQty(), Filled: o.Filled}.Remaining() }
+
 // AfterFills returns the state in which what was filled leaves the order: it
 // follows from that and from the largest quantity that may be in force, and is
 // to be looked at after each change of either. What has ended stays so, but for

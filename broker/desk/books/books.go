@@ -310,7 +310,7 @@ func (b *Books) Answer(id string) (reply event.OrderReply, ok bool) {
 func (b *Books) Answered(id string, reply event.OrderReply) { b.answers.Put(id, reply) }
 
 // Open returns the live orders of a symbol in the session's account, the one
-// about to be decided not among them.
+// about to be decided not among them, each as the worst that it may still do.
 func (b *Books) Open(s market.Symbol, who *broker.Facts) []order.Order {
 	if n := len(b.Live[s]); n > 0 {
 		return b.AppendOpen(make([]order.Order, 0, n), s, who)
@@ -322,7 +322,7 @@ func (b *Books) Open(s market.Symbol, who *broker.Facts) []order.Order {
 func (b *Books) AppendOpen(dst []order.Order, s market.Symbol, who *broker.Facts) []order.Order {
 	for _, e := range b.Live[s] {
 		if !Foreign(who, e.Account) {
-			dst = append(dst, e.Order)
+			dst = append(dst, e.Most())
 		}
 	}
 	return dst

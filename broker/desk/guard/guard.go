@@ -276,7 +276,7 @@ func (v View) resting(s market.Symbol, pos market.Qty) (r rests) {
 		if e == r.stop || e == r.extra || e.Side != side || pos.IsZero() || r.stop != nil && e.OCA != "" && e.OCA == r.stop.OCA {
 			continue
 		}
-		r.free = r.free.Add(e.Remaining())
+		r.free = r.free.Add(e.MostLeft())
 		if e.State != order.Unknown && (e.Type == order.Stop || e.Type == order.Trail) {
 			r.others = r.others.Add(e.Remaining())
 		}

@@ -74,7 +74,7 @@ func (v View) entries(sym market.Symbol) (list []*books.Entry) {
 		room = pos.Abs()
 		for _, e := range v.Books.Live[sym] {
 			if e.Strategy == books.OwnStrategy && against(*pos, e) && e.State.Live() {
-				room = room.Sub(e.Remaining())
+				room = room.Sub(e.MostLeft())
 				groups[e.OCA] = e.OCA != ""
 			}
 		}
@@ -84,11 +84,11 @@ func (v View) entries(sym market.Symbol) (list []*books.Entry) {
 		case e.Strategy == books.OwnStrategy || !v.cancellable(e):
 		case pos == nil || !against(*pos, e):
 			list = append(list, e)
-		case e.OCA != "" && groups[e.OCA] && !pos.Abs().Less(e.Remaining()): // what it executes, another does not
-		case room.Less(e.Remaining()):
+		case e.OCA != "" && groups[e.OCA] && !pos.Abs().Less(e.MostLeft()): // what it executes, another does not
+		case room.Less(e.MostLeft()):
 			list = append(list, e)
 		default:
-			room = room.Sub(e.Remaining())
+			room = room.Sub(e.MostLeft())
 			groups[e.OCA] = e.OCA != ""
 		}
 	}
