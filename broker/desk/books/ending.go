@@ -15,13 +15,18 @@ type Ending struct {
 	mark    uint64    // of that; see Books.Mark
 	acked   bool      // the broker said that it works on it
 	overdue bool      // it stays without an answer, or its session is over
+	before  *Ending   // the one that was under way, until this one is written
 }
 
 // Ends notes a cancel that is about to be written. EndWritten follows.
 func (b *Books) Ends(t *Turn, e *Entry) *Ending {
 	b.count++
-	e.Ending = &Ending{at: t.Wall, mark: b.count}
-	return e.Ending
+	x := &Ending{at: t.Wall, mark: b.count, before: e.Ending}
+	if was := e.Ending; was != nil && was.overdue { // a list tells of that one, however often it is written
+		x.mark, x.overdue = was.mark, true
+	}
+	e.Ending = x
+	return x
 }
 
 // EndWritten takes what became of the write of a cancel: Written, NotWritten, or
@@ -31,8 +36,9 @@ func (b *Books) EndWritten(t *Turn, e *Entry, x *Ending, sig order.Signal, note 
 	switch {
 	case e.Ending != x || !e.State.Live():
 	case sig == order.NotWritten:
-		e.Ending = nil
+		e.Ending = x.before
 	default:
+		x.before = nil
 		if note != "" {
 			e.Note = note
 		}
