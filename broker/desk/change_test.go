@@ -265,3 +265,59 @@ func (r *rig) rates() (int, market.Money) {
 	sent, notional := r.desk.books.Rates(r.desk.floor.Now(time.Now()))
 	return len(sent), notional
 }
+
+// TestAChangeThatEnlargesPassesTheBarsOfAnEntry: what an entry may not do, a
+// change of one may not do either. Less of it, or later, may always be asked for.
+func TestAChangeThatEnlargesPassesTheBarsOfAnEntry(t *testing.T) {
+	for _, tt := range []struct {
+		name, rule string
+		begin      func(t *testing.T, r *rig, k *knowing)
+		change     []func(*rig, *Config)
+	}{
+		{"an order is unknown", "unknown_order", func(t *testing.T, r *rig, k *knowing) {
+			k.fails("completed", errRefused)
+			r.ask(buy("lost"))
+			time.Sleep(6 * time.Second)
+		}, nil},
+		{"the position differs", "reconciling", func(t *testing.T, r *rig, k *knowing) {
+			k.venue(func() { k.held = heldAt("25") })
+			time.Sleep(31 * time.Second)
+		}, nil},
+		{"no stop rests", "unprotected", func(t *testing.T, r *rig, k *knowing) {
+			r.send(executed(151, "a", "x.01", "4"))
+		}, []func(*rig, *Config){func(_ *rig, c *Config) { c.Protect = ProtectOn }}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+				resting(t, r)
+				k.venue(func() { k.open = []broker.OrderReport{restingReport("10", "180")} })
+				tt.begin(t, r, k)
+				for i, c := range []struct{ qty, limit, rule string }{
+					{"1000", "180", tt.rule}, {"10", "181", tt.rule}, {"9", "179", ""},
+				} {
+					if reply := r.ask(changeOf(string(rune('m'+i)), "a", c.qty, c.limit)); reply.Rule != c.rule || (c.rule == "") != (reply.Result == event.Written) {
+						t.Errorf("to %s at %s: %+v", c.qty, c.limit, reply)
+					}
+				}
+			}, tt.change...)
+		})
+	}
+	in(t, func(t *testing.T, r *rig) { // an exit may be enlarged within the position
+		exit := sell("a", 4)
+		exit.Type, exit.Limit = order.Limit, market.MustPrice("190").Ptr()
+		r.ask(exit)
+		d := restingReport("4", "190")
+		d.Order.Side = order.Sell
+		r.send(d)
+		r.ask(buy("lost"))
+		time.Sleep(6 * time.Second)
+		for _, tt := range [][2]string{{"11", "unknown_order"}, {"10", ""}} {
+			qty, rule := tt[0], tt[1]
+			change := changeOf("m"+qty, "a", qty, "189")
+			change.Side = order.Sell
+			if reply := r.ask(change); reply.Rule != rule {
+				t.Errorf("an exit for %s of 10: %+v", qty, reply)
+			}
+		}
+	}, holds(10))
+}

@@ -80,7 +80,7 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) e
 		dec = b.decision()
 	} else if b := d.fits(h, v, in, target); b.rule != "" {
 		dec = b.decision()
-	} else if b := d.unsure(h, in, own); b.rule != "" {
+	} else if b := d.unsure(h, v, in); b.rule != "" {
 		dec = b.decision()
 	} else {
 		dec = d.gate.Decide(v, in)
@@ -152,7 +152,10 @@ func (d *Desk) fits(h *held, v broker.View, in order.Intent, target *books.Entry
 		// Its number is another order's here.
 		return bar{"unknown_target", fmt.Sprintf("order %.40q is of client id %d and account %s; cancel it where it was made", in.Target, target.ClientID, target.Account)}
 	case in.Action == order.Modify:
-		return changes(in, target)
+		if b := changes(in, target); b.rule != "" || !enlarges(v, in) {
+			return b
+		}
+		return d.guarded(v, in)
 	}
 	return bar{}
 }

@@ -128,12 +128,14 @@ func (d *Desk) stopAgainst(h *held, s market.Symbol) (stop *books.Entry) {
 	return stop
 }
 
-// guarded tells what protection has to say about a new order.
+// guarded tells what protection has to say about a new order, or a change that
+// enlarges one.
 func (d *Desk) guarded(v broker.View, in order.Intent) bar {
 	if d.cfg.Protect == ProtectOff || v.Own || v.Position == nil || v.Position.IsZero() {
 		return bar{}
 	}
-	exit := v.Position.Sign()*in.Side.Signed(in.Qty).Sign() < 0 && !v.Position.Abs().Less(in.Qty)
+	left := v.Left(in)
+	exit := v.Position.Sign()*in.Side.Signed(left).Sign() < 0 && !v.Position.Abs().Less(left)
 	if !exit {
 		cause := "none was placed yet"
 		if g := d.guards[in.Symbol]; g != nil {
@@ -147,7 +149,7 @@ func (d *Desk) guarded(v broker.View, in order.Intent) bar {
 		return bar{"unprotected", fmt.Sprintf("%s holds %v without a protective stop at the broker: %s; wait until it is confirmed, or set desk.protect to off", in.Symbol, v.Position, cause)}
 	}
 	for _, o := range v.Open {
-		if in.OCA != "" && o.OCA == in.OCA && o.Filled.Sign() > 0 {
+		if in.Action == order.Place && in.OCA != "" && o.OCA == in.OCA && o.Filled.Sign() > 0 {
 			return bar{"group_fills", fmt.Sprintf("order %s against the position is executing, %v of %v, and a broker lets nobody join its group then; wait until it has ended, or cancel it", o.Ref, o.Filled, o.Qty)}
 		}
 	}

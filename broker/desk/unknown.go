@@ -3,14 +3,17 @@ package desk
 import (
 	"fmt"
 
+	"robotrader/broker"
+	"robotrader/broker/desk/books"
 	"robotrader/broker/order"
 )
 
-// unsure bars entries in a symbol whose books cannot be trusted: an order of it
-// has an unknown outcome, or its position differs from the broker's. Orders that
-// only make the position smaller pass, and cancels do.
-func (d *Desk) unsure(h *held, in order.Intent, own bool) bar {
-	if in.Action != order.Place || own || d.reduces(in) {
+// unsure bars entries, and changes that enlarge one, in a symbol whose books
+// cannot be trusted: an order of it has an unknown outcome, or its position
+// differs from the broker's. Orders that only make the position smaller pass, and
+// cancels do.
+func (d *Desk) unsure(h *held, v broker.View, in order.Intent) bar {
+	if v.Own || !enlarges(v, in) || d.reduces(h, v, in) {
 		return bar{}
 	}
 	if s, ok := d.books.Suspects[in.Symbol]; ok {
@@ -24,16 +27,39 @@ func (d *Desk) unsure(h *held, in order.Intent, own bool) bar {
 	return bar{}
 }
 
-// reduces reports whether an order can only make the position smaller, also
-// when all that is under way on its side fills, the unknown included.
-func (d *Desk) reduces(in order.Intent) bool {
-	position := d.books.Holding(in.Symbol)
-	if position == nil || position.Sign()*in.Side.Signed(in.Qty).Sign() >= 0 {
+// enlarges reports whether an intent asks for risk that is not there yet: a new
+// order, or a change by which one has more left to fill, would fill sooner, or
+// at another stop price.
+func enlarges(v broker.View, in order.Intent) bool {
+	t := v.Target
+	switch {
+	case in.Action != order.Modify || t == nil:
+		return in.Action == order.Place
+	case t.Remaining().Less(v.Left(in)) || !books.Alike(t.StopPrice, in.Stop):
+		return true
+	case t.Limit == nil || in.Limit == nil:
+		return !books.Alike(t.Limit, in.Limit)
+	case in.Side == order.Buy:
+		return t.Limit.Less(*in.Limit)
+	default:
+		return in.Limit.Less(*t.Limit)
+	}
+}
+
+// reduces reports whether an order, or a change of one, can only make the
+// position smaller, also when all that is under way on its side fills, the
+// unknown included.
+func (d *Desk) reduces(h *held, v broker.View, in order.Intent) bool {
+	position, qty := d.books.Holding(in.Symbol), v.Left(in)
+	if position == nil || position.Sign()*in.Side.Signed(qty).Sign() >= 0 {
 		return false
 	}
-	left := position.Abs().Sub(in.Qty)
+	left := position.Abs().Sub(qty)
 	for _, e := range d.books.Live[in.Symbol] {
-		if e.Side == in.Side && (in.OCA == "" || e.OCA != in.OCA) { // of a group, what one executes another does not
+		if e.Side != in.Side || h.foreign(e.Account) || broker.Same(&e.Order, v.Target) {
+			continue
+		}
+		if in.OCA == "" || e.OCA != in.OCA { // of a group, what one executes another does not
 			left = left.Sub(e.MostLeft())
 		}
 	}
