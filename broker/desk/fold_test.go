@@ -388,3 +388,27 @@ func TestWhateverIsReported(t *testing.T) {
 		}
 	})
 }
+
+// TestAWordThatEndsNothingIsNoAnswer is field-lessons §2.18: a code that nobody
+// knows leaves a sent order without an answer, so that its outcome is unknown in
+// time, the broker is asked, and entries in its symbol wait.
+func TestAWordThatEndsNothingIsNoAnswer(t *testing.T) {
+	for code, kind := range map[int]broker.NoticeKind{10999: broker.NoticeWarning, 399: broker.NoticeWarning, 10349: broker.NoticeInfo} {
+		reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+			k.fails("completed", errRefused)
+			r.ask(buy("a"))
+			time.Sleep(time.Second)
+			r.send(broker.Notice{Kind: kind, Code: code, OrderID: 151, Text: "who knows"})
+			if o := r.order("a"); o.State != order.Sent || o.Note != "who knows" {
+				t.Errorf("code %d: %+v", code, o)
+			}
+			time.Sleep(5 * time.Second)
+			if o := r.order("a"); o.State != order.Unknown {
+				t.Errorf("code %d: five seconds later it is %v", code, o.State)
+			}
+			if reply := r.ask(buy("b")); reply.Rule != "unknown_order" {
+				t.Errorf("code %d: an entry: %+v", code, reply)
+			}
+		})
+	}
+}

@@ -117,7 +117,7 @@ type Entry struct {
 	Unfit      bool          // the venue refused the newest change
 	Used       bool          // another order of its group has filled: nobody can join that any more
 	Owed       time.Time     // wall time of a fill in its group that the venue has yet to take off it, else zero
-	suspect    bool          // it was told that the gateway may hold it behind a dialog
+	suspect    bool          // it was told that the gateway may hold it behind a dialog, or it is known not to
 	EndAsked   *broker.Facts // of the session in which a halt or a flatten had it cancelled, nil = none
 	EndAt      time.Time     // wall time of that
 

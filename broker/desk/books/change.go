@@ -130,9 +130,10 @@ func (b *Books) unchanged(t *Turn, e *Entry, n broker.Notice) {
 	t.Ask(AskAll)
 }
 
-// Noticed takes a message about an order.
+// Noticed takes a message about an order. Only one that ends it, or what was
+// asked for, is an answer: silence about the order goes on otherwise.
 func (b *Books) Noticed(t *Turn, e *Entry, n broker.Notice) {
-	e.SentAt, e.Note = time.Time{}, n.Text
+	e.Note, e.suspect = n.Text, true // no dialog holds back what the gateway has a word on
 	if e.Change != nil && refusesChange(n) {
 		b.unchanged(t, e, n)
 		return
@@ -161,6 +162,9 @@ func (b *Books) Noticed(t *Turn, e *Entry, n broker.Notice) {
 		// A cancel's notice too: the status that comes with it is
 		// authoritative.
 		b.Become(t, e, e.State)
+		if e.State == order.Sent && n.Kind != broker.NoticeInfo { // it may mean anything
+			t.Ask(AskSoon)
+		}
 	}
 }
 
