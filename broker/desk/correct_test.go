@@ -80,7 +80,7 @@ func TestTheNewestVersionOfAnExecutionCounts(t *testing.T) {
 						stored++
 					}
 				}
-				if stored != tt.stored || r.out.named("overfilled")+r.out.named("report_absurd") != 0 {
+				if stored != tt.stored || r.out.named("reconciliation_difference")+r.out.named("report_absurd") != 0 {
 					t.Errorf("%d executions stored, notices %+v", stored, r.out.notices)
 				}
 				// Whoever listens has what the books have.

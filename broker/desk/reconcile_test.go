@@ -408,3 +408,22 @@ func TestAFullOrderThatTheBrokerListsIsTold(t *testing.T) {
 		}
 	})
 }
+
+// TestMoreThanAnOrderAskedForIsRaised is the overfill guard of field-lessons
+// §2.13: broker and books agree about the position, so that nothing else says
+// it. With a change in flight the larger quantity counts.
+func TestMoreThanAnOrderAskedForIsRaised(t *testing.T) {
+	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+		resting(t, r)
+		r.ask(changeOf("m1", "a", "20", "180"))
+		fills := []broker.ExecutionReport{executed(151, "a", "x.01", "15"), executed(151, "a", "y.01", "10")}
+		r.send(fills[0])
+		if r.mode() != broker.Active || len(r.out.findings) != 0 {
+			t.Errorf("15 of perhaps 20: %s, %+v", r.mode(), r.out.findings)
+		}
+		r.send(fills[1])
+		if len(r.out.findings) != 1 || r.out.findings[0].Explained || r.out.findings[0].Ref != "a" || r.mode() != broker.ReduceOnly || r.position() != market.Shares(25) {
+			t.Errorf("25 of at most 20: %s, %+v", r.mode(), r.out.findings)
+		}
+	})
+}

@@ -87,6 +87,7 @@ func (b *Books) refilled(t *Turn, e *Entry, old, f order.Fill) {
 	e.Filled = e.Filled.Sub(old.Qty).Add(f.Qty)
 	e.spent = e.spent.Sub(old.Price.Mul(old.Qty)).Add(f.Price.Mul(f.Qty))
 	e.average()
+	b.overfilled(t, e, f.ExecID)
 	b.Become(t, e, e.State)
 }
 

@@ -253,17 +253,26 @@ func (b *Books) filled(t *Turn, e *Entry, f order.Fill) {
 	e.Filled = e.Filled.Add(f.Qty)
 	e.spent = e.spent.Add(f.Price.Mul(f.Qty))
 	e.average()
-	if most := e.MostQty(); most.Sign() > 0 && most.Less(e.Filled) {
-		t.warn(event.NoticeText{
-			Level: "error", Name: "overfilled", Symbol: e.Symbol, Ref: e.Ref,
-			Text: fmt.Sprintf("order %d asked for %v and %v were executed; look at it with the broker", e.OrderID, most, e.Filled),
-		})
-	}
+	b.overfilled(t, e, f.ExecID)
 	after, ok := e.State.Next(order.Executed)
 	if !ok { // the execution is the truth all the same
 		b.Step(t, e, order.Executed) // tells
 	}
 	b.Become(t, e, after)
+}
+
+// overfilled raises an order of which more was executed than it may be for. The
+// position and the broker agree about it, so nothing else would.
+func (b *Books) overfilled(t *Turn, e *Entry, exec string) {
+	most := e.MostQty()
+	if most.Sign() <= 0 || !most.Less(e.Filled) {
+		return
+	}
+	b.Found(t, broker.Finding{
+		Kind: FindOrder, Symbol: e.Symbol, Ref: e.Ref, Ours: most.String() + " asked for", Theirs: e.Filled.String() + " executed",
+		Evidence: fmt.Sprintf("execution %.60s is beyond the quantity of order %d", exec, e.OrderID),
+		Done:     "counted in the position; entries are refused until a person resumes",
+	})
 }
 
 func priced(f order.Fill, c broker.CommissionReport) order.Fill {
