@@ -16,8 +16,13 @@ type Book struct {
 	at            time.Time // of the newest intent
 	n             int       // intents at that time
 	open          map[string]*entry
-	pending       market.Qty // signed: what the open orders will still do to the position
+	ended         map[string]*entry // the newest keepEnded: the desk may have one back
+	endings       []string          // their ids, oldest first, some perhaps open again
+	pending       market.Qty        // signed: what the open orders will still do to the position
 }
+
+// keepEnded bounds the ended orders that are remembered.
+const keepEnded = 1024
 
 type entry struct {
 	in     order.Intent
@@ -29,7 +34,7 @@ type entry struct {
 // New returns an empty book. Run tells one run from another over the same
 // market time.
 func New(run, strategy string, s market.Symbol) *Book {
-	return &Book{run: run, strategy: strategy, symbol: s, open: map[string]*entry{}}
+	return &Book{run: run, strategy: strategy, symbol: s, open: map[string]*entry{}, ended: map[string]*entry{}}
 }
 
 // Market makes the intent of a market order, good for the day, which is
@@ -61,9 +66,35 @@ func (b *Book) count(e *entry) {
 	left = e.in.Side.Signed(left)
 	b.pending = b.pending.Add(left).Sub(e.left)
 	e.left = left
+	id := e.in.ID
 	if e.end != nil && left.IsZero() || !e.filled.Less(e.in.Qty) {
-		delete(b.open, e.in.ID)
+		delete(b.open, id)
+		b.forget(e)
+		return
 	}
+	b.open[id] = e
+	delete(b.ended, id)
+}
+
+// forget moves an order to those that ended, and drops the oldest of them.
+func (b *Book) forget(e *entry) {
+	id := e.in.ID
+	if b.ended[id] != nil {
+		return
+	}
+	b.ended[id] = e
+	if b.endings = append(b.endings, id); len(b.endings) > keepEnded {
+		delete(b.ended, b.endings[0])
+		b.endings = append([]string(nil), b.endings[1:]...)
+	}
+}
+
+// of returns an order of this book, ended or not; nil when there is none.
+func (b *Book) of(id string) *entry {
+	if e := b.open[id]; e != nil {
+		return e
+	}
+	return b.ended[id]
 }
 
 // Answer takes in the desk's answer. What was refused or made no sense ends;
@@ -74,24 +105,33 @@ func (b *Book) Answer(r event.OrderReply) {
 	}
 }
 
-// Order takes in what is known about an order.
+// Order takes in what is known about an order. One that had ended and is live is
+// outstanding again: the broker may know of an order that the desk had called
+// dropped, rejected or cancelled.
 func (b *Book) Order(o order.Order) {
-	if o.State.Final() {
+	e := b.of(o.Ref)
+	switch {
+	case e == nil:
+	case o.State.Final():
 		b.finish(o.Ref, o.Filled)
+	case o.State.Live() && e.end != nil:
+		e.end = nil
+		b.count(e)
 	}
 }
 
 func (b *Book) finish(id string, filled market.Qty) {
-	if e := b.open[id]; e != nil {
+	if e := b.of(id); e != nil {
 		e.end = &filled
 		b.count(e)
 	}
 }
 
 // Fill takes in an execution, which must be a new one, and reports whether it
-// belongs to an order of this book that is outstanding.
+// belongs to an order of this book. One that ended may have been executed all the
+// same.
 func (b *Book) Fill(f order.Fill) bool {
-	e := b.open[f.Ref]
+	e := b.of(f.Ref)
 	if e == nil {
 		return false
 	}
@@ -100,8 +140,8 @@ func (b *Book) Fill(f order.Fill) bool {
 	return true
 }
 
-// Correct takes in that an execution of an order that is outstanding was more
-// by a quantity, below 0 less, than was told.
+// Correct takes in that an execution of an order was more by a quantity, below 0
+// less, than was told. It opens no order again that has ended.
 func (b *Book) Correct(ref string, more market.Qty) {
 	if e := b.open[ref]; e != nil {
 		e.filled = e.filled.Add(more)

@@ -94,8 +94,11 @@ func TestEndBeforeFills(t *testing.T) {
 	if b.Outstanding() != 0 || !b.Pending().IsZero() {
 		t.Errorf("%d outstanding, %v pending", b.Outstanding(), b.Pending())
 	}
-	if b.Fill(order.Fill{Ref: in.ID, Qty: market.Shares(1)}) || b.Fill(order.Fill{Ref: "other", Qty: market.Shares(1)}) {
-		t.Error("an execution of no outstanding order is taken for its own")
+	if !b.Fill(order.Fill{Ref: in.ID, Qty: market.Shares(1)}) || b.Fill(order.Fill{Ref: "other", Qty: market.Shares(1)}) {
+		t.Error("an execution is its own when its order is, though that has ended")
+	}
+	if b.Outstanding() != 0 || !b.Pending().IsZero() {
+		t.Errorf("%d outstanding, %v pending", b.Outstanding(), b.Pending())
 	}
 }
 
@@ -163,5 +166,42 @@ func TestACorrectedExecutionLeavesItsDifference(t *testing.T) {
 	b.Fill(order.Fill{Ref: in.ID, Qty: market.Shares(6)})
 	if b.Outstanding() != 0 || !b.Pending().IsZero() {
 		t.Errorf("%d outstanding, pending %v", b.Outstanding(), b.Pending())
+	}
+}
+
+// TestAnOrderThatComesBackIsOutstandingAgain: the desk had called it ended, and
+// the broker knows it. Otherwise there would be room for a second entry.
+func TestAnOrderThatComesBackIsOutstandingAgain(t *testing.T) {
+	for _, end := range []order.State{order.Dropped, order.Rejected, order.Cancelled} {
+		b := New("run", "s", "AAPL")
+		in := b.Market(at, order.Buy, market.Shares(10), "")
+		b.Order(order.Order{Ref: in.ID, State: end, Qty: market.Shares(10)})
+		if b.Outstanding() != 0 || !b.Pending().IsZero() {
+			t.Fatalf("%v: %d outstanding, %v pending", end, b.Outstanding(), b.Pending())
+		}
+		b.Fill(order.Fill{Ref: in.ID, Qty: market.Shares(4)}) // it comes before its order's word
+		b.Order(order.Order{Ref: in.ID, State: order.Partial, Qty: market.Shares(10), Filled: market.Shares(4)})
+		if b.Outstanding() != 1 || b.Pending() != market.Shares(6) {
+			t.Errorf("%v, then partial: %d outstanding, %v pending", end, b.Outstanding(), b.Pending())
+		}
+		b.Resync([]order.Order{{Ref: in.ID, State: order.Cancelled, Filled: market.Shares(4)}}, true)
+		if b.Outstanding() != 0 || !b.Pending().IsZero() {
+			t.Errorf("%v, back and cancelled: %d outstanding, %v pending", end, b.Outstanding(), b.Pending())
+		}
+	}
+}
+
+func TestEndedOrdersAreBounded(t *testing.T) {
+	b := New("run", "s", "AAPL")
+	for i := range 3 * keepEnded {
+		in := b.Market(at.Add(time.Duration(i)), order.Buy, market.Shares(1), "")
+		for range 2 { // back and forth
+			b.Order(order.Order{Ref: in.ID, State: order.Dropped})
+			b.Order(order.Order{Ref: in.ID, State: order.Working})
+		}
+		b.Order(order.Order{Ref: in.ID, State: order.Cancelled})
+	}
+	if len(b.ended) > keepEnded || len(b.endings) > keepEnded || len(b.open) != 0 || !b.Pending().IsZero() {
+		t.Errorf("%d and %d ended, %d open, %v pending", len(b.ended), len(b.endings), len(b.open), b.Pending())
 	}
 }

@@ -12,5 +12,7 @@
 // An order's end and its executions come as messages of their own, in any
 // order. An order whose end came first would look like room for the next one,
 // while the position does not show it yet. So the end counts only with as many
-// shares folded as the end speaks of.
+// shares folded as the end speaks of. And an end may be taken back: the broker may
+// know of an order that the desk had called dropped, rejected or cancelled. The
+// newest 1,024 ended orders are remembered for that.
 package orders
