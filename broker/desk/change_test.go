@@ -321,3 +321,33 @@ func TestAChangeThatEnlargesPassesTheBarsOfAnEntry(t *testing.T) {
 		}
 	}, holds(10))
 }
+
+// TestAChangeKeepsTheHours: it alters quantity and prices only, whatever the
+// asker repeats, and so it is over a restart and for an order made elsewhere.
+func TestAChangeKeepsTheHours(t *testing.T) {
+	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+		in := buy("a")
+		in.Type, in.Limit, in.OutsideRTH = order.Limit, market.MustPrice("180").Ptr(), true
+		r.ask(in)
+		r.send(restingReport("10", "180"))
+		d := described(77, "", order.WorkingNow)
+		d.Order.Ref, d.Order.Type, d.Order.Limit, d.Order.Extended = "b", order.Limit, market.MustPrice("180").Ptr(), true
+		r.send(d)
+		regular := buy("c")
+		regular.Type, regular.Limit = order.Limit, market.MustPrice("180").Ptr()
+		r.ask(regular)
+		c := restingReport("10", "180")
+		c.Order.Ref, c.Order.OrderID, c.Order.PermID = "c", 152, 9152
+		r.send(c)
+		for _, target := range []string{"a", "b", "c"} {
+			change := changeOf("m-"+target, target, "10", "181")
+			change.OutsideRTH = target == "c"
+			if reply := r.ask(change); reply.Result != event.Written {
+				t.Fatalf("%+v", reply)
+			}
+			if last := k.placed[len(k.placed)-1].Intent; last.OutsideRTH != (target != "c") || r.journal.intents[last.ID].Intent.OutsideRTH != last.OutsideRTH {
+				t.Errorf("a change of order %s: outside the regular session %v", target, last.OutsideRTH)
+			}
+		}
+	})
+}

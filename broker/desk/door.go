@@ -202,7 +202,7 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 	o := order.Order{
 		Ref: in.ID, OrderID: d.books.NextID, ClientID: h.facts.ClientID, Account: v.Account, Strategy: in.Strategy,
 		Symbol: in.Symbol, Side: in.Side, Type: in.Type, TIF: in.TIF, Qty: in.Qty, Limit: in.Limit,
-		StopPrice: in.Stop, OCA: in.OCA, State: order.Intended, Reason: in.Reason, Created: v.Now, Updated: v.Now,
+		StopPrice: in.Stop, OCA: in.OCA, Extended: in.OutsideRTH, State: order.Intended, Reason: in.Reason, Created: v.Now, Updated: v.Now,
 	}
 	d.books.NextID++ // also when storing fails: a number is used once
 	rec.OrderID, rec.ClientID, rec.Order = o.OrderID, o.ClientID, &o

@@ -17,13 +17,14 @@ import (
 // number, so the broker can never hold two of it.
 
 // about completes an intent by the order that it is about: a cancel needs the
-// market, a change keeps the group.
+// market, a change keeps the group and the hours.
 func about(in order.Intent, o order.Order) order.Intent {
 	if in.Action == order.Cancel || in.Symbol == "" {
 		in.Symbol = o.Symbol
 	}
 	if in.Action == order.Modify {
 		in.OCA = o.OCA // a broker refuses a change of the group
+		in.OutsideRTH = o.Extended
 	}
 	return in
 }

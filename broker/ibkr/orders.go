@@ -117,7 +117,7 @@ func orderOf(m wire.OpenOrder, symbol market.Symbol) order.Order {
 	o := order.Order{
 		Ref: m.OrderRef, OrderID: m.OrderID, PermID: m.PermID, ClientID: m.ClientID, Account: m.Account,
 		Symbol: symbol, Side: order.Side(m.Action), Type: order.Type(m.OrderType), TIF: order.TIF(m.TIF), Limit: m.LmtPrice,
-		OCA: m.OCAGroup,
+		OCA: m.OCAGroup, Extended: m.OutsideRTH,
 	}
 	if o.Type == order.Stop || o.Type == order.StopLimit {
 		o.StopPrice = m.AuxPrice // of other types it is a distance, or 0

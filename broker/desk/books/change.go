@@ -99,6 +99,7 @@ func (b *Books) described(t *Turn, e *Entry, o order.Order, full bool) {
 	if e.OCA == "" {
 		e.OCA = o.OCA
 	}
+	e.Extended = e.Extended || o.Extended // ours are known; not every venue tells
 	if e.State == order.Filled && was.Qty.Less(e.Qty) && e.Filled.Less(e.Qty) {
 		b.Step(t, e, order.Listed) // it was full by what was known of it
 	} else if was.Qty != e.Qty || !Alike(was.Limit, e.Limit) || !Alike(was.StopPrice, e.StopPrice) || was.OCA != e.OCA || was.Change != e.Change {
