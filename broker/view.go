@@ -46,8 +46,8 @@ type View struct {
 	// Target is the order that a cancel or a modification is about; nil when it
 	// is not known, and for a new order.
 	Target *order.Order
-	// Sent are the market times of the entries written in the last minute,
-	// oldest first. An order that only reduced a position, or that the desk
+	// Sent are the market times of the entries, and changes of them, written in
+	// the last minute, oldest first. An order that only reduced a position, or that the desk
 	// asked for itself, is not among them: safety does not use up the budget.
 	Sent []time.Time
 	// SentNotional is the notional of these entries in this market day.

@@ -100,7 +100,11 @@
 // same door (package guard says how): it follows partial fills, is known again after
 // a restart, and shares a one-cancels-all group with the orders that leave the
 // position. Until the broker has confirmed it, an entry in the symbol is
-// refused. A change of an order counts when the broker shows it (modify.go).
+// refused. A change of an order counts when the broker shows it (modify.go), and
+// until then the worst of both versions does. A cancel has had no effect before
+// the broker says so: a halt and a flatten write it again when it stays silent, or
+// a confirmed list shows the order as open. A list that shows an order which the
+// books call ended, twice, opens it again and takes entries away.
 //
 // Memory is bounded: the books (package books says by how much), 65,536 ticks
 // and a read of the session's. What is older is in the journal, which also tells

@@ -78,6 +78,26 @@ func TestOnlyTheVenueListsAnEndedOrderAgain(t *testing.T) {
 	}
 }
 
+func TestTheWorstOfBothVersions(t *testing.T) {
+	price := func(s string) *market.Price { return market.MustPrice(s).Ptr() }
+	o := Order{Qty: market.Shares(10), Filled: market.Shares(4), Limit: price("180"), StopPrice: price("170")}
+	if m := o.Most(); m != o || o.MostLeft() != market.Shares(6) {
+		t.Errorf("without a change %+v", m)
+	}
+	o.Change = &Change{Qty: market.Shares(20), Limit: price("179"), StopPrice: price("171")}
+	m := o.Most()
+	if m.Remaining() != market.Shares(16) || o.MostLeft() != m.Remaining() || *m.Limit != *price("180") || *m.StopPrice != *price("171") || m.Change != nil {
+		t.Errorf("with one %+v", m)
+	}
+	o.Change = &Change{Qty: market.Shares(5), Limit: price("181")}
+	if m := o.Most(); m.Remaining() != market.Shares(6) || *m.Limit != *price("181") || *m.StopPrice != *price("170") {
+		t.Errorf("with less at more %+v", m)
+	}
+	if o.Change = (&Change{Qty: market.Shares(3)}); o.MostLeft() != market.Shares(6) {
+		t.Errorf("%v may be left", o.MostLeft())
+	}
+}
+
 // TestWhatWasFilledDecidesTheState: whichever came first, the execution or the
 // quantity.
 func TestWhatWasFilledDecidesTheState(t *testing.T) {

@@ -70,8 +70,8 @@ type Config struct {
 	// may reach. Default 1, as in a cash account: nobody can be made to sell
 	// by a margin call who borrowed nothing.
 	MaxLeverage market.Qty `koanf:"max_leverage"` // an exact decimal; counts no shares
-	// OrdersPerMinute is how many entries may go out in one minute of market
-	// time before further ones are refused. Default 30.
+	// OrdersPerMinute is how many entries, and changes of them, may go out in
+	// one minute of market time before further ones are refused. Default 30.
 	OrdersPerMinute int `koanf:"orders_per_minute"`
 	// MaxQuoteAge is how old, in market time, the newest of bid, ask and last
 	// may be for an entry. Default 5 s.
@@ -88,8 +88,9 @@ type Config struct {
 	// apart for an entry: what an entry and an exit at market lose at once.
 	// Default 2; a liquid US share has less than 0.1.
 	MaxSpread market.Percent `koanf:"max_spread"`
-	// NotionalPerDay is the most that the entries of one market day may sum up
-	// to before further ones are refused. Default 500,000.
+	// NotionalPerDay is the most that the entries of one market day, and what
+	// changes add to them, may sum up to before further ones are refused.
+	// Default 500,000.
 	NotionalPerDay market.Money `koanf:"notional_per_day"`
 	// DuplicateWithin is for how long, in market time, a strategy's entry of
 	// the same symbol, side and quantity is taken for the same one asked

@@ -198,7 +198,6 @@ func TestAllOrderingsAroundAChangeReachOneState(t *testing.T) {
 		parts []string
 	}{
 		{"20", []string{"10", "10"}}, // the first part fills what the order was
-		{"20", []string{"4", "6", "10"}},
 		{"20", []string{"20"}},
 		{"8", []string{"8"}},
 		{"8", []string{"3", "5"}},
