@@ -74,8 +74,8 @@ func TestARestartBetweenARaiseAndItsDescription(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			reconciling(t, func(t *testing.T, r *rig, k *knowing) {
 				time.Sleep(time.Minute)
-				if o := r.order("a"); o.State != order.Partial || o.Qty != market.Shares(20) || o.Change != nil || len(r.out.findings) != 0 {
-					t.Errorf("listed as Submitted, 10 of 20: %+v, findings %+v", o, r.out.findings)
+				if o := r.order("a"); o.State != order.Partial || o.Qty != market.Shares(20) || o.Change != nil || len(r.found()) != 0 {
+					t.Errorf("listed as Submitted, 10 of 20: %+v, findings %+v", o, r.found())
 				}
 			}, func(r *rig, _ *Config) {
 				o := described(151, "a", 0).Order
@@ -93,12 +93,13 @@ func TestARestartBetweenARaiseAndItsDescription(t *testing.T) {
 // TestAStopThatFiresWhileItIsEnlargedHasNoSecond: the guard places no other stop
 // beside one that sells on.
 func TestAStopThatFiresWhileItIsEnlargedHasNoSecond(t *testing.T) {
-	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+	reconciling(t, func(t *testing.T, r *rig, _ *knowing) {
 		time.Sleep(time.Second)
-		if len(k.placed) != 1 {
-			t.Fatalf("placed %+v", k.placed)
+		placed := r.orders()
+		if len(placed) != 1 {
+			t.Fatalf("placed %+v", placed)
 		}
-		stop := k.placed[0]
+		stop := placed[0]
 		shown := func(in order.Intent, sig order.Signal) broker.OrderReport {
 			d := described(stop.OrderID, stop.Intent.ID, sig)
 			d.Order.Side, d.Order.Type, d.Order.TIF, d.Order.Qty = order.Sell, order.Stop, order.GTC, in.Qty
@@ -108,16 +109,17 @@ func TestAStopThatFiresWhileItIsEnlargedHasNoSecond(t *testing.T) {
 		r.send(shown(stop.Intent, order.Acked))
 		r.send(executed(9000, "byhand", "h.01", "100")) // the position grows to 200
 		time.Sleep(5 * time.Second)
-		if len(k.placed) != 2 || k.placed[1].Intent.Action != order.Modify {
-			t.Fatalf("placed %+v", k.placed)
+		placed = r.orders()
+		if len(placed) != 2 || placed[1].Intent.Action != order.Modify {
+			t.Fatalf("placed %+v", placed)
 		}
 		x := executed(stop.OrderID, stop.Intent.ID, "s.01", "100")
 		x.Fill.Side = order.Sell
 		r.send(x)
-		r.send(shown(k.placed[1].Intent, order.WorkingNow))
+		r.send(shown(placed[1].Intent, order.WorkingNow))
 		time.Sleep(3 * time.Second)
-		if len(k.placed) > 2 {
-			t.Errorf("the stop sells the last 100, and another order is beside it: %+v", k.placed[2:])
+		if placed = r.orders(); len(placed) > 2 {
+			t.Errorf("the stop sells the last 100, and another order is beside it: %+v", placed[2:])
 		}
 	}, func(r *rig, c *Config) { c.Protect = ProtectOn; r.session.held = heldAt("100") })
 }

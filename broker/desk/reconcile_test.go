@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -359,15 +360,17 @@ func TestAnOrderThatTheBrokerListsAfterItsEndIsOpenedAgain(t *testing.T) {
 				k.fills, k.held = []broker.ExecutionReport{executed(151, "a", "x.01", "4")}, heldAt("4")
 			})
 			time.Sleep(31 * time.Second)
-			if o := r.order("a"); o.State != ended || len(r.out.findings) != 0 {
-				t.Errorf("after one list: %v, %+v", o.State, r.out.findings)
+			synctest.Wait()
+			if o := r.order("a"); o.State != ended || len(r.found()) != 0 {
+				t.Errorf("after one list: %v, %+v", o.State, r.found())
 			}
 			time.Sleep(lookSoonAfter)
+			synctest.Wait()
 			if o := r.order("a"); o.State != order.Partial || o.Remaining() != market.Shares(6) {
 				t.Errorf("after two: %+v", o)
 			}
-			if len(r.out.findings) != 1 || r.out.findings[0].Explained || r.out.findings[0].Ref != "a" || r.mode() != broker.ReduceOnly {
-				t.Errorf("findings %+v, mode %s", r.out.findings, r.mode())
+			if len(r.found()) != 1 || r.found()[0].Explained || r.found()[0].Ref != "a" || r.mode() != broker.ReduceOnly {
+				t.Errorf("findings %+v, mode %s", r.found(), r.mode())
 			}
 			halt(t, r)
 			if got := r.sent(); len(got) != 1 || got[0] != 151 {
@@ -386,8 +389,8 @@ func TestAListThatIsLateOpensNothing(t *testing.T) {
 		time.Sleep(31 * time.Second)
 		k.venue(func() { k.open = nil })
 		time.Sleep(5 * time.Minute)
-		if o := r.order("a"); o.State != order.Cancelled || len(r.out.findings) != 0 {
-			t.Errorf("%v, %+v", o.State, r.out.findings)
+		if o := r.order("a"); o.State != order.Cancelled || len(r.found()) != 0 {
+			t.Errorf("%v, %+v", o.State, r.found())
 		}
 	})
 }
@@ -403,8 +406,8 @@ func TestAFullOrderThatTheBrokerListsIsTold(t *testing.T) {
 			k.fills, k.held, k.open = []broker.ExecutionReport{f}, heldAt("10"), []broker.OrderReport{described(151, "a", order.WorkingNow)}
 		})
 		time.Sleep(10 * time.Minute)
-		if o := r.order("a"); o.State != order.Filled || len(r.out.findings) != 1 || r.mode() != broker.ReduceOnly {
-			t.Errorf("%v, findings %+v, mode %s", o.State, r.out.findings, r.mode())
+		if o := r.order("a"); o.State != order.Filled || len(r.found()) != 1 || r.mode() != broker.ReduceOnly {
+			t.Errorf("%v, findings %+v, mode %s", o.State, r.found(), r.mode())
 		}
 	})
 }
@@ -418,12 +421,20 @@ func TestMoreThanAnOrderAskedForIsRaised(t *testing.T) {
 		r.ask(changeOf("m1", "a", "20", "180"))
 		fills := []broker.ExecutionReport{executed(151, "a", "x.01", "15"), executed(151, "a", "y.01", "10")}
 		r.send(fills[0])
-		if r.mode() != broker.Active || len(r.out.findings) != 0 {
-			t.Errorf("15 of perhaps 20: %s, %+v", r.mode(), r.out.findings)
+		if r.mode() != broker.Active || len(r.found()) != 0 {
+			t.Errorf("15 of perhaps 20: %s, %+v", r.mode(), r.found())
 		}
 		r.send(fills[1])
-		if len(r.out.findings) != 1 || r.out.findings[0].Explained || r.out.findings[0].Ref != "a" || r.mode() != broker.ReduceOnly || r.position() != market.Shares(25) {
-			t.Errorf("25 of at most 20: %s, %+v", r.mode(), r.out.findings)
+		if len(r.found()) != 1 || r.found()[0].Explained || r.found()[0].Ref != "a" || r.mode() != broker.ReduceOnly || r.position() != market.Shares(25) {
+			t.Errorf("25 of at most 20: %s, %+v", r.mode(), r.found())
 		}
 	})
+}
+
+// found returns the findings that were told, once nothing moves.
+func (r *rig) found() []broker.Finding {
+	synctest.Wait()
+	r.out.mu.Lock()
+	defer r.out.mu.Unlock()
+	return slices.Clone(r.out.findings)
 }
