@@ -75,15 +75,27 @@ func (d *Desk) protectOne(h *held, s market.Symbol, wall time.Time) {
 func (d *Desk) guardView(h *held, s market.Symbol, wall time.Time) guard.View {
 	return guard.View{
 		Books: d.books, Who: &h.facts, Wall: wall, Market: d.floor.Now(time.Now()), Details: d.floor.Details(s), Percent: d.cfg.StopPercent,
-		Newest: func() (market.Price, bool) {
-			_, q, trades := d.floor.Sense(s, time.Time{}, time.Now())
-			newest, _, known := q.Newest()
-			if j, ok := d.gate.(tickJudge); ok && known { // a tick that is another symbol's must not price a stop
-				known, _ = j.Sane(q, trades)
-			}
-			return newest, known
-		},
+		Quote: func() guard.Quote { return d.quoteOf(s) },
 	}
+}
+
+// quoteOf is what a stop's price is held against.
+func (d *Desk) quoteOf(s market.Symbol) guard.Quote {
+	_, q, trades := d.floor.Sense(s, time.Time{}, time.Now())
+	newest, _, known := q.Newest()
+	if !known {
+		return guard.Quote{}
+	}
+	out := guard.Quote{Price: &newest, Sane: true, Believed: true}
+	if j, ok := d.gate.(tickJudge); ok {
+		if out.Sane, _ = j.Sane(q, trades); !out.Sane { // as of another symbol: the trades before it can be believed
+			middle, some := trades.Median()
+			if out.Believed = some; some {
+				out.Price = &middle
+			}
+		}
+	}
+	return out
 }
 
 // act asks for what is planned by the one door, as any order is.

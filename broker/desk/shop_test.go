@@ -27,6 +27,7 @@ type shop struct {
 	served  chan error
 	n       int
 	gate    func(broker.View, order.Intent) order.Decision
+	judge   tickJudge
 }
 
 // openShop serves a session of the venue. It needs a bubble.

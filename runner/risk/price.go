@@ -27,8 +27,9 @@ func equal(x, y *market.Price) bool { return x != nil && y != nil && *x == *y }
 // collar keeps a limit near the market, so that a slip of the hand does not
 // trade, and wants a market to exist. A stop has to lie on the side of the
 // market where it waits: a sell below it, a buy above it. How far away a stop
-// that protects lies is not its matter. An order that reduces passes when there
-// is no market to compare with.
+// that protects lies is not its matter, nor is a stop that rests already and
+// stays where it is. An order that reduces passes when there is no market to
+// compare with.
 func (a *asked) collar() string {
 	if a.ref == nil {
 		if a.reduction {
@@ -38,6 +39,7 @@ func (a *asked) collar() string {
 	}
 	if stop := a.in.Stop; stop != nil {
 		switch {
+		case a.in.Action == order.Modify && equal(stop, a.v.Target.StopPrice):
 		case a.in.Side == order.Sell && !stop.Less(*a.believed):
 			return fmt.Sprintf("the stop %v of a sell is not below the market at %v, so it would fire at once; put it lower, or sell at market", stop, a.believed)
 		case a.in.Side == order.Buy && !a.believed.Less(*stop):

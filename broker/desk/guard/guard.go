@@ -61,7 +61,8 @@ type Guard struct {
 	state event.GuardState
 	plans plan          // the newest
 	sign  int           // of the position
-	price *market.Price // of its stop, kept as long as the position lasts
+	price *market.Price // of the stop that was asked for last, or found
+	aim   *market.Price // where an addition wants it, nil when it is there
 	ref   string        // of the newest stop that was asked for
 	tries int           // writes since the broker confirmed one
 	after time.Time     // wall time before which nothing is tried again
@@ -78,10 +79,20 @@ type View struct {
 	Wall    time.Time
 	Market  time.Time       // zero before the first clock: nothing is done then
 	Details *market.Details // of the contract, nil when it is not known
-	// Newest is the newest price, as far as it can be believed.
-	Newest func() (market.Price, bool)
+	Quote   func() Quote
 	// Percent is how far the stop is from the position's average cost.
 	Percent market.Percent
+}
+
+// Quote is what a stop's price is held against, by the gate too.
+type Quote struct {
+	// Price is the newest, or the middle of the newest trades when that cannot be
+	// believed; nil is not known.
+	Price *market.Price
+	// Sane says that the newest can be believed, so that a stop may be moved.
+	Sane bool
+	// Believed says that Price can.
+	Believed bool
 }
 
 func (v View) position(s market.Symbol) market.Qty { return v.Books.Positions[s].Qty }
@@ -119,9 +130,12 @@ func (g *Guard) Plan(v View) { g.plans = g.plan(v) }
 // Asked notes that something is asked for now: if it is in vain, the next time
 // waits.
 func (g *Guard) Asked(in order.Intent, wall time.Time) {
-	if in.Action == order.Place {
+	switch in.Action {
+	case order.Place:
 		g.price, g.ref = in.Stop, in.ID
-	} else if in.Action == order.Cancel {
+	case order.Modify:
+		g.price = in.Stop
+	default:
 		g.ended = wall
 	}
 	g.asked++
@@ -149,7 +163,7 @@ func (g *Guard) Conclude(v View) (done bool, notice *event.NoticeText) {
 	if pos.IsZero() && p.stop == nil && p.in == nil {
 		return true, g.tell(true, "", v.Wall)
 	}
-	if g.why != "" && !p.covered {
+	if g.why != "" && !p.covered && p.in != nil { // it is asked for again
 		p.cause = g.why
 	}
 	g.state.Position, g.state.StopPrice, g.state.Ref = pos, nil, ""
@@ -230,13 +244,16 @@ func (g *Guard) mend(v View, pos market.Qty, r rests, now time.Time, p *plan) {
 		p.cause = fmt.Sprintf("the trader does not know the contract of %s; start it with that symbol, too", g.state.Symbol)
 		return
 	}
-	price, why := g.stopPrice(v, pos, r.stop, want)
-	switch {
-	case price == nil:
-		p.cause = why
-	case r.stop == nil:
-		p.in = v.newStop(g.state.Symbol, books.ExitSide(pos), want, price, now)
-	case r.stop.Qty != r.stop.Filled.Add(want) || !books.Alike(r.stop.StopPrice, price):
+	if r.stop == nil {
+		if price, why := g.newPrice(v, pos); price == nil {
+			p.cause = why
+		} else {
+			p.in = v.newStop(g.state.Symbol, books.ExitSide(pos), want, price, now)
+		}
+		return
+	}
+	price := g.restingPrice(v, pos, r.stop, r.stop.Remaining().Less(want))
+	if r.stop.Remaining() != want || !books.Alike(r.stop.StopPrice, price) {
 		p.in = g.resize(r.stop, r.stop.Filled.Add(want), price, now)
 	}
 }
@@ -296,59 +313,6 @@ func (v View) exiting(stop *books.Entry) bool {
 	return slices.ContainsFunc(v.Books.Live[stop.Symbol], func(e *books.Entry) bool {
 		return e != stop && e.OCA != "" && e.OCA == stop.OCA && e.Account == stop.Account
 	})
-}
-
-// stopPrice is where the stop belongs: a percentage from the average cost, on
-// the price grid, away from the market. It stays there as long as the position
-// lasts; when that is added to it moves by the new average, but never away
-// from the market. A position that is through it already, because it was taken
-// over from elsewhere, gets that far from the newest price, so that a start
-// of the trader sells nothing. Nil says why there is none.
-func (g *Guard) stopPrice(v View, pos market.Qty, stop *books.Entry, want market.Qty) (*market.Price, string) {
-	if g.price == nil && stop != nil {
-		g.price = stop.StopPrice
-	}
-	added := stop != nil && stop.Remaining().Less(want)
-	if g.price != nil && !added {
-		return g.price, ""
-	}
-	newest, known := v.Newest()
-	base := v.Books.Positions[g.state.Symbol].AvgCost
-	if base == nil || base.Sign() <= 0 {
-		if !known {
-			return g.price, "neither the cost of the position nor a price is known; wait for market data"
-		}
-		base = &newest
-	}
-	at := v.percentOff(*base, pos)
-	if g.price == nil && known && pos.Sign()*at.Cmp(newest) >= 0 {
-		at = v.percentOff(newest, pos)
-	}
-	if at.Sign() <= 0 {
-		return g.price, fmt.Sprintf("a stop at %v cannot be; the cost of the position is told as %v", at, base)
-	}
-	if g.price != nil && pos.Sign()*at.Cmp(*g.price) <= 0 {
-		return g.price, ""
-	}
-	g.price = &at
-	return g.price, ""
-}
-
-// percentOff is Percent below a price for a long position, above it for a
-// short one.
-func (v View) percentOff(base market.Price, pos market.Qty) market.Price {
-	tick := market.MustPrice("0.01")
-	if v.Details != nil && v.Details.MinTick.Sign() > 0 {
-		tick = v.Details.MinTick
-	}
-	part, ok := v.Percent.Of(base)
-	if !ok {
-		return market.Price{}
-	}
-	if pos.Sign() < 0 {
-		return base.Add(part).Neg().Floor(tick).Neg()
-	}
-	return base.Sub(part).Floor(tick)
 }
 
 // newStop is the intent of a stop. Its number makes its reference: numbers only

@@ -23,7 +23,7 @@ func view(holds string) View {
 	return View{
 		Books: b, Who: &broker.Facts{Account: "DU1", ClientID: 1}, Wall: noon, Market: noon, Percent: market.MustPercent("5"),
 		Details: &market.Details{MinTick: market.MustPrice("0.01")},
-		Newest:  func() (market.Price, bool) { return market.MustPrice("101"), true },
+		Quote:   func() Quote { return Quote{Price: market.MustPrice("101").Ptr(), Sane: true, Believed: true} },
 	}
 }
 
