@@ -37,6 +37,9 @@ type View struct {
 	// Position is the account's holding of the intent's symbol by the desk's
 	// books; nil means unknown, as before the first recovery.
 	Position *market.Qty
+	// Told is that holding as the broker told it last, where it differs; nil when
+	// it does not. See Surely.
+	Told *market.Qty
 	// Open are the live orders of the intent's symbol. Of one with a change that
 	// the venue has not shown it is the worst that either version may do.
 	Open []order.Order
@@ -90,6 +93,21 @@ type Standing struct {
 	Realized market.Money
 	// LosingStreak is how many of the day's newest round trips lost in a row.
 	LosingStreak int
+}
+
+// Surely is what is held whoever is right: the smaller of two words about a
+// position, and nothing when they are on different sides; without a second word
+// it is the first. It is what an order may reduce.
+func Surely(position, told *market.Qty) *market.Qty {
+	switch {
+	case position == nil || told == nil:
+		return position
+	case position.Sign()*told.Sign() <= 0:
+		return &market.Qty{}
+	case told.Abs().Less(position.Abs()):
+		return told
+	}
+	return position
 }
 
 // Worth returns what an intent's order is worth, in the contract's currency:

@@ -174,6 +174,9 @@ func (d *Desk) verify(ctx context.Context, h *held) {
 		return
 	}
 	d.hold.flatten.Due = time.Now().Add(unwind.Again)
+	if d.hold.flatten.Asked() { // without an answer the books have to do: whoever asks for a flatten wants out
+		d.hold.poke()
+	}
 	switch {
 	case err != nil:
 		d.hold.flatten.Doubt = "not verified: " + err.Error() + "; the broker is asked again"

@@ -14,7 +14,7 @@ func (d *Desk) sense(h *held, in order.Intent) broker.View {
 	mode := d.mode.Load()
 	v := broker.View{
 		Link: d.linkState(), Mode: mode.Mode, ModeReason: mode.Reason, ReadOnly: d.cfg.ReadOnly,
-		Position: d.books.Holding(in.Symbol),
+		Position: d.books.Holding(in.Symbol), Told: d.books.Told(in.Symbol),
 	}
 	d.floor.Show(&v, in.Symbol, in.At, time.Now())
 	if h != nil {

@@ -16,8 +16,9 @@ func (d *Desk) unsure(h *held, v broker.View, in order.Intent) bar {
 	if v.Own || !enlarges(v, in) || d.reduces(h, v, in) {
 		return bar{}
 	}
-	if s, ok := d.books.Suspects[in.Symbol]; ok {
-		return bar{"reconciling", fmt.Sprintf("the broker's position of %s differs by %v from the books; wait until it is settled, which takes some seconds", in.Symbol, s.Diff)}
+	_, suspect := d.books.Suspects[in.Symbol]
+	if told := d.books.Told(in.Symbol); told != nil && (suspect || d.books.Positions[in.Symbol].Qty.Sign()*in.Side.Signed(in.Qty).Sign() < 0) {
+		return bar{"reconciling", fmt.Sprintf("the broker told a position of %v %s and the books have %v; wait until it is settled, which takes some seconds", told, in.Symbol, d.books.Positions[in.Symbol].Qty)}
 	}
 	for _, e := range d.books.Live[in.Symbol] {
 		if e.State == order.Unknown && !h.foreign(e.Account) {
@@ -50,7 +51,7 @@ func enlarges(v broker.View, in order.Intent) bool {
 // position smaller, also when all that is under way on its side fills, the
 // unknown included.
 func (d *Desk) reduces(h *held, v broker.View, in order.Intent) bool {
-	position, qty := d.books.Holding(in.Symbol), v.Left(in)
+	position, qty := d.books.Surely(in.Symbol), v.Left(in)
 	if position == nil || position.Sign()*in.Side.Signed(qty).Sign() >= 0 {
 		return false
 	}

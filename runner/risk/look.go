@@ -43,10 +43,13 @@ func (a *asked) lookAtPosition() {
 	// A stop of the intent's own group is reduced by what it executes, so that
 	// it takes nothing of its room.
 	open := broker.OpenQty(a.v.Open, a.in.Symbol, a.in.Side, a.in.OCA, a.v.Target)
-	held := *a.v.Position
+	held := *broker.Surely(a.v.Position, a.v.Told)
 	against := held.Sign()*a.in.Side.Signed(a.left).Sign() < 0
 	a.reduction = against && !held.Abs().Sub(open).Less(a.left)
-	a.saw.Qty("position", held)
+	a.saw.Qty("position", *a.v.Position)
+	if a.v.Told != nil {
+		a.saw.Qty("position_told", *a.v.Told)
+	}
 	a.saw.Qty("open_same_side", open)
 	a.saw.Bool("reduction", a.reduction)
 }

@@ -205,6 +205,28 @@ func (b *Books) Holding(s market.Symbol) *market.Qty {
 	return b.Positions[s].Qty.Ptr()
 }
 
+// Told is the account's position of a symbol as the broker told it last, where
+// that differs from the books and is not settled; else nil.
+func (b *Books) Told(s market.Symbol) *market.Qty {
+	if b.Positions == nil {
+		return nil
+	}
+	ours := b.Positions[s].Qty
+	if t, ok := b.told[s]; ok && t.qty != ours {
+		return &t.qty
+	}
+	if was, ok := b.Suspects[s]; ok {
+		return ours.Add(was.Diff).Ptr()
+	}
+	return nil
+}
+
+// Surely is what the account holds of a symbol whoever is right, the books or
+// what the broker told last; nil when unknown. It is what may be closed.
+func (b *Books) Surely(s market.Symbol) *market.Qty {
+	return broker.Surely(b.Holding(s), b.Told(s))
+}
+
 // ExitSide is the side that closes a position.
 func ExitSide(pos market.Qty) order.Side {
 	if pos.Sign() < 0 {

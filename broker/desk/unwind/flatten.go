@@ -60,10 +60,19 @@ type closing struct {
 type Flatten struct {
 	closing map[market.Symbol]*closing // nil when none is under way
 	since   time.Time                  // wall time of the flatten that it is of
+	asked   bool                       // the broker was asked for its positions in it
 
 	Flat  *time.Time // wall time when the broker showed no position, nil when it did not
 	Doubt string     // why that could not be seen yet
 	Due   time.Time  // wall time before which the broker is not asked for it again
+}
+
+// Asked notes that the broker was asked for its positions, and told them or did
+// not. It reports whether that is the first time.
+func (f *Flatten) Asked() (first bool) {
+	first = !f.asked
+	f.asked = true
+	return first
 }
 
 // End forgets a flatten, because the mode is another.
@@ -141,8 +150,14 @@ func (f *Flatten) Next(v View, sym market.Symbol, m Market, terms Terms) (in *or
 	case pos == nil:
 		c.state, c.detail = event.ClosingWaits, "the position is unknown; the broker is asked"
 		return nil, true
+	case v.Books.Told(sym) != nil:
+		c.state, c.detail = event.ClosingWaits, fmt.Sprintf("the broker told a position of %v and the books have %v; it is asked, as what is gone is not to be closed", v.Books.Told(sym), pos)
+		return nil, true
 	case pos.IsZero():
 		c.state, c.detail, c.ref = event.ClosingVerifies, f.Doubt, ""
+	case !f.asked:
+		c.state, c.detail = event.ClosingWaits, "the broker is asked for its positions before the first order"
+		return nil, true
 	default:
 		return f.closeNext(v, sym, c, *pos, m, terms), false
 	}

@@ -5,8 +5,9 @@
 // It promises that an order that can only make a position smaller is not among
 // the entries that a halt ends; that an order closes a position only when all
 // others of its symbol have ended, and another follows only when that one has;
-// that no step has the id of another, in whatever life of the program; and that
-// it gives up after a number of tries. It is pure: whoever has it asks for what
+// that the first one waits until the broker was asked for its positions, and each
+// as long as its word differs from the books; that no step has the id of another,
+// in whatever life of the program; and that it gives up after a number of tries. It is pure: whoever has it asks for what
 // it wants, by the one door, as any order is, and tells it what became of that.
 // It does not promise that a position is closed: only a new answer of the
 // broker's says so, and whoever asked for that ends the flatten.

@@ -80,6 +80,10 @@ func TestAFlattenGivesUp(t *testing.T) {
 	m := Market{At: noon, Details: &market.Details{}, Open: true}
 	terms := Terms{Tries: 3, Patience: time.Minute, Collar: market.MustPercent("1")}
 	ids := map[string]bool{}
+	f.Symbols(v, noon)
+	if in, ask := f.Next(v, "AAPL", m, terms); in != nil || !ask || !f.Asked() || f.Asked() {
+		t.Fatalf("the first order goes out before the broker was asked: %+v", in)
+	}
 	for range 10 {
 		f.Symbols(v, noon)
 		in, _ := f.Next(v, "AAPL", m, terms)
