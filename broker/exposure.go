@@ -55,6 +55,22 @@ func OpenQty(open []order.Order, s market.Symbol, side order.Side, without strin
 	return sum
 }
 
+// OpenBeside is OpenQty beside an order that is to join a group. A stop in it
+// takes only what the others of the group leave, so that these do not count for
+// it.
+func OpenBeside(open []order.Order, in order.Intent, except *order.Order) market.Qty {
+	sum := OpenQty(open, in.Symbol, in.Side, in.OCA, except)
+	if in.Type != order.Stop || in.OCA == "" {
+		return sum
+	}
+	for i := range open {
+		if o := &open[i]; o.OCA == in.OCA && o.Type != order.Stop && o.Side == in.Side && o.Symbol == in.Symbol && o.State.Live() && !Same(o, except) {
+			sum = sum.Sub(o.Remaining())
+		}
+	}
+	return sum
+}
+
 // stopTakes is what a group's largest stop takes beside the other orders of the
 // group, 0 for its smaller stops; the first of equals is the largest.
 func stopTakes(open []order.Order, i int, counts func(*order.Order) bool) (left market.Qty) {

@@ -96,10 +96,10 @@
 // what it does not list has ended, and the rates of an earlier run of its market
 // do not count.
 //
-// Every position has one stop at the broker, which the desk itself keeps by the
-// same door (package guard says how): it follows partial fills, is known again after
-// a restart, and shares a one-cancels-all group with the orders that leave the
-// position. Until the broker has confirmed it, an entry in the symbol is
+// Every position has a stop at the broker, which the desk itself keeps by the
+// same door (package guard says how): it follows partial fills, is known again
+// after a restart, and shares a one-cancels-all group of the position with the
+// orders that leave it, also when these were first. Until the broker has confirmed it, an entry in the symbol is
 // refused. A change of an order counts when the broker shows it (modify.go), and
 // until then the worst of both versions does. A cancel has had no effect before
 // the broker says so: a halt and a flatten write it again when it stays silent, or

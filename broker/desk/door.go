@@ -139,7 +139,7 @@ func (d *Desk) fits(h *held, v broker.View, in order.Intent, target *books.Entry
 		return bar{"contract", fmt.Sprintf("symbol %s is not wanted, or the venue told nothing about it; start the trader with it", in.Symbol)}
 	}
 	if in.Action == order.Place {
-		return d.guarded(v, in)
+		return d.guarded(h, v, in, in.Qty)
 	}
 	switch {
 	case target == nil:
@@ -152,10 +152,10 @@ func (d *Desk) fits(h *held, v broker.View, in order.Intent, target *books.Entry
 		// Its number is another order's here.
 		return bar{"unknown_target", fmt.Sprintf("order %.40q is of client id %d and account %s; cancel it where it was made", in.Target, target.ClientID, target.Account)}
 	case in.Action == order.Modify:
-		if b := changes(in, target); b.rule != "" || !enlarges(v, in) {
+		if b := changes(in, target); b.rule != "" {
 			return b
 		}
-		return d.guarded(v, in)
+		return d.guarded(h, v, in, v.Left(in))
 	}
 	return bar{}
 }

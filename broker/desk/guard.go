@@ -75,6 +75,7 @@ func (d *Desk) protectOne(h *held, s market.Symbol, wall time.Time) {
 func (d *Desk) guardView(h *held, s market.Symbol, wall time.Time) guard.View {
 	return guard.View{
 		Books: d.books, Who: &h.facts, Wall: wall, Market: d.floor.Now(time.Now()), Details: d.floor.Details(s), Percent: d.cfg.StopPercent,
+		Open:  d.open(d.floor.Details(s), d.floor.Now(wall)),
 		Quote: func() guard.Quote { return d.quoteOf(s) },
 	}
 }
@@ -116,39 +117,31 @@ type tickJudge interface {
 	Sane(q market.Quote, recent market.Trades) (ok bool, why string)
 }
 
-// grouped puts an order against a protected position into the group of its
-// stop, before gate and journal, so that what is stored is what is written.
+// grouped puts an order against a protected position into a group of it, before
+// gate and journal, so that what is stored is what is written. Where no stop
+// rests yet it makes the group, which the stop joins.
 func (d *Desk) grouped(h *held, in order.Intent) order.Intent {
-	if d.cfg.Protect == ProtectOff || h == nil || in.Action != order.Place || strings.HasPrefix(in.ID, books.GuardPrefix) {
+	pos := d.books.Holding(in.Symbol)
+	if d.cfg.Protect == ProtectOff || h == nil || in.Action != order.Place || strings.HasPrefix(in.ID, books.GuardPrefix) ||
+		pos == nil || pos.Sign()*in.Side.Signed(in.Qty).Sign() >= 0 {
 		return in
 	}
-	if stop := d.stopAgainst(h, in.Symbol); stop != nil && stop.Side == in.Side && stop.OCA != "" {
-		in.OCA = stop.OCA
+	if g := guard.Against(d.books, &h.facts, in.Symbol).Join(); g != nil {
+		in.OCA = g.Name
+	} else {
+		in.OCA = guard.Name(in.Symbol, d.marketTime(), d.books.NextID)
 	}
 	return in
 }
 
-// stopAgainst is the newest live stop of the desk for a position that is held,
-// nil without one.
-func (d *Desk) stopAgainst(h *held, s market.Symbol) (stop *books.Entry) {
-	pos := d.books.Positions[s].Qty
-	for _, e := range d.books.Live[s] {
-		if e.Protects() && e.ClientID == h.facts.ClientID && !h.foreign(e.Account) && pos.Sign()*e.Side.Signed(market.Shares(1)).Sign() < 0 {
-			stop = e
-		}
-	}
-	return stop
-}
-
-// guarded tells what protection has to say about a new order, or a change that
-// enlarges one.
-func (d *Desk) guarded(v broker.View, in order.Intent) bar {
+// guarded tells what protection has to say about a new order, or about a change
+// of one that leaves qty to fill.
+func (d *Desk) guarded(h *held, v broker.View, in order.Intent, qty market.Qty) bar {
 	if d.cfg.Protect == ProtectOff || v.Own || v.Position == nil || v.Position.IsZero() {
 		return bar{}
 	}
-	left := v.Left(in)
-	exit := v.Position.Sign()*in.Side.Signed(left).Sign() < 0 && !v.Position.Abs().Less(left)
-	if !exit {
+	exit := v.Position.Sign()*in.Side.Signed(qty).Sign() < 0 && !v.Position.Abs().Less(qty)
+	if !exit && enlarges(v, in) {
 		cause := "none was placed yet"
 		if g := d.guards[in.Symbol]; g != nil {
 			switch is := g.State(); {
@@ -160,10 +153,16 @@ func (d *Desk) guarded(v broker.View, in order.Intent) bar {
 		}
 		return bar{"unprotected", fmt.Sprintf("%s holds %v without a protective stop at the broker: %s; wait until it is confirmed, or set desk.protect to off", in.Symbol, v.Position, cause)}
 	}
-	for _, o := range v.Open {
-		if in.Action == order.Place && in.OCA != "" && o.OCA == in.OCA && o.Filled.Sign() > 0 {
-			return bar{"group_fills", fmt.Sprintf("order %s against the position is executing, %v of %v, and a broker lets nobody join its group then; wait until it has ended, or cancel it", o.Ref, o.Filled, o.Qty)}
-		}
+	if !exit {
+		return bar{}
+	}
+	r := guard.Against(d.books, &h.facts, in.Symbol)
+	if g := r.Group(in.OCA); g != nil && g.Used && in.Action == order.Place {
+		return bar{"group_fills", fmt.Sprintf("an order against the position of %s has executed beside its stop, and a broker lets nobody join their group then; wait until the new stop rests, or cancel what still works in it", in.Symbol)}
+	}
+	grows := v.Target == nil || v.Target.Remaining().Less(qty)
+	if most, splits := r.Splits(in.OCA, qty); splits && grows {
+		return bar{"group_split", fmt.Sprintf("the position of %v is protected by several stops, because an order against it works beside one of them, and this one could take %v; cancel that order and wait until one stop is left", v.Position, most)}
 	}
 	return bar{}
 }

@@ -9,7 +9,6 @@ import (
 
 	"robotrader/broker"
 	"robotrader/broker/desk/books"
-	"robotrader/broker/exchange"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -279,37 +278,40 @@ func (w *world) checkEnd() {
 	w.checkCover()
 }
 
-// exits reports whether an order of the strategy works in a group of the guard.
-func (w *world) exits(group string) bool {
-	return slices.ContainsFunc(w.venue.x.Open(), func(o exchange.Order) bool {
-		return o.OCAGroup == group && !strings.HasPrefix(o.Ref, books.GuardPrefix)
-	})
-}
-
-// checkCover looks whether a stop at the venue covers the position, and that
-// no stop of the desk can turn it over together with what the strategy asked for
-// outside of its group.
+// checkCover looks whether stops at the venue cover the position, and that what
+// they and all that goes against it may take together, of a group the largest, is
+// not more than it because of them.
 func (w *world) checkCover() {
 	p, _ := w.venue.x.Position(worldAccount, worldSymbol)
 	side := books.ExitSide(p.Qty)
-	stops, free := market.Qty{}, market.Qty{}
-	group := ""
+	stops, takes, without := market.Qty{}, market.Qty{}, market.Qty{}
+	groups, beside := map[string]market.Qty{}, map[string]market.Qty{} // with the stops, and without
 	for _, o := range w.venue.x.Open() {
-		if !strings.HasPrefix(o.Ref, books.GuardPrefix) {
-			continue
-		}
-		if p.Qty.IsZero() || o.Side != side {
+		ours := strings.HasPrefix(o.Ref, books.GuardPrefix)
+		if ours && (p.Qty.IsZero() || o.Side != side) {
 			w.fail("cover", "stop %s rests, to %s %v, and the position is %v", o.Ref, o.Side, o.Remaining(), p.Qty)
 		}
-		stops, group = stops.Add(o.Remaining()), o.OCAGroup
-	}
-	for _, o := range w.venue.x.Open() {
-		if !strings.HasPrefix(o.Ref, books.GuardPrefix) && o.Side == side && (o.OCAGroup == "" || o.OCAGroup != group) {
-			free = free.Add(o.Remaining())
+		switch {
+		case p.Qty.IsZero() || o.Side != side:
+		case strings.HasPrefix(o.OCAGroup, books.GuardPrefix):
+			if groups[o.OCAGroup].Less(o.Remaining()) {
+				groups[o.OCAGroup] = o.Remaining()
+			}
+			if !ours && beside[o.OCAGroup].Less(o.Remaining()) {
+				beside[o.OCAGroup] = o.Remaining()
+			}
+		default:
+			takes, without = takes.Add(o.Remaining()), without.Add(o.Remaining())
+		}
+		if ours {
+			stops = stops.Add(o.Remaining())
 		}
 	}
-	if !stops.IsZero() && p.Qty.Abs().Less(stops.Add(free)) && !w.exits(group) { // while an exit works the guard changes nothing
-		w.fail("cover", "stops for %v rest beside orders for %v, and the position is %v", stops, free, p.Qty)
+	for name, most := range groups {
+		takes, without = takes.Add(most), without.Add(beside[name])
+	}
+	if without.Less(takes) && p.Qty.Abs().Less(takes) {
+		w.fail("cover", "stops for %v and other orders may take %v together, and the position is %v", stops, takes, p.Qty)
 	}
 	if !stops.Less(p.Qty.Abs()) {
 		return
@@ -319,15 +321,9 @@ func (w *world) checkCover() {
 		w.fail("cover", "stops for %v of %v rest at the venue, and the guard calls it covered", stops, p.Qty)
 		return
 	}
-	for _, cause := range []string{"orders that the desk did not group take all", "while an exit works in its group"} {
-		if strings.Contains(g.State().Cause, cause) {
-			return
-		}
+	if takes.Less(p.Qty.Abs()) && !strings.Contains(g.State().Cause, "leaves no room") { // what others may take is theirs to close
+		w.fail("cover", "stops for %v of %v rest at the venue, and orders may take %v: %s", stops, p.Qty, takes, g.State().Cause)
 	}
-	if p.Qty.Abs() == stops.Add(free) { // what others may take is theirs to close
-		return
-	}
-	w.fail("cover", "stops for %v of %v rest at the venue: %s", stops, p.Qty, g.State().Cause)
 }
 
 // checkExecutions holds the books and the journal against the venue's ledger.

@@ -42,7 +42,7 @@ func (a *asked) lookAtPosition() {
 	}
 	// A stop of the intent's own group is reduced by what it executes, so that
 	// it takes nothing of its room.
-	open := broker.OpenQty(a.v.Open, a.in.Symbol, a.in.Side, a.in.OCA, a.v.Target)
+	open := broker.OpenBeside(a.v.Open, a.in, a.v.Target)
 	held := *broker.Surely(a.v.Position, a.v.Told)
 	against := held.Sign()*a.in.Side.Signed(a.left).Sign() < 0
 	a.reduction = against && !held.Abs().Sub(open).Less(a.left)

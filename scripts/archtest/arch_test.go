@@ -82,6 +82,7 @@ var sideways = map[[2]string]bool{
 	{"broker/desk/unwind", "broker/desk/books"}:    true,
 	{"services/bus/bridge", "services/bus"}:     true,
 	{"services/bus/bridge", "services/task"}:    true,
+	{"broker/desk/unwind", "broker/desk/guard"}:    true, // which group an order that closes joins
 }
 
 // parts are what desk is made of: nouns of its own that are pure, so that the

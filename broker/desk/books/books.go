@@ -65,6 +65,7 @@ type Books struct {
 	ByRef   map[string]*Entry // by the intent's id
 	byID    map[orderKey]*Entry
 	byPerm  map[int64]*Entry
+	byGroup map[string][]*Entry        // by their one-cancels-all group
 	Live    map[market.Symbol][]*Entry // that have not ended, in the order of their making
 	ended   []*Entry                   // oldest first
 	answers Ring[string, event.OrderReply]
@@ -115,7 +116,7 @@ type Entry struct {
 	// ended, zero without one.
 	relistedAt time.Time
 	Unfit      bool          // the venue refused the newest change
-	Used       bool          // another order of its group has filled: nobody can join that any more
+	Shut       bool          // the venue cut it, or refused one beside it: nobody can join its group any more
 	Owed       time.Time     // wall time of a fill in its group that the venue has yet to take off it, else zero
 	suspect    bool          // it was told that the gateway may hold it behind a dialog, or it is known not to
 	EndAsked   *broker.Facts // of the session in which a halt or a flatten had it cancelled, nil = none
@@ -143,6 +144,7 @@ func New(zone *time.Location) *Books {
 		ByRef:    map[string]*Entry{},
 		byID:     map[orderKey]*Entry{},
 		byPerm:   map[int64]*Entry{},
+		byGroup:  map[string][]*Entry{},
 		Live:     map[market.Symbol][]*Entry{},
 		answers:  NewRing[string, event.OrderReply](keepAnswers),
 		execs:    NewRing[string, *order.Fill](keepExecs),
@@ -198,6 +200,7 @@ func (b *Books) Add(o order.Order, wall time.Time) *Entry {
 	if o.PermID != 0 {
 		b.byPerm[o.PermID] = e
 	}
+	b.joins(e)
 	b.saw(o.OrderID)
 	b.Place(e)
 	return e
@@ -246,6 +249,7 @@ func (b *Books) forget(e *Entry) {
 	if b.byPerm[e.PermID] == e {
 		delete(b.byPerm, e.PermID)
 	}
+	b.leaves(e)
 }
 
 // Find returns the order that a report is about: by the venue's number, by the

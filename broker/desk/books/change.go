@@ -78,8 +78,8 @@ func (b *Books) changeLost(t *Turn, e *Entry) {
 // Full says that the broker calls it filled: no other version comes into force
 // any more.
 func (b *Books) described(t *Turn, e *Entry, o order.Order, full bool) {
-	was := e.Order
-	if c := e.Change; c != nil {
+	was, change := e.Order, e.Change
+	if c := change; c != nil {
 		switch {
 		case shows(o, c):
 			e.Change, e.Unfit, e.Note = nil, false, ""
@@ -98,6 +98,10 @@ func (b *Books) described(t *Turn, e *Entry, o order.Order, full bool) {
 	}
 	if e.OCA == "" {
 		e.OCA = o.OCA
+		b.joins(e)
+	}
+	if e.Protects() && o.Qty.Sign() > 0 && o.Qty.Less(was.Qty) && (change == nil || !shows(o, change)) {
+		e.Shut = true // for a fill in its group that nobody told us of
 	}
 	e.Extended = e.Extended || o.Extended // ours are known; not every venue tells
 	if e.State == order.Filled && was.Qty.Less(e.Qty) && e.Filled.Less(e.Qty) {

@@ -333,7 +333,7 @@ func (b *Books) sharedOut(e *Entry, wall time.Time) {
 	}
 	for _, o := range b.Live[e.Symbol] {
 		if o != e && o.OCA == e.OCA && o.Protects() {
-			o.Owed, o.Used = wall, true
+			o.Owed = wall
 		}
 	}
 }

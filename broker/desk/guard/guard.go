@@ -2,14 +2,14 @@
 // books, and keeps what is known of one position's protection beyond them.
 //
 // It promises that a position is called covered only by what the broker has
-// confirmed, that at most one stop of ours is wanted against it, and that
-// nothing is asked for while the outcome of the one before is unknown. It is
-// pure: whoever has it asks for what it wants, by the one door, as any order
+// confirmed, and that it asks for no stop with which what stops and exits may
+// take together would be more than the position, as far as the books know. It
+// is pure: whoever has it asks for what it wants, by the one door, as any order
 // is. It does not promise that the gate lets it pass.
 //
 // # Design
 //
-// The guard keeps one stop order at the broker against every position of the
+// The guard keeps a stop order at the broker against every position of the
 // account, sized to it: placed when there is none, changed when the position
 // grows or shrinks, cancelled when it is gone. It looks after each batch of
 // reports, in the same turn, and again and again between them, and compares what
@@ -19,13 +19,28 @@
 // A bracket would not do: a broker holds its children back until the parent has
 // filled whole, and a part of an entry would be held without a stop.
 //
-// The stop and every order against the position are one one-cancels-all group,
-// so that they never fill beyond the position together. What one of them fills
-// the broker takes off the others by itself, and while an exit works the guard
-// changes nothing: a quantity that it sets would undo what the broker has taken
-// off at that moment. So the price of an exit for a part is that the broker
-// takes the same part off the stop, and the rest of the position gets a new stop
-// when the exit has ended, one round trip later.
+// Stops and exits of a position are one-cancels-all groups: what one order of a
+// group fills the broker takes off the others by itself, so that together they
+// never fill beyond the largest. A group belongs to the position and not to the
+// stop: an exit that is asked for before a stop rests makes it, and the stop
+// joins it then, also when nobody knows what became of the exit. What all groups
+// and the orders outside of them may take together is not made more than the
+// position by a stop.
+//
+// While an exit works in a group the guard leaves its stop alone: a quantity
+// that it sets would undo what the broker has taken off at that moment. What is
+// not in that group, because the position grew or because a part filled, gets
+// another stop in a group of its own; when the exit has ended one of the two is
+// cancelled, and then the other takes over. A stop that the market has passed
+// counts as such a one. A group of which an order has executed lets nobody in
+// any more, so the stop of one is replaced when no exit works beside it: the
+// price of an exit for a part. An exit that leaves no room for a stop, because
+// it is of no group or of one that is used, is cancelled after some seconds: it
+// can be asked for again, and joins the stop then.
+//
+// What a stop may be placed for, or grow to, is what is held whoever is right,
+// the books or what the broker told last. One beside a stop that is called ended
+// only because the broker did not list it joins that one's group.
 //
 // The stop is GTC, so that it outlives the day and the program, and for regular
 // hours, because a stop turns into a market order and the extended hours have no
@@ -34,9 +49,6 @@ package guard
 
 import (
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"robotrader/broker"
@@ -60,11 +72,13 @@ const (
 type Guard struct {
 	state event.GuardState
 	plans plan          // the newest
+	asks  order.Intent  // the newest that was asked for
+	wrote bool          // it was written, or may have been
+	since time.Time     // wall time since when exits leave no room for a stop, zero when they do
 	sign  int           // of the position
 	price *market.Price // of the stop that was asked for last, or found
 	aim   *market.Price // where an addition wants it, nil when it is there
-	ref   string        // of the newest stop that was asked for
-	tries int           // writes since the broker confirmed one
+	tries int           // asks since the broker confirmed one
 	after time.Time     // wall time before which nothing is tried again
 	why   string        // the newest refusal
 	told  bool          // a person knows of this occurrence
@@ -79,6 +93,7 @@ type View struct {
 	Wall    time.Time
 	Market  time.Time       // zero before the first clock: nothing is done then
 	Details *market.Details // of the contract, nil when it is not known
+	Open    bool            // the regular session is on
 	Quote   func() Quote
 	// Percent is how far the stop is from the position's average cost.
 	Percent market.Percent
@@ -112,16 +127,33 @@ func (g *Guard) Look(v View) *order.Intent {
 		*g = Guard{state: event.GuardState{Symbol: g.state.Symbol, Since: v.Wall}, sign: sign, told: g.told, asked: g.asked, ended: g.ended}
 	}
 	g.Plan(v)
-	switch e := v.Books.ByRef[g.ref]; {
-	case g.plans.stop != nil && g.plans.stop.Stands() && !g.plans.stop.Unfit:
-		g.tries, g.after, g.why = 0, time.Time{}, ""
-	case e != nil && (e.State == order.Rejected || e.Unfit):
-		g.why = fmt.Sprintf("the broker refused stop %s: %s", e.Ref, e.Note)
-	}
+	g.confirm(v)
 	if v.Wall.Before(g.after) {
 		return nil
 	}
 	return g.plans.in
+}
+
+// confirm looks what the broker made of what was asked for last. What follows
+// upon it need not wait.
+func (g *Guard) confirm(v View) {
+	about := g.asks.Target
+	if g.asks.Action == order.Place {
+		about = g.asks.ID
+	}
+	switch e := v.Books.ByRef[about]; {
+	case g.plans.covered && g.plans.in == nil:
+		g.tries, g.after, g.why = 0, time.Time{}, ""
+	case e == nil || !g.wrote:
+	case g.asks.Action == order.Cancel:
+		if e.State.Final() {
+			g.after = time.Time{}
+		}
+	case e.Stands() && !e.Unfit:
+		g.tries, g.after, g.why = 0, time.Time{}, ""
+	case e.State == order.Rejected || e.Unfit:
+		g.why = fmt.Sprintf("the broker refused stop %s: %s", e.Ref, e.Note)
+	}
 }
 
 // Plan looks once more at what should rest, after something was asked for.
@@ -130,13 +162,11 @@ func (g *Guard) Plan(v View) { g.plans = g.plan(v) }
 // Asked notes that something is asked for now: if it is in vain, the next time
 // waits.
 func (g *Guard) Asked(in order.Intent, wall time.Time) {
-	switch in.Action {
-	case order.Place:
-		g.price, g.ref = in.Stop, in.ID
-	case order.Modify:
-		g.price = in.Stop
-	default:
+	g.asks, g.wrote = in, false
+	if in.Action == order.Cancel {
 		g.ended = wall
+	} else {
+		g.price = in.Stop
 	}
 	g.asked++
 	g.tries++
@@ -145,7 +175,10 @@ func (g *Guard) Asked(in order.Intent, wall time.Time) {
 
 // Answered takes what became of it.
 func (g *Guard) Answered(reply event.OrderReply) {
+	g.wrote = reply.Result != event.Refused && reply.Result != event.Invalid
 	switch {
+	case reply.Known && g.asks.Action == order.Place: // of another life: the next number is another's
+		g.after = time.Time{}
 	case reply.Result == event.Written && !reply.Known:
 		g.why = "" // the broker's word follows
 	case reply.Rule == "":
@@ -173,178 +206,6 @@ func (g *Guard) Conclude(v View) (done bool, notice *event.NoticeText) {
 	return false, g.tell(p.covered, p.cause, v.Wall)
 }
 
-// plan is what is to be done for one position. Without an action, nothing is.
-type plan struct {
-	covered bool
-	cause   string       // why it is not covered
-	stop    *books.Entry // the desk's stop for it, nil without one
-	in      *order.Intent
-}
-
-// rests is what rests at the broker against a position, or did.
-type rests struct {
-	stop   *books.Entry // the newest of the desk's stops against it
-	extra  *books.Entry // one that is not wanted: of another side, beside another, or of no position
-	free   market.Qty   // what orders outside of the stop's group may take of the position
-	others market.Qty   // how much of that are stops that somebody else placed
-	held   market.Qty   // for how much the broker has confirmed the desk's stop
-}
-
-// plan compares what should rest at the broker with what does.
-func (g *Guard) plan(v View) plan {
-	pos := v.position(g.state.Symbol)
-	r, now, wall := v.resting(g.state.Symbol, pos), v.Market, v.Wall
-	p := plan{stop: r.stop}
-	settled := func(e *books.Entry) bool { return e.Stands() && wall.Sub(e.Owed) >= books.SettleAfter }
-	lost := func(e *books.Entry) bool {
-		return e.State == order.Cancelling && wall.Sub(g.ended) >= books.CancelAgain
-	}
-	switch {
-	case r.extra != nil:
-		if p.stop == nil {
-			p.stop = r.extra
-		}
-		p.cause = "a stop that is not wanted any more is being cancelled"
-		if (settled(r.extra) || lost(r.extra)) && !now.IsZero() {
-			p.in = g.cancel(r.extra, now)
-		}
-		return p
-	case pos.IsZero():
-		return p
-	}
-	p.covered = !r.held.Add(r.others).Less(pos.Abs())
-	p.cause = uncovered(r, pos)
-	switch {
-	case r.stop != nil && lost(r.stop) && !now.IsZero(): // its cancel went down with a session or a life
-		p.in = g.cancel(r.stop, now)
-	case now.IsZero() || r.stop != nil && !settled(r.stop):
-	case r.stop != nil && v.exiting(r.stop):
-		p.cause = fmt.Sprintf("the stop holds %v of %v while an exit works in its group; the rest follows when that has ended", r.held, pos.Abs())
-	default:
-		g.mend(v, pos, r, now, &p)
-	}
-	if p.covered {
-		p.cause = ""
-	}
-	return p
-}
-
-// mend plans what makes the stop what it should be.
-func (g *Guard) mend(v View, pos market.Qty, r rests, now time.Time, p *plan) {
-	want := pos.Abs().Sub(r.free)
-	switch {
-	case want.Sign() <= 0 && r.stop == nil:
-		p.cause = fmt.Sprintf("orders that the desk did not group take all of %v; a stop beside them could turn the position over: cancel them, or let them end", pos.Abs())
-		return
-	case want.Sign() <= 0 || r.stop != nil && r.stop.Used: // an exit could not join it: a new one follows
-		p.in = g.cancel(r.stop, now)
-		return
-	}
-	if v.Details == nil {
-		p.cause = fmt.Sprintf("the trader does not know the contract of %s; start it with that symbol, too", g.state.Symbol)
-		return
-	}
-	if r.stop == nil {
-		if price, why := g.newPrice(v, pos); price == nil {
-			p.cause = why
-		} else {
-			p.in = v.newStop(g.state.Symbol, books.ExitSide(pos), want, price, now)
-		}
-		return
-	}
-	price := g.restingPrice(v, pos, r.stop, r.stop.Remaining().Less(want))
-	if r.stop.Remaining() != want || !books.Alike(r.stop.StopPrice, price) {
-		p.in = g.resize(r.stop, r.stop.Filled.Add(want), price, now)
-	}
-}
-
-// uncovered words why a position is not covered, before anything is done.
-func uncovered(r rests, pos market.Qty) string {
-	switch stop := r.stop; {
-	case stop == nil:
-		return "no stop rests at the broker yet"
-	case stop.State == order.Unknown:
-		return fmt.Sprintf("the outcome of stop %s is unknown; no other is placed before the broker has told: %s", stop.Ref, stop.Note)
-	case stop.State == order.Inactive:
-		return fmt.Sprintf("the broker holds stop %s back: %s", stop.Ref, stop.Note)
-	case r.held.IsZero():
-		return fmt.Sprintf("the broker has not confirmed stop %s yet", stop.Ref)
-	default:
-		return fmt.Sprintf("stop %s holds %v of %v", stop.Ref, r.held, pos.Abs())
-	}
-}
-
-func (v View) resting(s market.Symbol, pos market.Qty) (r rests) {
-	side := books.ExitSide(pos)
-	live := slices.DeleteFunc(slices.Clone(v.Books.Live[s]), func(e *books.Entry) bool { return books.Foreign(v.Who, e.Account) })
-	for _, e := range live {
-		switch {
-		case !e.Protects() || e.ClientID != v.Who.ClientID:
-		case pos.IsZero() || e.Side != side:
-			r.extra = e
-		default:
-			if r.stop != nil {
-				r.extra = r.stop
-			}
-			r.stop = e
-		}
-	}
-	for _, e := range live {
-		if e == r.stop || e == r.extra || e.Side != side || pos.IsZero() || r.stop != nil && e.OCA != "" && e.OCA == r.stop.OCA {
-			continue
-		}
-		r.free = r.free.Add(e.MostLeft())
-		if e.State != order.Unknown && (e.Type == order.Stop || e.Type == order.Trail) {
-			r.others = r.others.Add(e.Remaining())
-		}
-	}
-	if r.stop != nil {
-		switch r.stop.State {
-		case order.Accepted, order.Working, order.Partial:
-			r.held = r.stop.Remaining()
-		default: // it may be there, and nobody knows
-		}
-	}
-	return r
-}
-
-// exiting reports whether another order of the stop's group works.
-func (v View) exiting(stop *books.Entry) bool {
-	return slices.ContainsFunc(v.Books.Live[stop.Symbol], func(e *books.Entry) bool {
-		return e != stop && e.OCA != "" && e.OCA == stop.OCA && e.Account == stop.Account
-	})
-}
-
-// newStop is the intent of a stop. Its number makes its reference: numbers only
-// rise, over restarts too.
-func (v View) newStop(s market.Symbol, side order.Side, qty market.Qty, price *market.Price, now time.Time) *order.Intent {
-	ref := books.GuardPrefix + strings.ReplaceAll(string(s), " ", ".") + "-" + strconv.FormatInt(v.Books.NextID, 10)
-	return &order.Intent{
-		ID: ref, Action: order.Place, Strategy: books.OwnStrategy, Symbol: s, Side: side, Type: order.Stop, TIF: order.GTC,
-		Qty: qty, Stop: price, OCA: ref, Reason: "protects the position", At: now,
-	}
-}
-
-// id is that of a change or cancel. Market time and a count make it one that no
-// earlier life has used.
-func (g *Guard) id(e *books.Entry, now time.Time) string {
-	return e.Ref + "." + strconv.FormatInt(now.Unix(), 36) + "." + strconv.FormatInt(int64(g.asked%1296), 36)
-}
-
-func (g *Guard) cancel(e *books.Entry, now time.Time) *order.Intent {
-	return &order.Intent{
-		ID: g.id(e, now), Action: order.Cancel, Strategy: books.OwnStrategy, Symbol: e.Symbol, Target: e.Ref,
-		Reason: "protects nothing any more", At: now,
-	}
-}
-
-func (g *Guard) resize(e *books.Entry, qty market.Qty, price *market.Price, now time.Time) *order.Intent {
-	return &order.Intent{
-		ID: g.id(e, now), Action: order.Modify, Strategy: books.OwnStrategy, Symbol: e.Symbol, Side: e.Side, Type: e.Type, TIF: e.TIF,
-		Qty: qty, Stop: price, OCA: e.OCA, Target: e.Ref, Reason: "follows the position", At: now,
-	}
-}
-
 // tell notes whether a position is covered, and tells a person once an
 // occurrence when it is not.
 func (g *Guard) tell(covered bool, cause string, wall time.Time) *event.NoticeText {
@@ -354,7 +215,6 @@ func (g *Guard) tell(covered bool, cause string, wall time.Time) *event.NoticeTe
 	}
 	s.Cause = cause
 	if covered {
-		s.Cause = ""
 		if g.told {
 			g.told = false
 			return &event.NoticeText{Level: "info", Name: "position_covered", Symbol: s.Symbol, Ref: s.Ref, Text: fmt.Sprintf("the position of %v %s is covered again, or gone", s.Position, s.Symbol)}

@@ -49,7 +49,7 @@ func TestWhatAPositionNeeds(t *testing.T) {
 		{"long, nothing rests", "100", "", "", 0, "place 100 SELL 95", false, "no stop rests"},
 		{"short, nothing rests", "-100", "", "", 0, "place 100 BUY 105", false, "no stop rests"},
 		{"a stop as it should be", "100", order.Sell, "100", order.Working, "", true, ""},
-		{"it grew", "150", order.Sell, "100", order.Working, "modify 150 SELL 95", false, "holds 100 of 150"},
+		{"it grew", "150", order.Sell, "100", order.Working, "modify 150 SELL 95", false, "hold 100 of 150"},
 		{"it shrank", "40", order.Sell, "100", order.Working, "modify 40 SELL 95", true, ""},
 		{"it is gone", "0", order.Sell, "100", order.Working, "cancel", false, "not wanted"},
 		{"it was turned over", "-100", order.Sell, "100", order.Working, "cancel", false, "not wanted"},
@@ -101,5 +101,111 @@ func TestARefusedStopIsAskedForAgain(t *testing.T) {
 	}
 	if s := g.State(); told != 1 || s.Covered || !strings.Contains(s.Cause, "max_orders") {
 		t.Errorf("told %d times: %+v", told, s)
+	}
+}
+
+// asks is what the guard asks for now, in short; "" is nothing.
+func asks(t *testing.T, g *Guard, v View) string {
+	t.Helper()
+	in := g.Look(v)
+	if in == nil {
+		return ""
+	}
+	if err := in.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if in.Action == order.Cancel {
+		return "cancel " + in.Target
+	}
+	return string(in.Action) + " " + in.Qty.String()
+}
+
+// TestAStopIsOfWholeSteps, and of no more than an order can be about; what is
+// left is told and bars nothing.
+func TestAStopIsOfWholeSteps(t *testing.T) {
+	for _, tt := range []struct {
+		holds, rests, want string
+		covered            bool
+		cause              string
+	}{
+		{"10.37", "", "place 10", false, "no stop rests"},
+		{"-10.37", "", "place 10", false, "no stop rests"},
+		{"10.37", "10", "", true, "0.37 of 10.37 is less"},
+		{"20.74", "10", "modify 20", false, "hold 10 of 20.74"},
+		{"0.37", "", "", true, "0.37 of 0.37 is less"},
+		{"1500000", "", "place 1000000", false, "no stop rests"},
+		{"1500000", "1000000", "place 500000", false, "hold 1000000 of 1500000"},
+	} {
+		v, g := view(tt.holds), New("AAPL", noon)
+		if tt.rests != "" {
+			v.rests(order.Sell, tt.rests, order.Working)
+		}
+		got := asks(t, g, v)
+		g.Conclude(v)
+		if s := g.State(); got != tt.want || s.Covered != tt.covered || !strings.Contains(s.Cause, tt.cause) {
+			t.Errorf("%+v: asks for %q, %+v", tt, got, s)
+		}
+	}
+}
+
+// TestNoStopIsBuiltUponWhatTheBrokerDenies: as long as its word differs, a stop
+// is for what is held whoever is right, and one that rests stays.
+func TestNoStopIsBuiltUponWhatTheBrokerDenies(t *testing.T) {
+	for _, tt := range []struct{ holds, differs, rests, want string }{
+		{"100", "-100", "", ""},
+		{"100", "-150", "", ""},
+		{"100", "-40", "", "place 60"},
+		{"-100", "40", "", "place 60"},
+		{"100", "50", "", "place 100"},
+		{"100", "-40", "50", "modify 60"},
+		{"100", "-60", "50", ""},
+	} {
+		v := view(tt.holds)
+		v.Books.Suspects["AAPL"] = books.Suspect{Diff: market.MustQty(tt.differs), At: noon}
+		if tt.rests != "" {
+			v.rests(order.Sell, tt.rests, order.Working)
+		}
+		if got := asks(t, New("AAPL", noon), v); got != tt.want {
+			t.Errorf("%+v: asks for %q", tt, got)
+		}
+	}
+}
+
+// TestAStopBesideOneThatEndedByInferenceIsOfItsGroup: if that one rests after
+// all, the two sell once.
+func TestAStopBesideOneThatEndedByInferenceIsOfItsGroup(t *testing.T) {
+	v, g := view("100"), New("AAPL", noon)
+	e := v.rests(order.Sell, "100", order.Cancelled)
+	if in := g.Look(v); in == nil || in.OCA != in.ID {
+		t.Errorf("beside one that the broker called cancelled: %+v", in)
+	}
+	e.Proven = noon
+	if in := g.Look(v); in == nil || in.OCA != e.OCA || in.ID == e.Ref {
+		t.Errorf("%+v, want one in group %s", in, e.OCA)
+	}
+	e.Filled = market.Shares(1)
+	if in := g.Look(v); in == nil || in.OCA != in.ID {
+		t.Errorf("of a group that has executed: %+v", in)
+	}
+}
+
+// TestAReferenceOfAnotherLifeCostsNoTime: the next number is asked for at the
+// next look, however many there are.
+func TestAReferenceOfAnotherLifeCostsNoTime(t *testing.T) {
+	v, g := view("100"), New("AAPL", noon)
+	for range 20 {
+		in := g.Look(v)
+		if in == nil {
+			t.Fatal("it waits")
+		}
+		g.Asked(*in, v.Wall)
+		g.Answered(event.OrderReply{Result: event.Written, Known: true})
+		v.Books.NextID++
+	}
+	if a, b := Name("AAPL", noon, 7), Name("AAPL", noon.Add(time.Second), 7); a == b {
+		t.Errorf("%s twice", a)
+	}
+	if in := (order.Intent{ID: Name("ABCDEFGHIJ.K", noon, 1<<30)}); len(in.ID) > 40 {
+		t.Errorf("%s is too long for a reference", in.ID)
 	}
 }

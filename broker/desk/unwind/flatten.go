@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"robotrader/broker/desk/books"
+	"robotrader/broker/desk/guard"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -46,14 +47,16 @@ type Market struct {
 type closing struct {
 	state  string
 	detail string
-	tries  int       // orders that were written and ended without the position
-	vain   int       // orders in a row that were refused
-	next   int       // number of the next intent id, which are used once each
-	ref    string    // the newest order, empty before the first
-	wrote  time.Time // wall time when it was written
-	due    time.Time // wall time before which no other is
-	info   time.Time // wall time before which its contract is not asked for
-	asked  bool      // for quotes of a symbol that is not wanted, in this flatten
+	tries  int        // orders that were written and ended without the position
+	vain   int        // orders in a row that were refused
+	next   int        // number of the next intent id, which are used once each
+	ref    string     // the newest order, empty before the first
+	wrote  time.Time  // wall time when it was written
+	due    time.Time  // wall time before which no other is
+	info   time.Time  // wall time before which its contract is not asked for
+	held   time.Time  // wall time since when a stop lets no order join it, zero when one may
+	seen   market.Qty // what that stop had filled then
+	asked  bool       // for quotes of a symbol that is not wanted, in this flatten
 }
 
 // Flatten is how far the closing of all positions is. The zero Flatten is none.
@@ -175,11 +178,53 @@ func (f *Flatten) hurry(v View, c *closing, e *books.Entry, m Market, terms Term
 		return nil
 	}
 	e.EndAsked, e.EndAt = v.Who, v.Wall
+	return f.end(c, e, m, fmt.Sprintf("it did not close the position within %v", terms.Patience))
+}
+
+// end is the cancel of an order that stands in the way.
+func (f *Flatten) end(c *closing, e *books.Entry, m Market, why string) *order.Intent {
 	c.next++
 	return &order.Intent{
-		ID: f.id(e.Symbol, c.next), Action: order.Cancel, Strategy: books.OwnStrategy, Target: e.Ref,
-		Reason: fmt.Sprintf("it did not close the position within %v", terms.Patience), At: m.At,
+		ID: f.id(e.Symbol, c.next), Action: order.Cancel, Strategy: books.OwnStrategy, Target: e.Ref, Reason: why, At: m.At,
 	}
+}
+
+// beside looks at the stops of a position that an order is to close: it joins
+// the group of one, and has to wait as long as that lets nobody in, or others
+// would sell beside it. One is replaced by who looks after it, at once or, when
+// it executes, hardly ever needs to be: after some time it is the one to be
+// cancelled.
+func (c *closing) beside(v View, sym market.Symbol, qty market.Qty, terms Terms) (wait bool, end *books.Entry) {
+	if !v.Keeps || v.Who == nil {
+		return false, nil
+	}
+	r := guard.Against(v.Books, v.Who, sym)
+	name, g := "", r.Join()
+	if g != nil {
+		name = g.Name
+	}
+	_, splits := r.Splits(name, qty)
+	switch {
+	case g != nil && g.Used && len(g.Stops) > 0:
+		end = g.Stops[0]
+		c.state, c.detail = event.ClosingWaits, "its stop is of a group that has executed, which nobody can join; the order that closes it follows when that is replaced"
+		if end.Filled.Sign() > 0 {
+			c.state, c.detail = event.ClosingWorks, "its stop executes: "+books.Describe(end.Order)
+		}
+	case splits:
+		c.state, c.detail = event.ClosingWaits, "it has several stops, and the order that closes it follows when one is left"
+		return true, nil
+	default:
+		c.held = time.Time{}
+		return false, nil
+	}
+	if c.held.IsZero() || c.seen != end.Filled {
+		c.held, c.seen = v.Wall, end.Filled
+	}
+	if v.Wall.Sub(c.held) < terms.Patience || !end.Stands() || end.EndAsked == v.Who && v.Wall.Sub(end.EndAt) < books.CancelAgain {
+		return true, nil
+	}
+	return true, end
 }
 
 // closeNext returns the next order that closes a position, when there may be
@@ -204,6 +249,13 @@ func (f *Flatten) closeNext(v View, sym market.Symbol, c *closing, pos market.Qt
 	if why != "" {
 		c.state, c.detail = event.ClosingWaits, why
 		return nil
+	}
+	if wait, end := c.beside(v, sym, in.Qty, terms); wait {
+		if end == nil {
+			return nil
+		}
+		end.EndAsked, end.EndAt = v.Who, v.Wall
+		return f.end(c, end, m, "the order that closes its position could not join its group")
 	}
 	c.next++
 	in.ID = f.id(sym, c.next)
@@ -238,6 +290,9 @@ func (c *closing) judge(v View) {
 		return
 	}
 	e := v.Books.ByRef[c.ref]
+	if e != nil && e.State == order.Rejected && e.Filled.IsZero() {
+		v.Books.ShutGroup(e.OCA) // perhaps because of it: the next one joins another
+	}
 	if c.ref = ""; e == nil || e.State != order.Filled { // a full one is followed by the next part
 		c.tries++
 		c.due = v.Wall.Add(Again)
