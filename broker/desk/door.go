@@ -18,7 +18,7 @@ func (d *Desk) request(ctx context.Context, in order.Intent) event.OrderReply {
 	if err := in.Validate(); err != nil {
 		return event.OrderReply{IntentID: in.ID, Result: event.Invalid, Rule: "invalid", Reason: err.Error()}
 	}
-	if what := books.Reserved(in); what != "" {
+	if what := books.Reserved(in, d.cfg.Protect == ProtectOff); what != "" {
 		return event.OrderReply{
 			IntentID: in.ID, Result: event.Refused, Rule: "reserved",
 			Reason: what + " are those of the desk's own orders; take another",

@@ -167,8 +167,9 @@ func TestHaltedModeStillProtects(t *testing.T) {
 	})
 }
 
-// TestGuardsWordsAreItsOwn: nobody on the bus takes its ids, changes its stops
-// or joins its groups by name.
+// TestGuardsWordsAreItsOwn: nobody on the bus takes its ids, changes or cancels
+// its stops or joins its groups by name; without protection nobody looks after a
+// stop of an earlier life, so anybody may cancel it.
 func TestGuardsWordsAreItsOwn(t *testing.T) {
 	play(t, func(t *testing.T, s *shop) {
 		s.trade(order.Buy, 100, "")
@@ -178,12 +179,16 @@ func TestGuardsWordsAreItsOwn(t *testing.T) {
 		group.OCA = stop.OCA
 		change := buy("y")
 		change.Action, change.Target = order.Modify, stop.Ref
-		for _, in := range []order.Intent{in, group, change} {
+		for _, in := range []order.Intent{in, group, change, cancelOf("z", stop.Ref)} {
 			if reply := s.desk.request(context.Background(), in); reply.Result != event.Refused || reply.Rule != "reserved" {
 				t.Errorf("%+v: %+v", in, reply)
 			}
 		}
 		s.holds(100, "95")
+		s.desk.cfg.Protect = ProtectOff
+		if reply := s.desk.request(context.Background(), cancelOf("zz", stop.Ref)); reply.Result != event.Written {
+			t.Errorf("without protection: %+v", reply)
+		}
 	})
 }
 

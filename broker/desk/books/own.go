@@ -29,8 +29,9 @@ const StopPrefix = "stop-"
 // Reserved tells what of an intent only the desk's own orders have: the name of
 // who asks, the id, the stop that it is about, or the group. It is empty for all
 // others. What an order is, its words tell, also after a restart; so nobody else
-// may use them.
-func Reserved(in order.Intent) string {
+// may use them. Unguarded says that nobody looks after the stops: they may be
+// cancelled then.
+func Reserved(in order.Intent, unguarded bool) string {
 	for _, prefix := range []string{GuardPrefix, FlattenPrefix, StopPrefix} {
 		if strings.HasPrefix(in.ID, prefix) {
 			return "ids that begin with " + prefix
@@ -39,7 +40,7 @@ func Reserved(in order.Intent) string {
 	switch {
 	case in.Strategy == OwnStrategy:
 		return "the strategy name " + OwnStrategy
-	case in.Action == order.Cancel:
+	case in.Action == order.Cancel && unguarded:
 		return ""
 	case strings.HasPrefix(in.Target, GuardPrefix):
 		return "orders that begin with " + GuardPrefix

@@ -273,7 +273,7 @@ func (g *Guard) hindered(v View, r *Rests, p *plan) {
 func (v View) hinders(r *Rests) *books.Entry {
 	list := slices.Clone(r.free)
 	for _, g := range r.Groups {
-		if most(g.Stops).Less(g..MostLeft()) {
+		if most(g.Stops).Less(g.takes()) {
 			list = append(list, g.Exits...)
 		}
 	}

@@ -92,7 +92,7 @@ func sum(list []*books.Entry) (q market.Qty) {
 // takes is what the orders of a group may still execute together, as the gate
 // reckons it: exits count each for itself, because a fill that nobody has told
 // yet may have ended the group that one of them was to join.
-func (g *Group) .MostLeft() market.Qty {
+func (g *Group) takes() market.Qty {
 	exits, stop := market.Qty{}, most(g.Stops)
 	for _, e := range g.Exits {
 		if e.Type != order.Stop {
@@ -120,7 +120,7 @@ func (r *Rests) room(but *Group) market.Qty {
 	left := r.pos.Sub(sum(r.free))
 	for _, g := range r.Groups {
 		if g != but {
-			left = left.Sub(g..MostLeft())
+			left = left.Sub(g.takes())
 		}
 	}
 	return left
@@ -151,7 +151,7 @@ func (r *Rests) Splits(name string, qty market.Qty) (most market.Qty, splits boo
 	most = r.pos
 	for _, g := range r.Groups {
 		if g.Name != name && len(g.Stops) > 0 {
-			most, splits = most.Sub(g..MostLeft()), true
+			most, splits = most.Sub(g.takes()), true
 		}
 	}
 	return most, splits && most.Less(qty)
