@@ -58,7 +58,9 @@ type Config struct {
 	// Default "adopt".
 	Foreign string `koanf:"foreign"`
 	// OnStop says what an orderly stop does with orders that still work:
-	// "leave" or "cancel". Default "leave".
+	// "entries" ends those that may open or enlarge a position, as nobody would
+	// protect what they fill, "cancel" all but protective stops, "leave" none.
+	// Default "entries".
 	OnStop string `koanf:"on_stop"`
 	// FlattenOutside is what a flatten does outside the regular session:
 	// "limit", an order near the newest price that may trade in the extended
@@ -93,7 +95,7 @@ func DefaultConfig() Config {
 		StopPercent:       market.MustPercent("5"),
 		ReconcileEvery:    30 * time.Second,
 		Foreign:           ForeignAdopt,
-		OnStop:            LeaveWorking,
+		OnStop:            EndEntries,
 		FlattenOutside:    FlattenLimit,
 		FlattenCollar:     market.MustPercent("1"),
 		FlattenPatience:   30 * time.Second,
@@ -137,8 +139,8 @@ func (c Config) Validate() error {
 	if c.Foreign != ForeignAdopt && c.Foreign != ForeignRestrict {
 		errs = append(errs, fmt.Errorf("desk.foreign: %.40q is neither %s nor %s", c.Foreign, ForeignAdopt, ForeignRestrict))
 	}
-	if c.OnStop != LeaveWorking && c.OnStop != CancelWorking {
-		errs = append(errs, fmt.Errorf("desk.on_stop: %.40q is neither %s nor %s", c.OnStop, LeaveWorking, CancelWorking))
+	if c.OnStop != EndEntries && c.OnStop != LeaveWorking && c.OnStop != CancelWorking {
+		errs = append(errs, fmt.Errorf("desk.on_stop: %.40q is none of %s, %s, %s", c.OnStop, EndEntries, CancelWorking, LeaveWorking))
 	}
 	if c.FlattenOutside != FlattenLimit && c.FlattenOutside != FlattenWait {
 		errs = append(errs, fmt.Errorf("desk.flatten_outside: %.40q is neither %s nor %s", c.FlattenOutside, FlattenLimit, FlattenWait))

@@ -97,7 +97,7 @@ func TestOrdersOfAnotherAccountAreLeftAlone(t *testing.T) {
 	})
 }
 
-func TestWindDownLeavesOrdersByDefault(t *testing.T) {
+func TestWindDownMayLeaveOrders(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
 		r.ask(buy("a"))
 		r.send(described(151, "a", order.WorkingNow))
@@ -105,5 +105,39 @@ func TestWindDownLeavesOrdersByDefault(t *testing.T) {
 			t.Errorf("%v, cancelled %v", err, r.session.cancelled)
 		}
 		r.send(status(151, order.CancelDone))
-	})
+	}, func(_ *rig, c *Config) { c.OnStop = LeaveWorking })
+}
+
+// TestWindDownEndsEntriesByDefault: what they fill when the trader has gone would
+// have no stop. What leaves a position stays, and nobody waits for an order that
+// may not be there.
+func TestWindDownEndsEntriesByDefault(t *testing.T) {
+	for _, qty := range []int64{10, -10} {
+		in(t, func(t *testing.T, r *rig) {
+			entry, exit, lost := buy("entry"), sell("exit", 10), buy("lost")
+			if qty < 0 {
+				entry.Side, exit.Side, lost.Side = order.Sell, order.Buy, order.Sell
+			}
+			for i, in := range []order.Intent{entry, exit, lost} {
+				r.ask(in)
+				if in.ID != "lost" {
+					d := described(int64(151+i), in.ID, order.WorkingNow)
+					d.Order.Side = in.Side
+					r.send(d)
+				}
+			}
+			later(6 * time.Second)
+			done := make(chan error, 1)
+			go func() { done <- r.desk.WindDown(context.Background()) }()
+			synctest.Wait()
+			if got := r.sent(); len(got) != 2 || got[0] != 151 || got[1] != 153 {
+				t.Fatalf("cancelled %v", got)
+			}
+			r.send(status(151, order.CancelDone))
+			later(time.Second)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}, holds(qty), unlooked)
+	}
 }
