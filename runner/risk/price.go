@@ -29,7 +29,8 @@ func equal(x, y *market.Price) bool { return x != nil && y != nil && *x == *y }
 // market where it waits: a sell below it, a buy above it. How far away a stop
 // that protects lies is not its matter, nor is a stop that rests already and
 // stays where it is. An order that reduces passes when there is no market to
-// compare with.
+// compare with, and a limit by which the desk closes a position passes: how far
+// it is from the market is desk.flatten_collar's matter.
 func (a *asked) collar() string {
 	if a.ref == nil {
 		if a.reduction {
@@ -48,7 +49,8 @@ func (a *asked) collar() string {
 			return fmt.Sprintf("the stop %v is more than %v %% away from %v; correct it or raise risk.price_collar", stop, a.PriceCollar, a.ref)
 		}
 	}
-	if a.in.Limit != nil && a.far(*a.in.Limit) {
+	own := a.v.Own && a.reduction // a position that is closed, with a collar of its own
+	if a.in.Limit != nil && !own && a.far(*a.in.Limit) {
 		return fmt.Sprintf("the limit %v is more than %v %% away from %v; correct it or raise risk.price_collar",
 			a.in.Limit, a.PriceCollar, a.ref)
 	}
