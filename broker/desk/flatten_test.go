@@ -14,6 +14,7 @@ import (
 	"robotrader/broker/desk/unwind"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/runner/risk"
 	"robotrader/services/event"
 )
 
@@ -338,4 +339,70 @@ func TestAFlattenThatIsNotDurableDoesNotBegin(t *testing.T) {
 			t.Errorf("%+v, orders %+v", m, r.orders())
 		}
 	}, holds(10))
+}
+
+// TestAFlattenGoesOnWithTheTriesOfItsEarlierLife: its orders count, its cancels
+// do not, whether memory has the orders or the journal alone; and a cancel's
+// number that was used is passed over.
+func TestAFlattenGoesOnWithTheTriesOfItsEarlierLife(t *testing.T) {
+	for _, remembered := range []bool{true, false} {
+		var past *memJournal
+		var mode broker.ModeRecord
+		in(t, func(t *testing.T, r *rig) {
+			go r.tick("AAPL", "200")
+			synctest.Wait()
+			flatten(t, r)
+			for i := range 3 { // a limit, its cancel, a limit, its cancel, a limit
+				o := r.orders()[i]
+				r.send(status(o.OrderID, order.WorkingNow))
+				if i < 2 {
+					later(31 * time.Second)
+				}
+				if len(r.sent()) != min(i+1, 2) {
+					t.Fatalf("cancelled %v", r.sent())
+				}
+				r.send(status(o.OrderID, order.CancelDone))
+				if i < 2 {
+					later(3 * time.Second)
+				}
+			}
+			past, mode = r.journal, *r.desk.mode.Load()
+		}, holds(10), unlooked, closed)
+		in(t, func(t *testing.T, r *rig) {
+			go r.tick("AAPL", "200")
+			later(20 * time.Second)
+			if m := r.modeNow(); len(r.orders()) != 1 || m.Closing[0].Tries != 3 {
+				t.Fatalf("remembered %v: %d orders, %+v", remembered, len(r.orders()), m.Closing)
+			}
+			r.send(status(r.orders()[0].OrderID, order.WorkingNow))
+			later(40 * time.Second)
+			if got := r.sent(); len(got) != 1 {
+				t.Errorf("remembered %v: cancelled %v", remembered, got)
+			}
+			r.send(status(r.orders()[0].OrderID, order.CancelDone))
+		}, holds(10), unlooked, closed, func(r *rig, _ *Config) {
+			if remembered {
+				r.journal.past = pastOf(past)
+			}
+			r.journal.past.Mode = &mode
+			r.journal.intents, r.journal.mark = past.intents, 200
+		})
+	}
+}
+
+// TestAFlattensLimitHasItsOwnCollar: the gate's is about slips of the hand.
+func TestAFlattensLimitHasItsOwnCollar(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		g, err := risk.New(risk.DefaultConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.desk.gate = g
+		go r.tick("AAPL", "200")
+		synctest.Wait()
+		flatten(t, r)
+		if list := r.orders(); len(list) != 1 || *list[0].Intent.Limit != market.MustPrice("186") {
+			t.Errorf("%+v, %+v", list, r.modeNow().Closing)
+		}
+	}, holds(10), unlooked, closed, func(_ *rig, c *Config) { c.FlattenCollar = market.MustPercent("7") })
 }

@@ -49,7 +49,9 @@ type closing struct {
 	detail string
 	tries  int        // orders that were written and ended without the position
 	vain   int        // orders in a row that were refused
-	next   int        // number of the next intent id, which are used once each
+	next   int        // number of the newest order's id, which are used once each
+	ends   int        // the same of its cancels
+	again  bool       // the newest cancel was not written, as its id had been used
 	ref    string     // the newest order, empty before the first
 	wrote  time.Time  // wall time when it was written
 	due    time.Time  // wall time before which no other is
@@ -101,7 +103,34 @@ func (f *Flatten) Symbols(v View, since time.Time) []market.Symbol {
 			set[sym] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(set))
+	symbols := slices.Sorted(maps.Keys(set))
+	for _, sym := range symbols {
+		if f.closing[sym] == nil {
+			f.closing[sym] = f.resumed(v, sym)
+		}
+	}
+	return symbols
+}
+
+// resumed is how far an earlier life of the program came in the same flatten, by
+// its orders.
+func (f *Flatten) resumed(v View, sym market.Symbol) *closing {
+	c := &closing{}
+	for _, e := range v.Books.All() {
+		number, ok := strings.CutPrefix(e.Ref, f.prefix(sym))
+		n, err := strconv.Atoi(number)
+		if !ok || err != nil || e.Symbol != sym {
+			continue
+		}
+		c.next = max(c.next, n)
+		switch {
+		case !e.State.Final():
+			c.ref, c.wrote = e.Ref, v.Wall
+		case e.State != order.Filled && e.State != order.Dropped:
+			c.tries++
+		}
+	}
+	return c
 }
 
 func (f *Flatten) of(sym market.Symbol) *closing {
@@ -174,7 +203,7 @@ func (f *Flatten) Closed(sym market.Symbol) bool { return f.of(sym).state == eve
 // another may follow it.
 func (f *Flatten) hurry(v View, c *closing, e *books.Entry, m Market, terms Terms) *order.Intent {
 	if e.Type != order.Limit || c.tries+1 >= terms.Tries || v.Wall.Sub(c.wrote) < terms.Patience ||
-		e.EndAsked == v.Who && (e.EndsNow() || v.Wall.Sub(e.EndAt) < books.CancelAgain) {
+		!c.again && e.EndAsked == v.Who && (e.EndsNow() || v.Wall.Sub(e.EndAt) < books.CancelAgain) {
 		return nil
 	}
 	e.EndAsked, e.EndAt = v.Who, v.Wall
@@ -183,9 +212,10 @@ func (f *Flatten) hurry(v View, c *closing, e *books.Entry, m Market, terms Term
 
 // end is the cancel of an order that stands in the way.
 func (f *Flatten) end(c *closing, e *books.Entry, m Market, why string) *order.Intent {
-	c.next++
+	c.again = false
+	c.ends++
 	return &order.Intent{
-		ID: f.id(e.Symbol, c.next), Action: order.Cancel, Strategy: books.OwnStrategy, Target: e.Ref, Reason: why, At: m.At,
+		ID: f.prefix(e.Symbol) + "c" + strconv.Itoa(c.ends), Action: order.Cancel, Strategy: books.OwnStrategy, Target: e.Ref, Reason: why, At: m.At,
 	}
 }
 
@@ -221,7 +251,7 @@ func (c *closing) beside(v View, sym market.Symbol, qty market.Qty, terms Terms)
 	if c.held.IsZero() || c.seen != end.Filled {
 		c.held, c.seen = v.Wall, end.Filled
 	}
-	if v.Wall.Sub(c.held) < terms.Patience || !end.Stands() || end.EndAsked == v.Who && v.Wall.Sub(end.EndAt) < books.CancelAgain {
+	if v.Wall.Sub(c.held) < terms.Patience || !end.Stands() || !c.again && end.EndAsked == v.Who && v.Wall.Sub(end.EndAt) < books.CancelAgain {
 		return true, nil
 	}
 	return true, end
@@ -258,7 +288,7 @@ func (f *Flatten) closeNext(v View, sym market.Symbol, c *closing, pos market.Qt
 		return f.end(c, end, m, "the order that closes its position could not join its group")
 	}
 	c.next++
-	in.ID = f.id(sym, c.next)
+	in.ID = f.prefix(sym) + strconv.Itoa(c.next)
 	return &in
 }
 
@@ -267,9 +297,14 @@ func (f *Flatten) closeNext(v View, sym market.Symbol, c *closing, pos market.Qt
 func (f *Flatten) Answered(sym market.Symbol, in order.Intent, reply event.OrderReply, wall time.Time) (again bool, notice *event.NoticeText) {
 	c := f.of(sym)
 	switch {
+	case in.Action == order.Cancel && reply.Known: // an earlier life's, and not written now: the next number is
+		c.again = true
+		return true, nil
 	case in.Action == order.Cancel && reply.Result == event.Refused:
 		return false, &event.NoticeText{Name: "flatten_not_cancelled", Symbol: sym, Ref: in.Target, Text: reply.Reason}
 	case in.Action == order.Cancel:
+	case reply.Known && reply.Result == event.Refused: // likewise
+		return true, nil
 	case reply.Known: // of an earlier life, and ended: it counts
 		c.ref, c.wrote = in.ID, wall
 		return true, nil
@@ -299,16 +334,17 @@ func (c *closing) judge(v View) {
 	}
 }
 
-// id is the same for the same step of the same flatten, in whatever life of the
-// program, so that a step is done at most once.
-func (f *Flatten) id(sym market.Symbol, n int) string {
+// prefix begins the ids of a position's steps; a number follows. It is the same
+// for the same flatten in whatever life of the program, so that a step is done
+// at most once.
+func (f *Flatten) prefix(sym market.Symbol) string {
 	plain := strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return r
 		}
 		return '-'
 	}, string(sym))
-	return fmt.Sprintf("%s%s-%.15s-%d", books.FlattenPrefix, strconv.FormatInt(f.since.UnixMilli(), 36), plain, n)
+	return fmt.Sprintf("%s%s-%.15s-", books.FlattenPrefix, strconv.FormatInt(f.since.UnixMilli(), 36), plain)
 }
 
 // closeBy is the order that closes a position now, all but its id; or why there
