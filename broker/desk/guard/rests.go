@@ -46,7 +46,7 @@ func Against(b *books.Books, who *broker.Facts, s market.Symbol) *Rests {
 				r.stray = e
 			}
 		case ours || strings.HasPrefix(e.OCA, books.GuardPrefix):
-			g := r.group(e.OCA)
+			g := r.Group(e.OCA)
 			if g == nil {
 				g = &Group{Name: e.OCA, Used: b.Used(e.OCA, nil)}
 				r.Groups = append(r.Groups, g)
@@ -63,8 +63,8 @@ func Against(b *books.Books, who *broker.Facts, s market.Symbol) *Rests {
 	return r
 }
 
-// group returns the group of a name, nil when there is none.
-func (r *Rests) group(name string) *Group {
+// Group returns the group of a name, nil when there is none.
+func (r *Rests) Group(name string) *Group {
 	for _, g := range r.Groups {
 		if name != "" && g.Name == name {
 			return g
@@ -107,14 +107,6 @@ func (g *Group) takes() market.Qty {
 	return stop
 }
 
-// stop is the newest of the group's, nil without one.
-func (g *Group) stop() *books.Entry {
-	if len(g.Stops) == 0 {
-		return nil
-	}
-	return g.Stops[len(g.Stops)-1]
-}
-
 // room is what is left of the position beside all orders but those of one group.
 func (r *Rests) room(but *Group) market.Qty {
 	left := r.pos.Sub(sum(r.free))
@@ -131,15 +123,21 @@ func (r *Rests) room(but *Group) market.Qty {
 // exits wait for theirs. Nil is a new one. A used group is returned only when
 // each stop is of one: who asks has to wait until that is replaced.
 func (r *Rests) Join() (best *Group) {
+	var rank int
 	var leaves market.Qty
 	for _, g := range r.Groups {
-		left := most(g.Stops).Sub(sum(g.Exits))
+		n, left := 0, most(g.Stops).Sub(sum(g.Exits))
 		switch {
-		case g.Name == "" || g.Used && len(g.Stops) == 0:
-		case best == nil,
-			best.Used && !g.Used && len(g.Stops) > 0,
-			g.Used == best.Used && len(g.Stops) > 0 && (len(best.Stops) == 0 || leaves.Less(left)):
-			best, leaves = g, left
+		case g.Name == "":
+		case len(g.Stops) > 0 && !g.Used:
+			n = 3
+		case len(g.Stops) > 0:
+			n = 2
+		case !g.Used:
+			n = 1
+		}
+		if n > rank || n > 0 && n == rank && leaves.Less(left) {
+			best, rank, leaves = g, n, left
 		}
 	}
 	return best
@@ -156,9 +154,6 @@ func (r *Rests) Splits(name string, qty market.Qty) (most market.Qty, splits boo
 	}
 	return most, splits && most.Less(qty)
 }
-
-// Group returns the group of a name, nil when there is none.
-func (r *Rests) Group(name string) *Group { return r.group(name) }
 
 // Stops are the desk's own against the position, by their groups.
 func (r *Rests) Stops() (list []*books.Entry) {
