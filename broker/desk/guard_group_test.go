@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,8 +114,9 @@ func TestWhatAPartOfAnExitLeavesIsProtected(t *testing.T) {
 func TestAnExitBeforeTheStopSharesItsGroup(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		play(t, func(t *testing.T, s *shop) {
-			barred := true
-			s.judged(&barred)
+			barred := new(atomic.Bool)
+			barred.Store(true)
+			s.judged(barred)
 			s.trade(order.Buy, 10, "")
 			s.venue.Fail(brokertest.Faults{Silent: lost})
 			if r := s.request(order.Sell, 10, "104"); r.Result != event.Written {
@@ -128,7 +130,7 @@ func TestAnExitBeforeTheStopSharesItsGroup(t *testing.T) {
 				}
 			}
 			s.venue.Fail(brokertest.Faults{})
-			barred = false
+			barred.Store(false)
 			for range 40 {
 				s.turn()
 			}
@@ -177,9 +179,10 @@ func TestNobodyJoinsAUsedGroup(t *testing.T) {
 			s.quote("100")
 			s.turn()
 		}
-		slow := true
+		slow := new(atomic.Bool)
+		slow.Store(true)
 		s.gate = func(_ broker.View, in order.Intent) order.Decision {
-			return order.Decision{Allowed: !slow || in.Strategy != "desk"}
+			return order.Decision{Allowed: !slow.Load() || in.Strategy != "desk"}
 		}
 		s.request(order.Sell, 1500, "99.99") // 1,000 fill
 		synctest.Wait()
@@ -188,7 +191,7 @@ func TestNobodyJoinsAUsedGroup(t *testing.T) {
 		if r := s.request(order.Sell, 1500, "99.99"); r.Rule != "group_fills" {
 			t.Errorf("%+v", r)
 		}
-		slow = false
+		slow.Store(false)
 		for range 8 {
 			s.turn()
 		}

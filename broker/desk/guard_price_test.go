@@ -2,6 +2,7 @@ package desk
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // judged puts the real gate behind the shop, without the rules that are about
 // the account's worth and the pace. No stop passes as long as barred is true.
-func (s *shop) judged(barred *bool) {
+func (s *shop) judged(barred *atomic.Bool) {
 	s.t.Helper()
 	cfg := risk.DefaultConfig()
 	cfg.Off = []string{"equity_known", "max_leverage", "daily_loss", "drawdown", "duplicate_intent", "churn_cooldown", "max_position_notional"}
@@ -24,7 +25,7 @@ func (s *shop) judged(barred *bool) {
 	}
 	s.judge = g
 	s.gate = func(v broker.View, in order.Intent) order.Decision {
-		if *barred && in.Type == order.Stop {
+		if barred.Load() && in.Type == order.Stop {
 			return order.Decision{Rule: "test", Reason: "no stops now"}
 		}
 		return g.Decide(v, in)
@@ -62,8 +63,9 @@ func TestAStopThatTheMarketHasPassedIsPricedAnew(t *testing.T) {
 		{order.Sell, -10, []string{"101", "102", "103", "104", "105", "106", "107", "108", "108", "108", "108", "108"}, "110", "115"},
 	} {
 		play(t, func(t *testing.T, s *shop) {
-			barred := true
-			s.judged(&barred)
+			barred := new(atomic.Bool)
+			barred.Store(true)
+			s.judged(barred)
 			if r := s.trade(tt.side, 10, ""); r.Result != event.Written {
 				t.Fatalf("%+v", r)
 			}
@@ -71,7 +73,7 @@ func TestAStopThatTheMarketHasPassedIsPricedAnew(t *testing.T) {
 			if len(s.stops()) != 0 {
 				t.Fatalf("stops %+v", s.stops())
 			}
-			barred = false
+			barred.Store(false)
 			for range 60 {
 				s.walk(tt.away[len(tt.away)-1])
 				time.Sleep(time.Second)
@@ -89,17 +91,17 @@ func TestAStopThatTheMarketHasPassedIsPricedAnew(t *testing.T) {
 // that it can wait for, and for a sane one; its quantity does not.
 func TestAnAdditionIsProtectedThoughTheStopCannotMove(t *testing.T) {
 	play(t, func(t *testing.T, s *shop) {
-		barred := false
-		s.judged(&barred)
+		barred := new(atomic.Bool)
+		s.judged(barred)
 		s.trade(order.Buy, 10, "")
 		s.holds(10, "95")
 		s.walk("101", "103", "105", "107", "109", "110", "110", "110", "110", "110", "110", "110")
-		barred = true
+		barred.Store(true)
 		if r := s.trade(order.Buy, 100, ""); r.Result != event.Written {
 			t.Fatalf("%+v", r)
 		}
 		s.walk("107", "105", "103", "102", "101", "100", "99", "99", "99", "99", "99", "99") // below 103.6, where the stop is to be
-		barred = false
+		barred.Store(false)
 		for range 20 {
 			s.walk("99")
 			time.Sleep(time.Second)
@@ -113,17 +115,17 @@ func TestAnAdditionIsProtectedThoughTheStopCannotMove(t *testing.T) {
 		}
 	})
 	play(t, func(t *testing.T, s *shop) {
-		barred := false
-		s.judged(&barred)
+		barred := new(atomic.Bool)
+		s.judged(barred)
 		s.trade(order.Buy, 10, "")
 		s.holds(10, "95")
 		s.walk("101", "103", "105", "105", "105", "105", "105")
-		barred = true
+		barred.Store(true)
 		if r := s.trade(order.Buy, 100, ""); r.Result != event.Written {
 			t.Fatalf("%+v", r)
 		}
 		s.venue.Quote(market.MustPrice("100"), market.MustPrice("110")) // far apart
-		barred = false
+		barred.Store(false)
 		time.Sleep(20 * time.Second)
 		s.turn()
 		s.holds(110, "95")
@@ -134,11 +136,12 @@ func TestAnAdditionIsProtectedThoughTheStopCannotMove(t *testing.T) {
 // that may be another symbol's, and no trade tells otherwise.
 func TestAStopWaitsForAQuoteThatCanBeBelieved(t *testing.T) {
 	play(t, func(t *testing.T, s *shop) {
-		barred := true
-		s.judged(&barred)
+		barred := new(atomic.Bool)
+		barred.Store(true)
+		s.judged(barred)
 		s.trade(order.Buy, 10, "")
 		s.venue.Quote(market.MustPrice("60"), market.MustPrice("80"))
-		barred = false
+		barred.Store(false)
 		time.Sleep(20 * time.Second)
 		s.turn()
 		if g := s.state().Guards[0]; len(s.stops()) != 0 || !strings.Contains(g.Cause, "cannot be believed") {
