@@ -86,13 +86,6 @@ func (d *Desk) step(e *books.Entry, sig order.Signal) {
 	d.follow(t)
 }
 
-// become sets an order's state, and tells and records it.
-func (d *Desk) become(e *books.Entry, state order.State) {
-	t := d.begin()
-	d.books.Become(t, e, state)
-	d.follow(t)
-}
-
 // begin makes a turn of the books, at this moment. Who begins one follows it.
 func (d *Desk) begin() *books.Turn {
 	return &books.Turn{Wall: time.Now(), Market: d.floor.Now(time.Now()), ConID: d.conID, CanAsk: d.held.Load() != nil && !d.cfg.Progress}
