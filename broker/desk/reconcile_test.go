@@ -366,7 +366,7 @@ func TestAnOrderThatTheBrokerListsAfterItsEndIsOpenedAgain(t *testing.T) {
 			}
 			time.Sleep(lookSoonAfter)
 			synctest.Wait()
-			if o := r.order("a"); o.State != order.Partial || o.Remaining() != market.Shares(6) {
+			if o := r.order("a"); o.State != order.Cancelling || o.Remaining() != market.Shares(6) { // as reduce_only ends entries
 				t.Errorf("after two: %+v", o)
 			}
 			if len(r.found()) != 1 || r.found()[0].Explained || r.found()[0].Ref != "a" || r.mode() != broker.ReduceOnly {
