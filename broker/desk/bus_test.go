@@ -169,7 +169,7 @@ func TestConfigTellsAllFaults(t *testing.T) {
 	}
 	err := Config{Queue: -1}.Validate()
 	faults, ok := err.(interface{ Unwrap() []error })
-	if !ok || len(faults.Unwrap()) != 18 {
+	if !ok || len(faults.Unwrap()) != 19 {
 		t.Errorf("%v", err)
 	}
 }

@@ -52,6 +52,12 @@ type Config struct {
 	// are held against the books while a session stands. Wall time, from 1 s to
 	// 1 h. Default 30 s. A lock-step replay is compared at ready alone.
 	ReconcileEvery time.Duration `koanf:"reconcile_every"`
+	// SettledAfter is how long a session must have stood without being cut off
+	// from its venue, and have listed nothing of an order that was never
+	// acknowledged, before that order counts as absent. A gateway may list open
+	// orders in full before it has got them all from its venue, so what is
+	// shorter saves waiting and risks a doubled order. Wall time. Default 1 m.
+	SettledAfter time.Duration `koanf:"settled_after"`
 	// Foreign says what follows from orders and executions that were made
 	// elsewhere, as by hand: "adopt" takes them into the books and tells of it,
 	// "restrict" besides makes the mode reduce_only until a person resumes.
@@ -94,6 +100,7 @@ func DefaultConfig() Config {
 		Protect:           ProtectOn,
 		StopPercent:       market.MustPercent("5"),
 		ReconcileEvery:    30 * time.Second,
+		SettledAfter:      time.Minute,
 		Foreign:           ForeignAdopt,
 		OnStop:            EndEntries,
 		FlattenOutside:    FlattenLimit,
@@ -119,6 +126,7 @@ func (c Config) Validate() error {
 		{"silence_after", c.SilenceAfter},
 		{"history_deadline", c.HistoryDeadline},
 		{"flatten_patience", c.FlattenPatience},
+		{"settled_after", c.SettledAfter},
 	} {
 		if d.value < 100*time.Millisecond || d.value > 10*time.Minute {
 			errs = append(errs, fmt.Errorf("desk.%s: %v is not between 100ms and 10m", d.key, d.value))

@@ -81,6 +81,7 @@ type held struct {
 	trader  broker.Trader  // nil when the session cannot trade
 	drafter broker.Drafter // nil when it drafts nothing
 	facts   broker.Facts
+	since   time.Time     // wall time since which it is served
 	fixed   atomic.Bool   // the gateway's API is read-only (321)
 	written atomic.Uint64 // order messages that went out, whole or perhaps
 	chores  chan chore    // for the goroutine that asks the session while Serve reads it
@@ -283,6 +284,7 @@ type trouble struct {
 	down   string     // the gateway lost the venue: its words
 	dark   string     // no wanted symbol has data: why
 	lost   int        // how often the gateway lost the venue
+	last   time.Time  // wall time of the newest word about silence, or about the gateway's link to the venue
 }
 
 // losses tells how often the gateway lost the venue.
@@ -290,6 +292,17 @@ func (d *Desk) losses() int {
 	d.trouble.mu.Lock()
 	defer d.trouble.mu.Unlock()
 	return d.trouble.lost
+}
+
+// settled returns the wall time since which a session has stood without being cut
+// off from its venue.
+func (d *Desk) settled(h *held) time.Time {
+	d.trouble.mu.Lock()
+	defer d.trouble.mu.Unlock()
+	if d.trouble.last.After(h.since) {
+		return d.trouble.last
+	}
+	return h.since
 }
 
 // troubled changes the trouble and tells the link.

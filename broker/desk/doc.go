@@ -92,9 +92,11 @@
 //
 // An order whose outcome is unknown bars entries in its symbol. What the broker
 // lists as open, completed or executed resolves it. Without that it takes a proof
-// that it is not there (package reconcile). A simulated gateway is the whole venue, so
-// what it does not list has ended, and the rates of an earlier run of its market
-// do not count.
+// that it is not there, by the lists of a session that stood for a while
+// (package reconcile); one that the venue has acknowledged is never absent by lists
+// alone, and only an order for the day ends with it. A simulated gateway is the
+// whole venue, so what two looks do not list has ended, and the rates of an earlier
+// run of its market do not count.
 //
 // Every position has a stop at the broker, which the desk itself keeps by the
 // same door (package guard says how): it follows partial fills, is known again

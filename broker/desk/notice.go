@@ -58,6 +58,11 @@ func (d *Desk) foldNotice(h *held, n broker.Notice) {
 // held against the ticks.
 func (d *Desk) heed(h *held, n broker.Notice) {
 	switch n.Kind {
+	case broker.NoticeSilent, broker.NoticeAnswers, broker.NoticeLinkDown, broker.NoticeLinkUp, broker.NoticeDataLost, broker.NoticeSession:
+		d.troubled(func(t *trouble) { t.last = time.Now() })
+	default:
+	}
+	switch n.Kind {
 	case broker.NoticeSilent:
 		d.troubled(func(t *trouble) { t.silent = n.Text })
 	case broker.NoticeAnswers:

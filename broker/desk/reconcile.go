@@ -60,7 +60,7 @@ func (d *Desk) look(ctx context.Context, h *held) {
 	h.blind = 0
 	if !d.cutOff() {
 		l.Calm = true
-		d.reconcile(l)
+		d.reconcile(h, l)
 	}
 }
 
@@ -72,7 +72,7 @@ func (d *Desk) inquire(ctx context.Context, h *held, src broker.AccountSource) (
 	}
 	l := &reconcile.Look{
 		Books: d.books, Who: &h.facts, Before: d.books.Begin(), Mark: d.books.Mark(),
-		Lockstep: d.cfg.Progress, OrderDeadline: d.cfg.OrderDeadline, Zone: d.zone,
+		Lockstep: d.cfg.Progress, OrderDeadline: d.cfg.OrderDeadline, Zone: d.zone, DayOver: d.hours.DayOver, SettledAfter: d.cfg.SettledAfter,
 	}
 	suspects := len(d.books.Suspects) > 0
 	d.give()
@@ -144,7 +144,8 @@ func ask(ctx context.Context, src broker.AccountSource, l *reconcile.Look) error
 
 // reconcile holds the books against what was answered. It returns a note for
 // people. The caller has the turn.
-func (d *Desk) reconcile(l *reconcile.Look) string {
+func (d *Desk) reconcile(h *held, l *reconcile.Look) string {
+	l.Settled = d.settled(h)
 	t := d.begin()
 	note := l.Reconcile(t)
 	d.follow(t)

@@ -114,7 +114,7 @@ func (d *Desk) recover(ctx context.Context, s broker.Session) (string, error) {
 		d.books.ForgetRates()
 	}
 	d.books.NextID = max(d.books.NextID, mark+1, facts.NextOrderID)
-	return d.reconcile(l), nil
+	return d.reconcile(h, l), nil
 }
 
 // heldFor returns what is held of a session that may not be served yet.
@@ -122,7 +122,7 @@ func (d *Desk) heldFor(s broker.Session) *held {
 	if h := d.held.Load(); h != nil && h.session == s {
 		return h
 	}
-	return &held{session: s, facts: s.Facts()}
+	return &held{session: s, facts: s.Facts(), since: time.Now()}
 }
 
 // today returns the journal's memory without that of an ephemeral account: its

@@ -85,7 +85,8 @@ func TestRecovery(t *testing.T) {
 	})
 }
 
-// TestASimulatedGatewayForgetsNothing: what it does not list has ended.
+// TestASimulatedGatewayForgetsNothing: what it does not list has ended, when a
+// second look finds the same.
 func TestASimulatedGatewayForgetsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := ready(t, func(r *rig, _ *Config) {
@@ -95,6 +96,10 @@ func TestASimulatedGatewayForgetsNothing(t *testing.T) {
 			r.journal.past.Orders = []order.Order{o}
 			r.journal.past.Sent = []broker.SentRecord{{At: day, Notional: market.MustMoney("5")}}
 		})
+		if o := r.order("a"); o.State != order.Unknown {
+			t.Errorf("order %v", o.State)
+		}
+		time.Sleep(30 * time.Second)
 		if o := r.order("a"); o.State != order.Cancelled {
 			t.Errorf("order %v", o.State)
 		}

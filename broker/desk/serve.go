@@ -70,7 +70,7 @@ func (d *Desk) Serve(ctx context.Context, s broker.Session) error {
 	if !d.started.Load() {
 		return errors.New("desk: serve: the desk is not started")
 	}
-	h := &held{session: s, facts: s.Facts(), chores: make(chan chore, 1)}
+	h := &held{session: s, facts: s.Facts(), since: time.Now(), chores: make(chan chore, 1)}
 	h.trader, _ = s.(broker.Trader)
 	h.drafter, _ = s.(broker.Drafter)
 	if !d.held.CompareAndSwap(nil, h) {

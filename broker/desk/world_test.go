@@ -193,6 +193,7 @@ func (w *world) boot() {
 	cfg := DefaultConfig()
 	cfg.DataDeadline = 100 * time.Millisecond // no tick comes while the desk waits for one here
 	cfg.ReconcileEvery = 2 * time.Second      // a seed is short
+	cfg.SettledAfter = 3 * time.Second
 	w.out = &worldOutlet{recorder: &recorder{trace: &trace{}}, w: w}
 	w.desk = newDesk(cfg, asked, w.journal, w.out, quiet)
 	w.desk.hours = &floor.Hours{} // the hours are the venue's

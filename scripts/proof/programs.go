@@ -21,7 +21,7 @@ const (
 	startWait = 30 * time.Second // for a program to serve
 	// placeWait is for a trader to come to a place where it is to die: an order of
 	// the life before whose outcome is unknown bars entries until it is proven.
-	placeWait = 90 * time.Second
+	placeWait = 2 * time.Minute
 	stopWait  = 15 * time.Second // for one to end that was asked to
 	pollEvery = 5 * time.Millisecond
 	account   = "DU7654321" // gatewaysim's own
@@ -35,6 +35,7 @@ const limits = `risk:
   orders_per_minute: 3000
   off: [notional_per_day, session, duplicate_intent, churn_cooldown, daily_loss, drawdown, losing_streak]
 desk:
+  settled_after: 10s # the gateway is gatewaysim, which has its orders as soon as it serves
   protect: `
 
 // process is a program that this one started.

@@ -89,8 +89,10 @@ func run(ctx context.Context, p plan) (r result, err error) {
 	return r, nil
 }
 
-// coverWait is how long a position may be without its stop after a start.
-const coverWait = 15 * time.Second
+// coverWait is how long a position may be without its stop after a start: no
+// second one is placed beside a stop whose outcome is unknown until it is proven
+// that this one is not there.
+const coverWait = time.Minute
 
 // round is one gateway, one data folder, and some kills.
 func round(ctx context.Context, p plan, dice *rand.Rand, kills [][]string, r *result) (err error) {

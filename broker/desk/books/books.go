@@ -124,7 +124,8 @@ type Entry struct {
 
 	Known  time.Time // wall time before which it was not written, or this process did not know of it
 	Absent int       // reconciliations in a row that did not find it
-	Proven time.Time // wall time of the first that proved its absence, zero without one
+	Proven time.Time // wall time at which the first of those was asked that prove its absence, zero without one
+	Proofs int       // how many of them in a row
 }
 
 // A Follower looks back upon executions, as they are counted. It must not block.

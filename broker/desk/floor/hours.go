@@ -38,6 +38,27 @@ func (o *Hours) Open(at time.Time) bool {
 	return ok && !at.Before(s.Regular.Open) && at.Before(s.Regular.Close)
 }
 
+// longestClosure bounds in calendar days how long after any day the next session
+// comes. In 2001 it took six.
+const longestClosure = 15
+
+// DayOver reports whether an order for the day that was given at that time cannot
+// fill any more. One that was given after a regular session's end is good for
+// the next one, and none fills after the extended hours of its session. Without a
+// calendar nobody knows, and it is not over.
+func (o *Hours) DayOver(given, now time.Time) bool {
+	if !o.on || given.IsZero() {
+		return false
+	}
+	first := o.cal.Clock(given, 0)
+	for _, s := range o.cal.Sessions(first, first.AddDate(0, 0, longestClosure)) {
+		if given.Before(s.Regular.Close) {
+			return !now.Before(s.Extended.Close)
+		}
+	}
+	return false
+}
+
 // Agreed returns a contract's details with the regular session that venue and
 // calendar agree on: where they differ it is closed. What is to be told of
 // that are the notices. This is the one place where hours of a venue become ours;

@@ -4,7 +4,7 @@
 // failed is not "none"; that a position differs only when two looks, further
 // apart than reports take, see the same difference; and that an order whose
 // outcome is unknown is called absent only when the answers that would hold it
-// do not, twice. It is pure: what is to be told, stored or asked once more
+// do not, again and again. It is pure: what is to be told, stored or asked once more
 // stands in the [books.Turn]. It does not ask the broker, and does not promise
 // that the broker's answers are of one moment: whoever asks sees to that.
 //
@@ -53,6 +53,15 @@ type Look struct {
 	// OrderDeadline bounds the time from an order's turn to its last byte.
 	OrderDeadline time.Duration
 	Zone          *time.Location // of the market day
+	// Settled is the wall time since which the session has stood without being
+	// cut off from its venue.
+	Settled time.Time
+	// SettledAfter is how long it must have stood so to prove by lists that an
+	// order is not there. Wall time.
+	SettledAfter time.Duration
+	// DayOver reports whether an order for the day that was given at a market time
+	// cannot fill any more at another.
+	DayOver func(given, now time.Time) bool
 }
 
 // Reconcile folds the venue's answers, and settles what they leave open. It

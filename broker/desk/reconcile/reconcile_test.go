@@ -36,6 +36,7 @@ func held(qty string) order.Position {
 func (k *bench) look() []books.Effect {
 	l := Look{
 		Books: k.b, Who: &k.who, Before: k.b.Begin(), Mark: k.b.Mark(), Calm: true, OrderDeadline: 5 * time.Second, Zone: time.UTC,
+		SettledAfter: time.Minute, DayOver: func(time.Time, time.Time) bool { return false },
 		Orders:    broker.Answered[broker.OrderReport](k.at, nil, nil),
 		Fills:     broker.Answered[broker.ExecutionReport](k.at, nil, nil),
 		Positions: broker.Answered(k.at, k.positions, nil),
@@ -81,8 +82,9 @@ func TestADifferenceTakesTwoLooks(t *testing.T) {
 	}
 }
 
-// TestAbsenceTakesProof: an unknown order is dropped only by two looks, each
-// long enough after its write, whose completed orders are confirmed.
+// TestAbsenceTakesProof: an unknown order is dropped only by three looks over a
+// minute of one session, each long enough after its write, whose completed orders
+// are confirmed.
 func TestAbsenceTakesProof(t *testing.T) {
 	for name, tt := range map[string]struct {
 		perm      int64
@@ -96,7 +98,7 @@ func TestAbsenceTakesProof(t *testing.T) {
 		k := newBench()
 		k.completed, k.positions = tt.completed, []order.Position{held("3")}
 		e := k.b.Add(order.Order{Ref: "a", OrderID: 1, PermID: tt.perm, ClientID: 1, Account: "DU1", Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(1), State: order.Unknown, Created: noon}, noon)
-		for i, after := range []time.Duration{time.Second, 20 * time.Second, 30 * time.Second} {
+		for i, after := range []time.Duration{time.Second, 20 * time.Second, 50 * time.Second, 75 * time.Second, 80 * time.Second} {
 			if k.at = noon.Add(after); e.State != order.Unknown {
 				t.Fatalf("%s: %v after %d looks", name, e.State, i)
 			}

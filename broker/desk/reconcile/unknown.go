@@ -54,7 +54,7 @@ func (l *Look) missing(t *books.Turn) (working, unknown int) {
 			switch {
 			case !l.Before[e] || !l.Books.Ours(l.Who, e):
 			case !gone[e]:
-				e.Absent, e.Proven = 0, time.Time{}
+				e.Absent, e.Proven, e.Proofs = 0, time.Time{}, 0
 				working++
 			default:
 				unknown += l.judge(t, e)
@@ -72,10 +72,8 @@ func (l *Look) judge(t *books.Turn, e *books.Entry) int {
 		return 0
 	}
 	switch {
-	case l.Who.Simulated:
-		// A simulated gateway is the whole venue and forgets nothing in its
-		// life: this order died with an earlier one, or on its way there.
-		e.Note = "the simulated gateway knows nothing of it any more"
+	case l.Who.Simulated && l.Lockstep: // there is no second look
+		e.Note = forgotten
 		l.Books.Step(t, e, order.CancelDone)
 		return 0
 	case e.State != order.Unknown:
@@ -87,65 +85,112 @@ func (l *Look) judge(t *books.Turn, e *books.Entry) int {
 	return l.prove(t, e)
 }
 
+// forgotten is the note of an order that a simulated gateway does not list. It
+// is the whole venue and forgets nothing in its life: the order died with an
+// earlier one, or on its way there.
+const forgotten = "the simulated gateway knows nothing of it any more"
+
 // prove looks whether the answers prove that an unknown order is not at the
-// venue; it returns 1 when they do not. It takes two reconciliations, each asked
-// long enough after the write, whose open orders and executions are confirmed
-// and do not hold it. Then:
-//
-//   - written today and never acknowledged: it is proven absent when the completed
-//     orders are confirmed, too, and do not hold it;
-//   - of an earlier day: it cannot fill any more. Whether it did, the position tells;
-//   - anything else stays unknown: no answer covers it.
+// venue; it returns 1 when they do not. It takes looks, each asked long enough
+// after the write, whose open orders and executions are confirmed and do not hold
+// it: those of [proof.looks] over [proof.over].
 func (l *Look) prove(t *books.Turn, e *books.Entry) int {
-	if l.Orders.Asked().Before(e.Known.Add(l.OrderDeadline + proofAfter)) {
+	asked := l.Orders.Asked()
+	if asked.Before(e.Known.Add(l.OrderDeadline + proofAfter)) {
 		t.Ask(books.AskSoon)
 		return 1
 	}
-	_, completed := l.Completed.Confirmed()
-	today := !e.Created.IsZero() && l.day(e.Created) == l.day(t.Market)
-	if today && (!completed || e.PermID != 0) {
-		e.Proven = time.Time{}
-		l.adviseUnknown(t, e)
+	p, why := l.provable(t, e)
+	if why != "" {
+		e.Proven, e.Proofs = time.Time{}, 0
+		l.adviseUnknown(t, e, why)
 		return 1
 	}
-	if e.Proven.IsZero() {
-		e.Proven = t.Wall
+	if e.Proven.IsZero() || p.settled && e.Proven.Before(l.Settled) {
+		e.Proven, e.Proofs = asked, 0
 		t.Ask(books.AskSoon)
+	}
+	if e.Proofs++; e.Proofs < p.looks || asked.Sub(e.Proven) < p.over {
 		return 1
 	}
-	if t.Wall.Sub(e.Proven) < books.SettleAfter {
-		return 1
-	}
-	f := broker.Finding{
-		Kind: books.FindOrder, Symbol: e.Symbol, Ref: e.Ref, Ours: e.State.String(), Explained: true,
-		Evidence: fmt.Sprintf("open orders, completed orders and executions were answered in full, twice, the first %v after the write, and hold nothing of order %d",
-			e.Proven.Sub(e.Known).Round(time.Second), e.OrderID),
-		Theirs: "nothing of it", Done: "it is called dropped; asking again takes a new id",
-	}
-	sig := order.NotWritten
-	e.Note = "proven absent"
-	if !today {
-		sig, e.Note = order.CancelDone, "not open any more, and its day is over"
-		f.Theirs = "not open"
-		f.Evidence = fmt.Sprintf("open orders and executions were answered in full, twice, and hold nothing of order %d, which is of an earlier day", e.OrderID)
-		f.Done = "it is called cancelled; what it filled is in the broker's position"
-	}
-	l.Books.Step(t, e, sig)
-	l.Books.Found(t, f)
+	l.absent(t, e, p)
 	return 0
 }
 
-// adviseUnknown tells once what an order stays unknown for.
-func (l *Look) adviseUnknown(t *books.Turn, e *books.Entry) {
-	why := "the completed orders could not be asked: " + fmt.Sprint(l.Completed.Err())
-	advice := "in the gateway's settings, under API, untick Read-Only API, so that it answers for completed orders"
-	if e.PermID != 0 {
-		why = fmt.Sprintf("the broker gave it the permanent id %d, and now lists it nowhere", e.PermID)
-		advice = "look it up in the broker's own window"
+// proof is what proves that an order is not at the venue, and what it is then.
+type proof struct {
+	looks   int           // how many
+	over    time.Duration // from the first to the last at least, in wall time
+	settled bool          // all in one session that was not disturbed between
+	sig     order.Signal
+	note    string
+	covered string // what the answers were of, beside open orders and executions
+	done    string
+}
+
+// A gateway may list open orders in full before it has got them all from its
+// venue, as right after its own start. So where nothing but lists tells that an
+// order is not there, they are to be the same for a while in which the session
+// was not disturbed: [Look.SettledAfter].
+const settledLooks = 3
+
+// provable returns what would prove that an unknown order is not at the venue.
+// Why is set when nothing that can be asked does:
+//
+//   - a DAY order whose session is over cannot fill any more. Whether it did, the
+//     position tells;
+//   - a venue that is simulated forgets nothing;
+//   - one that the venue has acknowledged is somewhere, whatever a list holds. GTC
+//     has no day that could be over;
+//   - one that was never acknowledged is absent when the completed orders are
+//     confirmed, too, and do not hold it. They are those of the venue's present
+//     day.
+func (l *Look) provable(t *books.Turn, e *books.Entry) (p proof, why string) {
+	_, completed := l.Completed.Confirmed()
+	p = proof{looks: 2, over: books.SettleAfter, sig: order.CancelDone, done: "it is called cancelled; what it filled is in the broker's position"}
+	switch {
+	case e.TIF == order.Day && l.DayOver(e.Created, t.Market):
+		p.note, p.covered = "not open any more, and its day is over", ", and its day is over"
+	case l.Who.Simulated:
+		p.note = forgotten
+	case e.PermID != 0:
+		return p, fmt.Sprintf("the broker gave it the permanent id %d, and now lists it nowhere", e.PermID)
+	case !completed:
+		return p, "the completed orders could not be asked: " + fmt.Sprint(l.Completed.Err())
+	default:
+		p.looks, p.over, p.settled = settledLooks, l.SettledAfter, true
+		p.note, p.covered = "proven absent", ", nor do the completed orders"
+		if l.day(e.Created) == l.day(t.Market) {
+			p.sig, p.done = order.NotWritten, "it is called dropped; asking again takes a new id"
+		}
 	}
-	l.Books.Raise(t, "unknown "+e.Ref, event.NoticeText{
+	return p, ""
+}
+
+// absent ends an order that is proven not to be at the venue.
+func (l *Look) absent(t *books.Turn, e *books.Entry, p proof) {
+	f := broker.Finding{
+		Kind: books.FindOrder, Symbol: e.Symbol, Ref: e.Ref, Ours: e.State.String(), Theirs: "nothing of it", Explained: true, Done: p.done,
+		Evidence: fmt.Sprintf("open orders and executions were answered in full %d times over %v, first %v after the write, and hold nothing of order %d%s",
+			e.Proofs, l.Orders.Asked().Sub(e.Proven).Round(time.Second), e.Proven.Sub(e.Known).Round(time.Second), e.OrderID, p.covered),
+	}
+	e.Note = p.note
+	l.Books.Step(t, e, p.sig)
+	l.Books.Found(t, f)
+}
+
+// adviseUnknown tells once what an order stays unknown for.
+func (l *Look) adviseUnknown(t *books.Turn, e *books.Entry, why string) {
+	advice, until := "look it up in the broker's own window", "until the broker tells of it"
+	if e.PermID == 0 {
+		advice = "in the gateway's settings, under API, untick Read-Only API, so that it answers for completed orders"
+	}
+	if e.TIF == order.Day {
+		until += ", or its market day is over"
+	}
+	l.Books.Raise(t, fmt.Sprintf("unknown %s %d %d", e.Ref, e.ClientID, e.OrderID), event.NoticeText{
 		Level: "error", Name: "order_stays_unknown", Symbol: e.Symbol, Ref: e.Ref,
-		Text: fmt.Sprintf("order %d stays unknown: it is not open, and %s; %s. Entries in %s are refused until the broker tells of it, or its market day is over", e.OrderID, why, advice, e.Symbol),
+		Text: fmt.Sprintf("order %d stays unknown: it is not open, and %s; %s. Entries in %s are refused %s", e.OrderID, why, advice, e.Symbol, until),
 	})
 }
 
