@@ -45,60 +45,73 @@ func (d *Desk) look(ctx context.Context, h *held) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.RecoveredDeadline)
 	defer cancel()
-	l, err := d.inquire(ctx, h, src)
-	if err == nil {
-		err = d.take(ctx)
-	}
+	err := d.inquire(ctx, h, src, func(l *reconcile.Look) {
+		h.blind = 0
+		if !d.cutOff() {
+			l.Calm = true
+			d.reconcile(h, l)
+		}
+	})
 	if err != nil {
 		h.blind++
 		if h.blind == 1 && !errors.Is(ctx.Err(), context.Canceled) {
 			d.warn(event.NoticeText{Name: "reconciliation_failed", Text: err.Error() + "; nothing is changed by it, and it is asked again"})
 		}
-		return
-	}
-	defer d.give()
-	h.blind = 0
-	if !d.cutOff() {
-		l.Calm = true
-		d.reconcile(h, l)
 	}
 }
 
-// inquire asks the venue all of it. An error means that an answer is not
-// confirmed without which nothing can be compared.
-func (d *Desk) inquire(ctx context.Context, h *held, src broker.AccountSource) (*reconcile.Look, error) {
+// inquire asks the venue all of it, and then calls then in the turn. An error
+// means that an answer is not confirmed without which nothing can be compared, and
+// that then was not called. Several inquiries may be under way.
+func (d *Desk) inquire(ctx context.Context, h *held, src broker.AccountSource, then func(*reconcile.Look)) error {
 	if err := d.take(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	l := &reconcile.Look{
-		Books: d.books, Who: &h.facts, Before: d.books.Begin(), Mark: d.books.Mark(),
+		Books: d.books, Who: &h.facts, Since: d.books.Begin(), Mark: d.books.Mark(),
 		Lockstep: d.cfg.Progress, OrderDeadline: d.cfg.OrderDeadline, Zone: d.zone, DayOver: d.hours.DayOver, SettledAfter: d.cfg.SettledAfter,
 	}
 	suspects := len(d.books.Suspects) > 0
 	d.give()
+	err := d.questions(ctx, h, src, l, suspects)
+	d.turn <- struct{}{} // an inquiry that failed ends, too; whoever has the turn is bounded by its own deadline
+	defer d.give()
+	defer d.books.End(l.Since)
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("ask the broker: %w", ctx.Err())
+	}
+	if err == nil {
+		then(l)
+	}
+	return err
+}
+
+// questions asks them, one after the other.
+func (d *Desk) questions(ctx context.Context, h *held, src broker.AccountSource, l *reconcile.Look, suspects bool) error {
 	if err := ask(ctx, src, l); err != nil {
-		return nil, err
+		return err
 	}
 	if err := d.take(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	lacking := len(l.Unlisted()) > 0
 	d.give()
 	if c, ok := h.session.(broker.CompletedSource); ok && lacking && !h.facts.Simulated {
-		short, cancel := context.WithTimeout(ctx, completedDeadline)
-		asked := time.Now()
-		list, err := c.CompletedOrders(short)
-		cancel()
-		l.Completed = broker.Answered(asked, list, err)
+		l.Completed = shortly(ctx, c.CompletedOrders)
 	}
 	if f, ok := h.session.(broker.ForeignSource); ok && suspects {
-		short, cancel := context.WithTimeout(ctx, completedDeadline)
-		asked := time.Now()
-		list, err := f.AllExecutions(short)
-		cancel()
-		l.Foreign = broker.Answered(asked, list, err)
+		l.Foreign = shortly(ctx, f.AllExecutions)
 	}
-	return l, nil
+	return nil
+}
+
+// shortly asks what some gateways never answer.
+func shortly[T any](ctx context.Context, question func(context.Context) ([]T, error)) broker.Answer[T] {
+	ctx, cancel := context.WithTimeout(ctx, completedDeadline)
+	defer cancel()
+	asked := time.Now()
+	list, err := question(ctx)
+	return broker.Answered(asked, list, err)
 }
 
 // ask asks what every comparison needs. Executions are asked on both sides of

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/reconcile"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
@@ -102,19 +103,15 @@ func (d *Desk) recover(ctx context.Context, s broker.Session) (string, error) {
 	// What the journal remembers of a simulated market's day belongs to
 	// another run of it.
 	first := d.fresh.CompareAndSwap(false, true)
-	l, err := d.inquire(ctx, h, src)
-	if err != nil {
-		return "", err
-	}
-	if err := d.take(ctx); err != nil {
-		return "", err
-	}
-	defer d.give()
-	if first && facts.Simulated {
-		d.books.ForgetRates()
-	}
-	d.books.NextID = max(d.books.NextID, mark+1, facts.NextOrderID)
-	return d.reconcile(h, l), nil
+	note := ""
+	err = d.inquire(ctx, h, src, func(l *reconcile.Look) {
+		if first && facts.Simulated {
+			d.books.ForgetRates()
+		}
+		d.books.NextID = max(d.books.NextID, mark+1, facts.NextOrderID)
+		note = d.reconcile(h, l)
+	})
+	return note, err
 }
 
 // heldFor returns what is held of a session that may not be served yet.

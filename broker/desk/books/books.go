@@ -82,7 +82,7 @@ type Books struct {
 	Counted   time.Time                        // market time at which positions were unknown last
 	told      map[market.Symbol]toldPosition
 	Suspects  map[market.Symbol]Suspect         // positions that differ from the broker's
-	since     []Moved                           // by executions since a recovery began, not nil during one
+	inquiries map[*Inquiry]bool                 // that are under way
 	values    map[[2]string]broker.AccountValue // by key and currency
 	findings  []broker.Finding                  // the newest, oldest first
 	count     uint64                            // see Mark
@@ -141,21 +141,22 @@ type Follower interface {
 // New returns books in which nothing is known; zone is that of the market day.
 func New(zone *time.Location) *Books {
 	return &Books{
-		zone:     zone,
-		ByRef:    map[string]*Entry{},
-		byID:     map[orderKey]*Entry{},
-		byPerm:   map[int64]*Entry{},
-		byGroup:  map[string][]*Entry{},
-		Live:     map[market.Symbol][]*Entry{},
-		answers:  NewRing[string, event.OrderReply](keepAnswers),
-		execs:    NewRing[string, *order.Fill](keepExecs),
-		versions: NewRing[string, *order.Fill](keepExecs),
-		raised:   NewRing[string, bool](keepRaised),
-		costs:    NewRing[string, broker.CommissionReport](keepCosts),
-		told:     map[market.Symbol]toldPosition{},
-		Suspects: map[market.Symbol]Suspect{},
-		values:   map[[2]string]broker.AccountValue{},
-		NextID:   1,
+		zone:      zone,
+		ByRef:     map[string]*Entry{},
+		byID:      map[orderKey]*Entry{},
+		byPerm:    map[int64]*Entry{},
+		byGroup:   map[string][]*Entry{},
+		Live:      map[market.Symbol][]*Entry{},
+		answers:   NewRing[string, event.OrderReply](keepAnswers),
+		execs:     NewRing[string, *order.Fill](keepExecs),
+		versions:  NewRing[string, *order.Fill](keepExecs),
+		raised:    NewRing[string, bool](keepRaised),
+		costs:     NewRing[string, broker.CommissionReport](keepCosts),
+		told:      map[market.Symbol]toldPosition{},
+		Suspects:  map[market.Symbol]Suspect{},
+		inquiries: map[*Inquiry]bool{},
+		values:    map[[2]string]broker.AccountValue{},
+		NextID:    1,
 	}
 }
 

@@ -133,10 +133,11 @@ type toldPosition struct {
 	at   time.Time // wall time of it, or of the newest fill after it
 }
 
-// moved notes what an execution does to a position while the venue is asked.
+// moved notes what an execution does to a position, for all who ask the venue
+// meanwhile.
 func (b *Books) moved(exec string, s market.Symbol, qty market.Qty) {
-	if b.since != nil {
-		b.since = append(b.since, Moved{exec, s, qty})
+	for q := range b.inquiries {
+		q.moved = append(q.moved, Moved{exec, s, qty})
 	}
 }
 
@@ -173,24 +174,32 @@ func (b *Books) move(f order.Fill, conID int64, wall time.Time) (p order.Positio
 	return p, true
 }
 
-// Begin is told when a recovery begins to ask. It returns the live orders.
-func (b *Books) Begin() map[*Entry]bool {
-	b.since = []Moved{}
-	all := map[*Entry]bool{}
-	for _, list := range b.Live {
-		for _, e := range list {
-			all[e] = true
-		}
-	}
-	return all
+// Inquiry is one inquiry at the venue, with what happened to the books since it
+// began. Several may be under way.
+type Inquiry struct {
+	Before map[*Entry]bool // the orders that were live when it began
+	moved  []Moved         // positions, by executions since
 }
 
-// End is told when a recovery has asked. It returns what moved positions since
-// it began.
-func (b *Books) End() []Moved {
-	since := b.since
-	b.since = nil
-	return since
+// Begin is told before the venue is asked. Every Begin has its End.
+func (b *Books) Begin() *Inquiry {
+	q := &Inquiry{Before: map[*Entry]bool{}}
+	for _, list := range b.Live {
+		for _, e := range list {
+			q.Before[e] = true
+		}
+	}
+	b.inquiries[q] = true
+	return q
+}
+
+// End is told when an inquiry is over, well or not. It returns what moved
+// positions since it began; a second time nothing.
+func (b *Books) End(q *Inquiry) []Moved {
+	delete(b.inquiries, q)
+	moved := q.moved
+	q.moved = nil
+	return moved
 }
 
 // Overrule forgets what the venue told about positions on its own, because it

@@ -30,10 +30,9 @@ import (
 // Look is one look at the broker: what it answered, and the books.
 type Look struct {
 	Books *books.Books
-	Who   *broker.Facts // of the session that was asked
-	// Before are the orders that were live before the first question.
-	Before map[*books.Entry]bool
-	Mark   uint64 // of the books, before the first question
+	Who   *broker.Facts  // of the session that was asked
+	Since *books.Inquiry // began before the first question; whoever began it ends it, too
+	Mark  uint64         // of the books, before the first question
 
 	Orders    broker.Answer[broker.OrderReport]
 	Fills     broker.Answer[broker.ExecutionReport]
@@ -67,11 +66,11 @@ type Look struct {
 // Reconcile folds the venue's answers, and settles what they leave open. It
 // returns a note for people.
 func (l *Look) Reconcile(t *books.Turn) string {
-	meanwhile := l.Books.End() // by executions that came as events while we asked
+	meanwhile := l.Books.End(l.Since) // by executions that came as events while we asked
 	orders, _ := l.Orders.Confirmed()
 	fills, _ := l.Fills.Confirmed()
 	for _, o := range orders {
-		if e := l.Books.Find(o.Order.ClientID, o.Order.OrderID, o.Order.PermID, o.Order.Ref); e != nil && l.Before[e] && e.State.Final() {
+		if e := l.Books.Find(o.Order.ClientID, o.Order.OrderID, o.Order.PermID, o.Order.Ref); e != nil && l.Since.Before[e] && e.State.Final() {
 			continue // it ended since the question
 		}
 		l.Books.Listed(t, l.Who, o, l.Mark)
@@ -110,8 +109,12 @@ func (l *Look) theirs(t *books.Turn, meanwhile []books.Moved) map[market.Symbol]
 		}
 	}
 	fills, _ := l.Fills.Confirmed()
+	counted := make(map[string]bool, len(fills))
+	for _, f := range fills {
+		counted[f.Fill.ExecID] = true
+	}
 	for _, m := range meanwhile {
-		if slices.ContainsFunc(fills, func(f broker.ExecutionReport) bool { return f.Fill.ExecID == m.Exec }) {
+		if counted[m.Exec] {
 			continue
 		}
 		p, ok := all[m.Symbol]
@@ -141,9 +144,17 @@ func (l *Look) compare(t *books.Turn, theirs map[market.Symbol]order.Position) i
 		}
 		return len(theirs)
 	}
-	both := maps.Clone(theirs)
-	maps.Copy(both, l.Books.Positions)
-	for _, sym := range slices.Sorted(maps.Keys(both)) {
+	all := map[market.Symbol]bool{}
+	for sym := range theirs {
+		all[sym] = true
+	}
+	for sym := range l.Books.Positions {
+		all[sym] = true
+	}
+	for sym := range l.Books.Suspects { // which may be in neither by now
+		all[sym] = true
+	}
+	for _, sym := range slices.Sorted(maps.Keys(all)) {
 		p, ok := theirs[sym]
 		if !ok {
 			p = order.Position{Account: l.Books.Account, Symbol: sym, ConID: t.ConID(sym), AvgCost: &market.Price{}}
@@ -157,7 +168,7 @@ func (l *Look) compare(t *books.Turn, theirs map[market.Symbol]order.Position) i
 			continue
 		}
 		delete(l.Books.Suspects, sym)
-		if !known || ok && !books.Alike(ours.AvgCost, p.AvgCost) {
+		if ok && (!known || !books.Alike(ours.AvgCost, p.AvgCost)) {
 			l.Books.Positions[sym] = p
 			t.Position(p)
 		}

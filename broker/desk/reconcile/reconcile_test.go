@@ -35,7 +35,7 @@ func held(qty string) order.Position {
 // look holds the books against answers without an order or an execution.
 func (k *bench) look() []books.Effect {
 	l := Look{
-		Books: k.b, Who: &k.who, Before: k.b.Begin(), Mark: k.b.Mark(), Calm: true, OrderDeadline: 5 * time.Second, Zone: time.UTC,
+		Books: k.b, Who: &k.who, Since: k.b.Begin(), Mark: k.b.Mark(), Calm: true, OrderDeadline: 5 * time.Second, Zone: time.UTC,
 		SettledAfter: time.Minute, DayOver: func(time.Time, time.Time) bool { return false },
 		Orders:    broker.Answered[broker.OrderReport](k.at, nil, nil),
 		Fills:     broker.Answered[broker.ExecutionReport](k.at, nil, nil),
@@ -79,6 +79,17 @@ func TestADifferenceTakesTwoLooks(t *testing.T) {
 		if f, _, r := has(k.look()); f != want || r != want || *k.b.Holding("AAPL") != pos || len(k.b.Suspects) != 0 {
 			t.Errorf("lasts %v: %d findings, %d restrictions, holding %v", lasts, f, r, k.b.Holding("AAPL"))
 		}
+	}
+}
+
+// TestASuspectThatIsNowhereIsNone: a difference in a symbol that books and broker
+// both have nothing of any more bars no entries.
+func TestASuspectThatIsNowhereIsNone(t *testing.T) {
+	k := newBench()
+	k.positions = []order.Position{held("3")}
+	k.b.Suspects["MSFT"] = books.Suspect{Diff: market.Shares(7), At: k.at}
+	if k.look(); len(k.b.Suspects) != 0 || len(k.b.Positions) != 1 {
+		t.Errorf("suspects %v, positions %v", k.b.Suspects, k.b.Positions)
 	}
 }
 

@@ -34,7 +34,7 @@ func (l *Look) Unlisted() []*books.Entry {
 	var list []*books.Entry
 	for _, sym := range slices.Sorted(maps.Keys(l.Books.Live)) {
 		for _, e := range l.Books.Live[sym] {
-			if l.Before[e] && !listed[e] && l.Books.Ours(l.Who, e) {
+			if l.Since.Before[e] && !listed[e] && l.Books.Ours(l.Who, e) {
 				list = append(list, e)
 			}
 		}
@@ -52,7 +52,7 @@ func (l *Look) missing(t *books.Turn) (working, unknown int) {
 	for _, sym := range slices.Sorted(maps.Keys(l.Books.Live)) {
 		for _, e := range slices.Clone(l.Books.Live[sym]) {
 			switch {
-			case !l.Before[e] || !l.Books.Ours(l.Who, e):
+			case !l.Since.Before[e] || !l.Books.Ours(l.Who, e):
 			case !gone[e]:
 				e.Absent, e.Proven, e.Proofs = 0, time.Time{}, 0
 				working++
