@@ -30,8 +30,9 @@
 // execution may come in several versions, of which the newest counts.
 //
 // Memory is bounded: the live orders, the newest 500 to 1,000 ended ones and as
-// many fills, 65,536 execution ids and as many answers. What is older is in the
-// journal.
+// many fills, 65,536 answers, and each execution of the market day and the two
+// before, up to 262,144. Beyond that positions are not held against the broker's
+// any more, and entries are taken away. What is older is in the journal.
 package books
 
 import (
@@ -50,7 +51,6 @@ import (
 const (
 	KeepEnded   = 500   // ended orders, and fills, that are shown
 	keepAnswers = 65536 // answers to intents that made no order
-	keepExecs   = 65536 // execution ids, to tell a duplicate
 	keepRaised  = 1024  // what a person was told of once
 	keepValues  = 4096  // values of the account
 	keepCosts   = 1024  // commissions whose execution has not come
@@ -73,12 +73,14 @@ type Books struct {
 	Fills []*order.Fill // the newest KeepEnded and up to as many more, oldest first
 	// execs has every execution that was told, in each version; nil is one that
 	// counts nowhere, because a later version does.
-	execs    Ring[string, *order.Fill]
-	versions Ring[string, *order.Fill]             // by what the versions have in common: the newest
-	costs    Ring[string, broker.CommissionReport] // that came before their execution
-	raised   Ring[string, bool]                    // what a person was told of once
+	execs     ledger[*order.Fill]
+	versions  ledger[*order.Fill]                   // by what the versions have in common: the newest
+	keepExecs int                                   // how many
+	costs     Ring[string, broker.CommissionReport] // that came before their execution
+	raised    Ring[string, bool]                    // what a person was told of once
 
 	Positions map[market.Symbol]order.Position // nil = unknown
+	debts     map[market.Symbol]debt           // what of them was taken over from the broker without explanation
 	Counted   time.Time                        // market time at which positions were unknown last
 	told      map[market.Symbol]toldPosition
 	Suspects  map[market.Symbol]Suspect         // positions that differ from the broker's
@@ -106,6 +108,7 @@ type Entry struct {
 	order.Order
 	SentAt time.Time    // wall time of the write while no answer came, else zero
 	spent  market.Money // of its executions, for the average
+	known  market.Qty   // of Filled: what the executions in memory make
 	atEnd  bool         // is in ended
 
 	changeAt time.Time // wall time of the write of Change; zero when nobody knows what became of it
@@ -148,8 +151,8 @@ func New(zone *time.Location) *Books {
 		byGroup:   map[string][]*Entry{},
 		Live:      map[market.Symbol][]*Entry{},
 		answers:   NewRing[string, event.OrderReply](keepAnswers),
-		execs:     NewRing[string, *order.Fill](keepExecs),
-		versions:  NewRing[string, *order.Fill](keepExecs),
+		keepExecs: keepExecs,
+		debts:     map[market.Symbol]debt{},
 		raised:    NewRing[string, bool](keepRaised),
 		costs:     NewRing[string, broker.CommissionReport](keepCosts),
 		told:      map[market.Symbol]toldPosition{},
@@ -174,13 +177,15 @@ func (b *Books) Load(past broker.Books, wall time.Time) {
 	sums := map[*Entry]market.Qty{}
 	for _, f := range order.Newest(past.Fills) {
 		if f.Qty.IsZero() { // taken back
-			b.execs.Put(f.ExecID, &f)
+			b.execs.put(f.ExecID, &f)
 			b.remember(&f)
 			continue
 		}
+		b.followed(f)
 		b.keep(f)
 		if e := b.ByRef[f.Ref]; e != nil && f.Ref != "" {
 			e.spent = e.spent.Add(f.Price.Mul(f.Qty))
+			e.known = e.known.Add(f.Qty)
 			sums[e] = sums[e].Add(f.Qty)
 		}
 	}
@@ -277,24 +282,19 @@ func (b *Books) Find(client int, id, perm int64, ref string) *Entry {
 // remember makes a fill the newest version of its execution.
 func (b *Books) remember(p *order.Fill) {
 	if stem, v := order.ExecVersion(p.ExecID); v > 0 {
-		b.versions.Put(stem, p)
+		b.versions.put(stem, p)
 	}
 }
 
-// keep remembers a fill; it returns the kept one.
-func (b *Books) keep(f order.Fill) *order.Fill {
-	b.moved(f.ExecID, f.Symbol, f.Side.Signed(f.Qty))
-	if b.Follower != nil {
-		b.Follower.Executed(b, f)
-	}
+// keep remembers a fill.
+func (b *Books) keep(f order.Fill) {
 	p := &f
-	b.execs.Put(f.ExecID, p)
+	b.execs.put(f.ExecID, p)
 	b.remember(p)
 	b.Fills = append(b.Fills, p)
 	if len(b.Fills) > 2*KeepEnded {
 		b.Fills = slices.Clone(b.Fills[KeepEnded:])
 	}
-	return p
 }
 
 // All returns every order in memory, those that ended first.

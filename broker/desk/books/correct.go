@@ -2,6 +2,7 @@ package books
 
 import (
 	"fmt"
+	"time"
 
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -14,7 +15,7 @@ func (b *Books) version(id string) *order.Fill {
 	if v == 0 {
 		return nil
 	}
-	if f := b.versions.m[stem]; f != nil && f.ExecID != id {
+	if f, ok := b.versions.get(stem); ok && f.ExecID != id {
 		return f
 	}
 	return nil
@@ -27,7 +28,7 @@ func (b *Books) version(id string) *order.Fill {
 func (b *Books) corrected(t *Turn, was *order.Fill, f order.Fill) {
 	_, before := order.ExecVersion(was.ExecID)
 	if _, now := order.ExecVersion(f.ExecID); now < before {
-		b.execs.Put(f.ExecID, nil)
+		b.execs.put(f.ExecID, nil)
 		t.stored(f)
 		return
 	}
@@ -50,8 +51,8 @@ func (b *Books) corrected(t *Turn, was *order.Fill, f order.Fill) {
 	if b.Follower != nil {
 		b.Follower.Corrected()
 	}
-	b.execs.Put(old.ExecID, nil)
-	b.execs.Put(f.ExecID, was)
+	b.execs.put(old.ExecID, nil)
+	b.execs.put(f.ExecID, was)
 	signed := f.Side.Signed(f.Qty.Sub(old.Qty))
 	b.moved(f.ExecID, f.Symbol, signed)
 	t.stored(f)
@@ -72,19 +73,44 @@ func (b *Books) corrected(t *Turn, was *order.Fill, f order.Fill) {
 	})
 }
 
-// takenBack takes the correction to nothing of an execution that the books
-// never had: the versions before it, should they come, count nowhere.
+// takenBack takes the correction of an execution that the books never had: the
+// versions before it, should they come, count nowhere.
 func (b *Books) takenBack(t *Turn, f order.Fill) {
 	p := &f
-	b.execs.Put(f.ExecID, p)
+	b.execs.put(f.ExecID, p)
 	b.remember(p)
 	t.stored(f)
+}
+
+// orphan reports whether an execution corrects one of which the books do not
+// know whether they count it: its first version may be older than what is in
+// memory, and in the order and in the position since long.
+func (b *Books) orphan(f order.Fill, e *Entry) bool {
+	if _, v := order.ExecVersion(f.ExecID); v < 2 {
+		return false
+	}
+	if e != nil {
+		return e.known != e.Filled
+	}
+	return f.At.Before(b.Counted.Truncate(time.Second))
+}
+
+// adopt takes such a correction: it moves nothing, and the broker's figure is
+// asked for. Versions that come after it are held against it.
+func (b *Books) adopt(t *Turn, f order.Fill) {
+	b.takenBack(t, f)
+	t.warn(event.NoticeText{
+		Level: "error", Name: "execution_corrected", Symbol: f.Symbol, Ref: f.Ref,
+		Text: fmt.Sprintf("execution %.60q, %s %v at %v, corrects one that is older than what is in memory; it changes nothing, and the position is held against the broker's", f.ExecID, f.Side, f.Qty, f.Price),
+	})
+	t.Ask(AskSoon)
 }
 
 // refilled puts one version of an execution in place of another in its order.
 // What has ended has ended: a fill that was taken back opens no order again.
 func (b *Books) refilled(t *Turn, e *Entry, old, f order.Fill) {
 	e.Filled = e.Filled.Sub(old.Qty).Add(f.Qty)
+	e.known = e.known.Sub(old.Qty).Add(f.Qty)
 	e.spent = e.spent.Sub(old.Price.Mul(old.Qty)).Add(f.Price.Mul(f.Qty))
 	e.average()
 	b.overfilled(t, e, f.ExecID)

@@ -187,7 +187,9 @@ func (b *Books) FoldExecution(t *Turn, who *broker.Facts, f order.Fill) {
 	if Foreign(who, f.Account) {
 		return
 	}
-	if _, twice := b.execs.m[f.ExecID]; twice {
+	b.execs.turn(t.Market, b.zone)
+	b.versions.turn(t.Market, b.zone)
+	if _, twice := b.execs.get(f.ExecID); twice {
 		return
 	}
 	if f.ClientID == who.ClientID {
@@ -219,15 +221,33 @@ func (b *Books) FoldExecution(t *Turn, who *broker.Facts, f order.Fill) {
 	if e != nil && f.Ref == "" {
 		f.Ref = e.Ref
 	}
+	if b.orphan(f, e) {
+		b.adopt(t, f)
+		return
+	}
+	paid := b.pay(f)
+	if !paid {
+		b.moved(f.ExecID, f.Symbol, f.Side.Signed(f.Qty))
+		b.followed(f)
+	}
 	b.keep(f)
 	t.stored(f)
 	t.fill(f)
 	if e != nil {
 		b.filled(t, e, f)
 	}
-	if p, ok := b.move(f, t.ConID(f.Symbol), t.Wall); ok {
+	if paid {
+		b.explained(t, f)
+	} else if p, ok := b.move(f, t.ConID(f.Symbol), t.Wall); ok {
 		t.Position(p)
 		b.executedElsewhere(t, who, f, e)
+	}
+}
+
+// followed tells the follower of an execution.
+func (b *Books) followed(f order.Fill) {
+	if b.Follower != nil {
+		b.Follower.Executed(b, f)
 	}
 }
 
@@ -251,6 +271,7 @@ func (b *Books) filled(t *Turn, e *Entry, f order.Fill) {
 	b.sharedOut(e, t.Wall)
 	e.SentAt = time.Time{}
 	e.Filled = e.Filled.Add(f.Qty)
+	e.known = e.known.Add(f.Qty)
 	e.spent = e.spent.Add(f.Price.Mul(f.Qty))
 	e.average()
 	b.overfilled(t, e, f.ExecID)
@@ -285,7 +306,7 @@ func priced(f order.Fill, c broker.CommissionReport) order.Fill {
 
 // FoldCommission adds a commission to its execution, which may come later.
 func (b *Books) FoldCommission(t *Turn, c broker.CommissionReport) {
-	f, known := b.execs.m[c.ExecID]
+	f, known := b.execs.get(c.ExecID)
 	if known && f == nil { // of a version that counts nowhere
 		return
 	}

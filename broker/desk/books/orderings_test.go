@@ -294,11 +294,11 @@ func (p *standing) words() string {
 	for _, e := range b.ByRef {
 		w = append(w, "order "+orderWords(e.Order), fmt.Sprint("of it ", e.spent, e.SentAt.IsZero(), e.Ending != nil, e.atEnd, len(b.Live[e.Symbol]), b.byPerm[e.PermID] == e, b.byID[orderKey{1, 151}] == e))
 	}
-	for id, f := range b.execs.m {
+	for id, f := range b.execs.days[0] {
 		w = append(w, "exec "+id+fillWords(*f))
 	}
 	for id, c := range b.costs.m {
-		if b.execs.m[id] != nil { // it is in its execution, and looked at no more
+		if b.execs.days[0][id] != nil { // it is in its execution, and looked at no more
 			continue
 		}
 		w = append(w, fmt.Sprint("cost ", id, c.Commission, c.Currency))
@@ -309,7 +309,7 @@ func (p *standing) words() string {
 	for what, words := range p.told {
 		w = append(w, "told "+what+words)
 	}
-	w = append(w, fmt.Sprint(p.left, len(b.Fills), len(b.ended), b.NextID, len(b.versions.m), len(b.Suspects), len(b.told), len(b.findings)))
+	w = append(w, fmt.Sprint(p.left, len(b.Fills), len(b.ended), b.NextID, b.versions.len(), len(b.Suspects), len(b.told), len(b.findings)))
 	slices.Sort(w)
 	return strings.Join(w, "\n")
 }
@@ -380,7 +380,7 @@ func cloneBooks(b *Books) *Books {
 	for _, f := range b.Fills {
 		twin := *f
 		c.Fills = append(c.Fills, &twin)
-		c.execs.Put(f.ExecID, &twin)
+		c.execs.put(f.ExecID, &twin)
 		c.remember(&twin)
 	}
 	for k, v := range b.costs.m {

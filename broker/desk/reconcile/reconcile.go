@@ -75,7 +75,11 @@ func (l *Look) Reconcile(t *books.Turn) string {
 		}
 		l.Books.Listed(t, l.Who, o, l.Mark)
 	}
+	n := 0
 	for _, f := range fills {
+		if l.Books.Full() {
+			break
+		}
 		l.Books.FoldExecution(t, l.Who, f.Fill)
 	}
 	for _, c := range l.Costs {
@@ -83,7 +87,11 @@ func (l *Look) Reconcile(t *books.Turn) string {
 	}
 	l.foldForeign(t)
 	l.foldCompleted(t)
-	n := l.compare(t, l.theirs(t, meanwhile))
+	if l.Books.Full() {
+		l.Books.Overflown(t)
+	} else {
+		n = l.compare(t, l.theirs(t, meanwhile))
+	}
 	working, unknown := l.missing(t)
 	notes := []string{fmt.Sprintf("%d working", working)}
 	if unknown > 0 {
@@ -207,7 +215,7 @@ func (l *Look) foldForeign(t *books.Turn) {
 	list, _ := l.Foreign.Confirmed()
 	for _, f := range list {
 		_, differs := l.Books.Suspects[f.Fill.Symbol]
-		if f.Fill.ClientID == l.Who.ClientID || !differs || f.Fill.At.Before(l.Books.Counted.Truncate(time.Second)) {
+		if l.Books.Full() || f.Fill.ClientID == l.Who.ClientID || !differs || f.Fill.At.Before(l.Books.Counted.Truncate(time.Second)) {
 			continue
 		}
 		l.Books.FoldExecution(t, l.Who, f.Fill)

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ type bench struct {
 	who       broker.Facts
 	at        time.Time
 	positions []order.Position
+	fills     []broker.ExecutionReport
 	completed error
 }
 
@@ -38,7 +40,7 @@ func (k *bench) look() []books.Effect {
 		Books: k.b, Who: &k.who, Since: k.b.Begin(), Mark: k.b.Mark(), Calm: true, OrderDeadline: 5 * time.Second, Zone: time.UTC,
 		SettledAfter: time.Minute, DayOver: func(time.Time, time.Time) bool { return false },
 		Orders:    broker.Answered[broker.OrderReport](k.at, nil, nil),
-		Fills:     broker.Answered[broker.ExecutionReport](k.at, nil, nil),
+		Fills:     broker.Answered(k.at, k.fills, nil),
 		Positions: broker.Answered(k.at, k.positions, nil),
 		Completed: broker.Answered[broker.CompletedReport](k.at, nil, k.completed),
 	}
@@ -90,6 +92,27 @@ func TestASuspectThatIsNowhereIsNone(t *testing.T) {
 	k.b.Suspects["MSFT"] = books.Suspect{Diff: market.Shares(7), At: k.at}
 	if k.look(); len(k.b.Suspects) != 0 || len(k.b.Positions) != 1 {
 		t.Errorf("suspects %v, positions %v", k.b.Suspects, k.b.Positions)
+	}
+}
+
+// TestEachExecutionOfABusyDayCountsOnce: each answer tells the whole day again,
+// however much was traded.
+func TestEachExecutionOfABusyDayCountsOnce(t *testing.T) {
+	k := newBench()
+	const n = 70_000
+	k.b.Add(order.Order{Ref: "a", OrderID: 9, ClientID: 1, Account: "DU1", Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(n), State: order.Working}, noon)
+	for i := range n {
+		k.fills = append(k.fills, broker.ExecutionReport{Fill: order.Fill{
+			ExecID: fmt.Sprintf("%x.01", i), OrderID: 9, ClientID: 1, Account: "DU1", Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(1), Price: market.MustPrice("1"), At: noon,
+		}})
+	}
+	k.positions = []order.Position{held(fmt.Sprint(3 + n))}
+	for range 3 {
+		k.look()
+		if got := k.b.Holding("AAPL"); *got != market.Shares(3+n) || len(k.b.Suspects) != 0 {
+			t.Fatalf("the books hold %v, suspects %v", got, k.b.Suspects)
+		}
+		k.at = k.at.Add(12 * time.Hour) // the day turns here before it turns at the venue
 	}
 }
 
