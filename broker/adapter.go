@@ -158,6 +158,13 @@ type CompletedSource interface {
 	CompletedOrders(ctx context.Context) ([]CompletedReport, error)
 }
 
+// AllOrdersSource answers which orders of the account are open, whichever client
+// made them, those by hand included. It is an optional power, found by assertion.
+// The answer is complete or an error.
+type AllOrdersSource interface {
+	AllOpenOrders(ctx context.Context) ([]OrderReport, error)
+}
+
 // ForeignSource answers what other clients of the account did, as by hand in the
 // broker's own window. It is an optional power, found by assertion: some
 // gateways answer it never. The answer is complete or an error.

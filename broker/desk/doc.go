@@ -90,6 +90,10 @@
 // entries away until a person has looked (package reconcile). A gateway that
 // lost its venue is not asked: it would answer from memory.
 //
+// Orders of other client ids, and those by hand, are in the books as well. The
+// broker is asked for the open orders of all clients while there are some, and they
+// end as ours do.
+//
 // An order whose outcome is unknown bars entries in its symbol. What the broker
 // lists as open, completed or executed resolves it. Without that it takes a proof
 // that it is not there, by the lists of a session that stood for a while

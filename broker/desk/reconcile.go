@@ -94,6 +94,14 @@ func (d *Desk) questions(ctx context.Context, h *held, src broker.AccountSource,
 	if err := d.take(ctx); err != nil {
 		return err
 	}
+	others := l.Others()
+	d.give()
+	if a, ok := h.session.(broker.AllOrdersSource); ok && others {
+		l.All = shortly(ctx, a.AllOpenOrders)
+	}
+	if err := d.take(ctx); err != nil {
+		return err
+	}
 	lacking := len(l.Unlisted()) > 0
 	d.give()
 	if c, ok := h.session.(broker.CompletedSource); ok && lacking && !h.facts.Simulated {

@@ -17,12 +17,19 @@ import (
 	"robotrader/services/event"
 )
 
-// knowing is a session that also answers for completed orders and other
-// clients.
+// knowing is a session that also answers for completed orders and for those of
+// other clients.
 type knowing struct {
 	*fakeSession
 	completed []broker.CompletedReport
 	foreign   []broker.ExecutionReport
+	others    []broker.OrderReport // open, of other clients
+}
+
+func (k *knowing) AllOpenOrders(ctx context.Context) (list []broker.OrderReport, err error) {
+	err = k.asked(ctx, "all open orders")
+	k.venue(func() { list = append(list, k.open...); list = append(list, k.others...) })
+	return list, err
 }
 
 func (k *knowing) CompletedOrders(ctx context.Context) (list []broker.CompletedReport, err error) {

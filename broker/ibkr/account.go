@@ -51,8 +51,19 @@ func (s *Session) Positions(ctx context.Context) ([]order.Position, error) {
 // OpenOrders asks for the open orders of this client id. Each also comes as
 // an event, with its status.
 func (s *Session) OpenOrders(ctx context.Context) ([]broker.OrderReport, error) {
+	return s.openOrders(ctx, "reqOpenOrders", wire.ReqOpenOrders{})
+}
+
+// AllOpenOrders asks for the open orders of the account by all clients, and by
+// hand; see [broker.AllOrdersSource]. Each also comes as an event. Its answer ends
+// with the message that ends the one for our own, so they take turns.
+func (s *Session) AllOpenOrders(ctx context.Context) ([]broker.OrderReport, error) {
+	return s.openOrders(ctx, "reqAllOpenOrders", wire.ReqAllOpenOrders{})
+}
+
+func (s *Session) openOrders(ctx context.Context, name string, question wire.Message) ([]broker.OrderReport, error) {
 	list := []broker.OrderReport{}
-	err := s.askList(ctx, turnOpenOrders, "reqOpenOrders", wire.ReqOpenOrders{}, func(m wire.Message) (bool, error) {
+	err := s.askList(ctx, turnOpenOrders, name, question, func(m wire.Message) (bool, error) {
 		o, ok := m.(wire.OpenOrder)
 		if !ok {
 			return ends[wire.OpenOrderEnd](m)
@@ -80,14 +91,13 @@ func (s *Session) OpenOrders(ctx context.Context) ([]broker.OrderReport, error) 
 	return list, nil
 }
 
-// CompletedOrders asks for the account's orders of the day that are done and
-// were given through the API, by whichever client; see
-// [broker.CompletedSource]. Gateways take one such question at a time and are
+// CompletedOrders asks for the account's orders of the day that are done, by
+// whichever client and by hand; see [broker.CompletedSource]. Gateways take one such question at a time and are
 // known to stay silent over a second (ib_insync #224); in read-only mode they
 // refuse it (321) or say nothing. Protocol sheet, section 10.6.
 func (s *Session) CompletedOrders(ctx context.Context) ([]broker.CompletedReport, error) {
 	list := []broker.CompletedReport{}
-	err := s.askList(ctx, turnCompleted, "reqCompletedOrders", wire.ReqCompletedOrders{APIOnly: true}, func(m wire.Message) (bool, error) {
+	err := s.askList(ctx, turnCompleted, "reqCompletedOrders", wire.ReqCompletedOrders{}, func(m wire.Message) (bool, error) {
 		o, ok := m.(wire.CompletedOrder)
 		if !ok {
 			return ends[wire.CompletedOrdersEnd](m)

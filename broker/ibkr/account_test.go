@@ -22,7 +22,7 @@ func completed(permID int64, account, status string) wire.CompletedOrder {
 
 func TestCompletedOrders(t *testing.T) {
 	live(t, func(p *peer) {
-		if m, ok := p.next().(wire.ReqCompletedOrders); !ok || !m.APIOnly {
+		if m, ok := p.next().(wire.ReqCompletedOrders); !ok || m.APIOnly { // by hand, too
 			p.t.Errorf("asked with %#v", m)
 		}
 		option := completed(3, paper, "Filled")

@@ -122,6 +122,9 @@ func life(ctx context.Context, s *ibkr.Session) error {
 	if open, err := s.OpenOrders(ctx); err != nil || len(open) != 1 || open[0].Order.OrderID != id+1 {
 		return errors.Join(err, errors.New("the working order is not in the list"))
 	}
+	if open, err := s.AllOpenOrders(ctx); err != nil || len(open) != 1 || open[0].Order.OrderID != id+1 {
+		return errors.Join(err, errors.New("the working order is not in the list of all"))
+	}
 	if err := s.Cancel(ctx, id+1); err != nil {
 		return err
 	}

@@ -103,6 +103,7 @@ var (
 	_ broker.Resubscriber    = (*Session)(nil)
 	_ broker.CompletedSource = (*Session)(nil)
 	_ broker.ForeignSource   = (*Session)(nil)
+	_ broker.AllOrdersSource = (*Session)(nil)
 )
 
 // What has no request id on the wire is asked one at a time, and waits for its

@@ -269,6 +269,7 @@ func TestSilenceIsNoAnswerAndNeverEmpty(t *testing.T) {
 		for name, ask := range map[string]func() (any, error){
 			"reqPositions":       func() (any, error) { l, err := s.Positions(ctx); return l == nil, err },
 			"reqOpenOrders":      func() (any, error) { l, err := s.OpenOrders(ctx); return l == nil, err },
+			"reqAllOpenOrders":   func() (any, error) { l, err := s.AllOpenOrders(ctx); return l == nil, err },
 			"reqExecutions":      func() (any, error) { l, _, err := s.Executions(ctx); return l == nil, err },
 			"reqAccountSummary":  func() (any, error) { l, err := s.Account(ctx); return l == nil, err },
 			"reqContractDetails": func() (any, error) { l, err := s.Details(ctx, market.USStock("A")); return l == nil, err },

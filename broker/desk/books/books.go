@@ -201,7 +201,7 @@ func (b *Books) Add(o order.Order, wall time.Time) *Entry {
 	if o.Ref != "" {
 		b.ByRef[o.Ref] = e
 	}
-	if o.OrderID != 0 {
+	if o.OrderID > 0 {
 		b.byID[orderKey{o.ClientID, o.OrderID}] = e
 	}
 	if o.PermID != 0 {
@@ -273,7 +273,7 @@ func (b *Books) Find(client int, id, perm int64, ref string) *Entry {
 			return e
 		}
 	}
-	if id != 0 {
+	if id > 0 { // others are of orders that no client has bound to itself
 		return b.byID[orderKey{client, id}]
 	}
 	return nil

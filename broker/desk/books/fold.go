@@ -80,6 +80,8 @@ func (b *Books) FoldOrder(t *Turn, who *broker.Facts, r broker.OrderReport) {
 	e := b.Find(o.ClientID, o.OrderID, o.PermID, o.Ref)
 	if o.ClientID == who.ClientID {
 		b.saw(o.OrderID)
+	} else if e != nil && o.Ref == "" && o.PermID != 0 && e.PermID != 0 && o.PermID != e.PermID {
+		e = nil // another one under the same number, which is not ours to count
 	}
 	if e == nil {
 		o.State = order.Sent // somebody wrote it
@@ -107,7 +109,7 @@ func Disagrees(e *Entry, o order.Order) string {
 		return fmt.Sprintf("its reference is %q", o.Ref)
 	case o.PermID != 0 && e.PermID != 0 && o.PermID != e.PermID:
 		return fmt.Sprintf("its permanent id is %d, not %d", o.PermID, e.PermID)
-	case o.OrderID != e.OrderID && e.OrderID != 0 && o.OrderID != 0:
+	case o.OrderID != e.OrderID && e.OrderID > 0 && o.OrderID > 0:
 		return fmt.Sprintf("its number is %d", o.OrderID)
 	case o.Symbol != e.Symbol && o.Symbol != "":
 		return fmt.Sprintf("its symbol is %s", o.Symbol)

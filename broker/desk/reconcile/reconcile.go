@@ -38,6 +38,9 @@ type Look struct {
 	Fills     broker.Answer[broker.ExecutionReport]
 	Costs     []broker.CommissionReport // of Fills
 	Positions broker.Answer[order.Position]
+	// All are the open orders of all clients, asked when the books have a live one
+	// of another client id; see [Look.Others].
+	All broker.Answer[broker.OrderReport]
 	// Completed is asked when an order of ours is not among the open ones; see
 	// Unlisted.
 	Completed broker.Answer[broker.CompletedReport]
@@ -69,7 +72,8 @@ func (l *Look) Reconcile(t *books.Turn) string {
 	meanwhile := l.Books.End(l.Since) // by executions that came as events while we asked
 	orders, _ := l.Orders.Confirmed()
 	fills, _ := l.Fills.Confirmed()
-	for _, o := range orders {
+	others, _ := l.All.Confirmed()
+	for _, o := range slices.Concat(orders, slices.DeleteFunc(slices.Clone(others), func(o broker.OrderReport) bool { return o.Order.ClientID == l.Who.ClientID })) {
 		if e := l.Books.Find(o.Order.ClientID, o.Order.OrderID, o.Order.PermID, o.Order.Ref); e != nil && l.Since.Before[e] && e.State.Final() {
 			continue // it ended since the question
 		}

@@ -17,24 +17,49 @@ import (
 // Our own choice: gateways describe an order within a second. Wall time.
 const proofAfter = 5 * time.Second
 
-// Unlisted returns our live orders that the venue does not list as open, of
-// those that were live before the question. An execution that ends one may be
-// in the same answers.
-func (l *Look) Unlisted() []*books.Entry {
-	open, ok := l.Orders.Confirmed()
-	if !ok {
-		return nil
+// Others reports whether the books have live orders of the account that the
+// session's own open orders would not list: by hand, or by this program under
+// another client id.
+func (l *Look) Others() bool {
+	for e := range l.Since.Before {
+		if !e.State.Final() && !books.Foreign(l.Who, e.Account) && e.ClientID != l.Who.ClientID {
+			return true
+		}
 	}
+	return false
+}
+
+// covered reports whether the answers would list an order as open if it were: a
+// session is told its own orders, and others when it asks for all.
+func (l *Look) covered(e *books.Entry) bool {
+	if !l.Since.Before[e] || books.Foreign(l.Who, e.Account) {
+		return false
+	}
+	answer := l.Orders
+	if e.ClientID != l.Who.ClientID {
+		answer = l.All
+	}
+	_, ok := answer.Confirmed()
+	return ok
+}
+
+// Unlisted returns the live orders that the venue does not list as open though it
+// would, of those that were live before the question. An execution that ends one
+// may be in the same answers.
+func (l *Look) Unlisted() []*books.Entry {
 	listed := map[*books.Entry]bool{}
-	for _, o := range open {
-		if o := o.Order; !books.Foreign(l.Who, o.Account) {
-			listed[l.Books.Find(o.ClientID, o.OrderID, o.PermID, o.Ref)] = true
+	for _, answer := range []broker.Answer[broker.OrderReport]{l.Orders, l.All} {
+		open, _ := answer.Confirmed()
+		for _, o := range open {
+			if o := o.Order; !books.Foreign(l.Who, o.Account) {
+				listed[l.Books.Find(o.ClientID, o.OrderID, o.PermID, o.Ref)] = true
+			}
 		}
 	}
 	var list []*books.Entry
 	for _, sym := range slices.Sorted(maps.Keys(l.Books.Live)) {
 		for _, e := range l.Books.Live[sym] {
-			if l.Since.Before[e] && !listed[e] && l.Books.Ours(l.Who, e) {
+			if l.covered(e) && !listed[e] {
 				list = append(list, e)
 			}
 		}
@@ -42,7 +67,7 @@ func (l *Look) Unlisted() []*books.Entry {
 	return list
 }
 
-// missing settles our live orders that the venue does not list as open. They
+// missing settles the live orders that the venue does not list as open. They
 // may have ended while nobody listened, or never have gone out: unknown.
 func (l *Look) missing(t *books.Turn) (working, unknown int) {
 	gone := map[*books.Entry]bool{}
@@ -52,7 +77,7 @@ func (l *Look) missing(t *books.Turn) (working, unknown int) {
 	for _, sym := range slices.Sorted(maps.Keys(l.Books.Live)) {
 		for _, e := range slices.Clone(l.Books.Live[sym]) {
 			switch {
-			case !l.Since.Before[e] || !l.Books.Ours(l.Who, e):
+			case !l.covered(e):
 			case !gone[e]:
 				e.Absent, e.Proven, e.Proofs = 0, time.Time{}, 0
 				working++
@@ -197,12 +222,12 @@ func (l *Look) adviseUnknown(t *books.Turn, e *books.Entry, why string) {
 // day is the market day of a time.
 func (l *Look) day(at time.Time) string { return at.In(l.Zone).Format(time.DateOnly) }
 
-// foldCompleted takes in the orders that are done. They tell how ours ended of
+// foldCompleted takes in the orders that are done. They tell how orders ended of
 // which nothing else is heard any more.
 func (l *Look) foldCompleted(t *books.Turn) {
 	for _, c := range l.Completed.Told() {
 		e := l.Books.Find(0, 0, c.Order.PermID, c.Order.Ref)
-		if e == nil || books.Foreign(l.Who, c.Order.Account) || e.State.Final() || !l.Books.Ours(l.Who, e) {
+		if e == nil || books.Foreign(l.Who, c.Order.Account) || e.State.Final() {
 			continue
 		}
 		o := c.Order
