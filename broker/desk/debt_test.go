@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,16 +79,16 @@ func TestACorrectionOfAnUnknownExecutionMovesNothing(t *testing.T) {
 	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
 		x := executed(51, "old", "x.02", "9") // of yesterday; the position of 10 holds its first version
 		x.Fill.At = day.Add(-24 * time.Hour)
-		asked := 0
+		var asked atomic.Int32
 		k.asking(func(what string) {
 			if what == "positions" {
-				asked++
+				asked.Add(1)
 			}
 		})
 		if r.send(x); r.position() != market.Shares(10) {
 			t.Errorf("position %v", r.position())
 		}
-		if time.Sleep(2 * lookSoonAfter); asked == 0 {
+		if time.Sleep(2 * lookSoonAfter); asked.Load() == 0 {
 			t.Error("the broker was not asked")
 		}
 		x.Fill.ExecID, x.Fill.Qty = "x.01", market.Shares(10)
