@@ -19,20 +19,6 @@ func worksOn(r *rig, k *knowing) {
 	k.venue(func() { k.open = []broker.OrderReport{described(151, "a", order.WorkingNow)} })
 }
 
-// again serves the next session, which lists what the one before did.
-func (r *rig) again(t *testing.T, k *knowing) *knowing {
-	t.Helper()
-	_ = r.session.Close(context.Background())
-	<-r.served
-	r.session = newSession(r.trace)
-	next := &knowing{fakeSession: r.session}
-	next.open, next.fills, next.held = k.open, k.fills, k.held
-	next.onSub = func(s market.Symbol) { go r.tick(s, "187.25") } // ends when the batch is read
-	r.serveAs(next)
-	r.climbAs(t, next)
-	return next
-}
-
 // TestACancelThatIsLostWithItsSessionIsNoticed is field-lessons §2.3 for cancels:
 // the order that the next session lists is not called cancelling any more, and
 // whoever asked may ask again.
@@ -48,7 +34,7 @@ func TestACancelThatIsLostWithItsSessionIsNoticed(t *testing.T) {
 		if o := r.order("a"); o.State != order.Unknown || r.out.named("cancel_unknown") != 1 {
 			t.Errorf("without a session it is %v: %s", o.State, o.Note)
 		}
-		next := r.again(t, k)
+		next := r.again(t, func(next *knowing) { next.open, next.fills, next.held = k.open, k.fills, k.held }) // as the one before did
 		if o := r.order("a"); o.State != order.Working || r.out.named("cancel_lost") != 1 {
 			t.Errorf("listed as open, it is %v: %s", o.State, o.Note)
 		}
