@@ -88,7 +88,9 @@
 // difference; entries in its symbol wait meanwhile. What the executions of other
 // clients account for was done elsewhere and is adopted; anything else takes
 // entries away until a person has looked (package reconcile). A gateway that
-// lost its venue is not asked: it would answer from memory.
+// lost its venue is not asked: it would answer from memory. One that comes back as
+// another account is refused: the books are the first account's, for the life of
+// the process.
 //
 // Orders of other client ids, and those by hand, are in the books as well. The
 // broker is asked for the open orders of all clients while there are some, and they

@@ -70,6 +70,9 @@ func (d *Desk) Serve(ctx context.Context, s broker.Session) error {
 	if !d.started.Load() {
 		return errors.New("desk: serve: the desk is not started")
 	}
+	if err := d.sameAccount(ctx, s.Facts()); err != nil {
+		return err
+	}
 	h := &held{session: s, facts: s.Facts(), since: time.Now(), chores: make(chan chore, 1)}
 	h.trader, _ = s.(broker.Trader)
 	h.drafter, _ = s.(broker.Drafter)
@@ -91,6 +94,25 @@ func (d *Desk) Serve(ctx context.Context, s broker.Session) error {
 	d.over(h)
 	d.unheld()
 	return err
+}
+
+// sameAccount refuses a session of another account than the one whose values
+// this process took first: what is held, protected and counted is that one's,
+// and a stop for its shares would open a position in the other.
+func (d *Desk) sameAccount(ctx context.Context, f broker.Facts) error {
+	if err := d.take(ctx); err != nil {
+		return err
+	}
+	defer d.give()
+	ours := d.books.Account
+	if ours == "" || ours == f.Account {
+		return nil
+	}
+	return &broker.Error{
+		Op: "serve " + f.Gateway, Kind: broker.ErrRefused, Failure: broker.Forbidden, Facts: f,
+		Err:    fmt.Errorf("the gateway came back with account %.40q, and this trader works for %.40q; nothing of either was changed", f.Account, ours),
+		Advice: fmt.Sprintf("log the gateway in to %.40s again; or, to trade %.40s, stop the trader and start it anew", ours, f.Account),
+	}
 }
 
 // served waits until the session is served. Serve and the steps run side by
