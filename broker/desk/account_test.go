@@ -10,6 +10,8 @@ import (
 
 	"robotrader/broker"
 	"robotrader/broker/market"
+	"robotrader/broker/order"
+	"robotrader/services/event"
 )
 
 // TestAGatewayThatComesBackAsAnotherAccountIsRefused: what the books hold is the
@@ -48,4 +50,72 @@ func TestAGatewayThatComesBackAsAnotherAccountIsRefused(t *testing.T) {
 			t.Errorf("with the first account back: %+v", reply)
 		}
 	}, func(r *rig, _ *Config) { r.session.held = heldAt("100") })
+}
+
+// TestAnotherListingIsNeverTakenForTheTradedContract: the account holds 10 AAPL
+// and 500 of a share with the same ticker in Mexico, told before anybody knows
+// which of them AAPL is. Stop, exits and flatten are for the 10.
+func TestAnotherListingIsNeverTakenForTheTradedContract(t *testing.T) {
+	const here, there = 265598, 38708077
+	held := func(id int64, qty int64) order.Position {
+		return order.Position{Account: "DU1", Symbol: "AAPL", ConID: id, Qty: market.Shares(qty), AvgCost: market.MustPrice("187").Ptr()}
+	}
+	for name, list := range map[string][]order.Position{
+		"ours first":  {held(here, 10), held(there, 500)},
+		"ours second": {held(there, 500), held(here, 10)},
+		"theirs only": {held(there, 500)},
+	} {
+		ours := market.Shares(int64(len(list)-1) * 10)
+		t.Run(name, func(t *testing.T) {
+			reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+				time.Sleep(2 * time.Second)
+				holds := func(other int64) {
+					t.Helper()
+					got := map[market.Symbol]market.Qty{}
+					for _, p := range r.desk.State(t.Context()).Positions {
+						got[p.Symbol] = p.Qty
+					}
+					if got["AAPL"] != ours || got["AAPL#38708077"] != market.Shares(other) {
+						t.Errorf("positions %v", got)
+					}
+				}
+				holds(500)
+				for _, o := range k.placed {
+					if o.Intent.Qty != ours || o.Contract.ConID != here {
+						t.Errorf("%s %v of contract %d", o.Intent.Side, o.Intent.Qty, o.Contract.ConID)
+					}
+				}
+				if want := ours.Sign(); len(k.placed) != want || r.out.named("position_not_traded") != 1 {
+					t.Errorf("%d stops, %d notices", len(k.placed), r.out.named("position_not_traded"))
+				}
+				// An execution, an order by hand and a position update of the other one.
+				x, o := executed(5, "", "m1.01", "20"), described(6, "", order.WorkingNow)
+				x.Fill.ClientID, x.Fill.ConID, o.Order.ClientID, o.Order.ConID, o.Order.Side = 0, there, 0, there, order.Sell
+				r.send(x, o, broker.PositionReport{Position: held(there, 530)})
+				k.venue(func() {
+					for i := range k.held {
+						if k.held[i].ConID == there {
+							k.held[i].Qty = market.Shares(540)
+						}
+					}
+				})
+				holds(530)
+				time.Sleep(40 * time.Second)
+				holds(540)
+				if r.mode() != broker.Active {
+					t.Errorf("the mode is %s: %+v", r.mode(), r.out.findings)
+				}
+				for _, o := range r.desk.State(t.Context()).Orders {
+					if o.OrderID == 6 && o.Symbol != "AAPL#38708077" {
+						t.Errorf("the order by hand counts as one of %s", o.Symbol)
+					}
+				}
+				in := sellOrder("exit", "10")
+				in.Symbol = "AAPL#38708077"
+				if reply := r.ask(in); reply.Result == event.Written {
+					t.Errorf("an order for the other listing: %+v", reply)
+				}
+			}, func(r *rig, c *Config) { c.Protect, r.session.held = ProtectOn, list })
+		})
+	}
 }

@@ -207,7 +207,9 @@ func (d *Desk) remains(ctx context.Context, h *held) ([]order.Position, error) {
 		return nil, fmt.Errorf("ask the positions: %w", err)
 	}
 	return slices.DeleteFunc(slices.Clone(list), func(p order.Position) bool {
-		return p.Qty.IsZero() || h.foreign(p.Account)
+		traded := d.conID(p.Symbol)
+		other := traded != 0 && p.ConID != 0 && p.ConID != traded
+		return p.Qty.IsZero() || h.foreign(p.Account) || other
 	}), nil
 }
 

@@ -34,7 +34,7 @@ func (d *Desk) protect(wall time.Time) {
 	}
 	symbols := map[market.Symbol]bool{}
 	for s, p := range d.books.Positions {
-		if !p.Qty.IsZero() {
+		if !p.Qty.IsZero() && !s.IsOther() {
 			symbols[s] = true
 		}
 	}

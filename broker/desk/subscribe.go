@@ -122,7 +122,8 @@ func (d *Desk) describe(ctx context.Context, s broker.Session, sym market.Symbol
 		d.refused(sym, fmt.Sprintf("asked for %s, the venue told of %s", sym, list[0].Contract.Symbol))
 		return nil, nil
 	}
-	if was := d.floor.Details(sym); was != nil && was.Contract.ConID != list[0].Contract.ConID {
+	was := d.floor.Details(sym)
+	if was != nil && was.Contract.ConID != list[0].Contract.ConID {
 		d.barred(ctx, s, sym, was.Contract.ConID, list[0].Contract.ConID)
 		return nil, nil
 	}
@@ -131,7 +132,23 @@ func (d *Desk) describe(ctx context.Context, s broker.Session, sym market.Symbol
 		d.warn(n)
 	}
 	d.floor.Describe(sym, told)
-	return &told, nil
+	if was == nil {
+		err = d.described(ctx, sym)
+	}
+	return &told, err
+}
+
+// described has the books hold what they have of a symbol against its contract,
+// which has become known.
+func (d *Desk) described(ctx context.Context, sym market.Symbol) error {
+	if err := d.take(ctx); err != nil {
+		return err
+	}
+	defer d.give()
+	t := d.begin()
+	d.books.Described(t, sym)
+	d.follow(t)
+	return nil
 }
 
 // barred blocks a symbol whose contract is another one than before, for the rest

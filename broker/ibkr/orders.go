@@ -108,6 +108,7 @@ func orderReport(m wire.OpenOrder) (broker.OrderReport, error) {
 		return broker.OrderReport{}, fmt.Errorf("ibkr: open order %d: %w", m.OrderID, err)
 	}
 	r := broker.OrderReport{Order: orderOf(m, c.Symbol), Status: m.Status, WhatIf: m.WhatIf}
+	r.Order.ConID = c.ConID
 	r.Signal, r.Known = statuses[m.Status]
 	return r, nil
 }
@@ -203,7 +204,7 @@ func fill(m wire.ExecDetails) (order.Fill, error) {
 	}
 	return order.Fill{
 		ExecID: m.ExecID, Ref: m.OrderRef, OrderID: m.OrderID, PermID: m.PermID, ClientID: m.ClientID,
-		Account: m.Account, Symbol: c.Symbol, Side: side, Qty: m.Shares, Price: m.Price,
+		Account: m.Account, Symbol: c.Symbol, ConID: c.ConID, Side: side, Qty: m.Shares, Price: m.Price,
 		Exchange: m.Exchange, At: at, Currency: c.Currency,
 	}, nil
 }

@@ -3,6 +3,8 @@ package market
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // ErrBadSymbol means that a text cannot be a ticker symbol.
@@ -30,6 +32,27 @@ func ParseSymbol(s string) (Symbol, error) {
 		return "", fmt.Errorf("market: symbol %.40q: %w", s, ErrBadSymbol)
 	}
 	return Symbol(b), nil
+}
+
+// otherMark is in no ticker symbol.
+const otherMark = "#"
+
+// Other names the contract with a number that has the ticker s, too, and is not
+// the one that is traded under it, such as a listing at another exchange: AAPL#38708077.
+// It is shown as such, and [ParseSymbol] does not take it, so that nobody can
+// order it.
+func (s Symbol) Other(conID int64) Symbol {
+	return s + otherMark + Symbol(strconv.FormatInt(conID, 10))
+}
+
+// IsOther reports whether it is a name that Other made.
+func (s Symbol) IsOther() bool { return s.Ticker() != s }
+
+// Ticker returns the ticker of a name that Other made, and any other symbol as
+// it is.
+func (s Symbol) Ticker() Symbol {
+	t, _, _ := strings.Cut(string(s), otherMark)
+	return Symbol(t)
 }
 
 // Contract identifies what is traded. With ConID the rest is for people.

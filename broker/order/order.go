@@ -15,6 +15,7 @@ type Order struct {
 	Account   string        `json:"account"`
 	Strategy  string        `json:"strategy"`
 	Symbol    market.Symbol `json:"symbol"`
+	ConID     int64         `json:"-"` // of its contract, as the venue told it; 0 = not told
 	Side      Side          `json:"side"`
 	Type      Type          `json:"type"`
 	TIF       TIF           `json:"tif"`
@@ -110,6 +111,7 @@ type Fill struct {
 	ClientID   int           `json:"client_id"`
 	Account    string        `json:"account"`
 	Symbol     market.Symbol `json:"symbol"`
+	ConID      int64         `json:"-"` // of its contract, as the venue told it; 0 = not told
 	Side       Side          `json:"side"`
 	Qty        market.Qty    `json:"qty"`
 	Price      market.Price  `json:"price"`

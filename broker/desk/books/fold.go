@@ -1,6 +1,7 @@
 package books
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -77,6 +78,7 @@ func (b *Books) FoldOrder(t *Turn, who *broker.Facts, r broker.OrderReport) {
 	if r.WhatIf || Foreign(who, o.Account) {
 		return
 	}
+	o.Symbol = b.Name(t, o.Symbol, o.ConID)
 	e := b.Find(o.ClientID, o.OrderID, o.PermID, o.Ref)
 	if o.ClientID == who.ClientID {
 		b.saw(o.OrderID)
@@ -194,6 +196,7 @@ func (b *Books) FoldExecution(t *Turn, who *broker.Facts, f order.Fill) {
 	if _, twice := b.execs.get(f.ExecID); twice {
 		return
 	}
+	f.Symbol = b.Name(t, f.Symbol, f.ConID)
 	if f.ClientID == who.ClientID {
 		b.saw(f.OrderID)
 	}
@@ -240,7 +243,7 @@ func (b *Books) FoldExecution(t *Turn, who *broker.Facts, f order.Fill) {
 	}
 	if paid {
 		b.explained(t, f)
-	} else if p, ok := b.move(f, t.ConID(f.Symbol), t.Wall); ok {
+	} else if p, ok := b.move(f, cmp.Or(f.ConID, t.ConID(f.Symbol)), t.Wall); ok {
 		t.Position(p)
 		b.executedElsewhere(t, who, f, e)
 	}

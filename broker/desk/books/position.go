@@ -16,6 +16,10 @@ func (b *Books) foldPosition(t *Turn, who *broker.Facts, p order.Position) {
 	if Foreign(who, p.Account) || b.Positions == nil || MaxHolding.Less(p.Qty.Abs()) {
 		return
 	}
+	if p.Symbol = b.Name(t, p.Symbol, p.ConID); p.Symbol.IsOther() {
+		b.Other(t, p)
+		return
+	}
 	b.told[p.Symbol] = toldPosition{qty: p.Qty, cost: p.AvgCost, at: t.Wall}
 	b.settle(t)
 }

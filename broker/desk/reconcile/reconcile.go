@@ -114,12 +114,7 @@ func (l *Look) theirs(t *books.Turn, meanwhile []books.Moved) map[market.Symbol]
 	if !ok {
 		return nil
 	}
-	all := map[market.Symbol]order.Position{}
-	for _, p := range positions {
-		if !books.Foreign(l.Who, p.Account) {
-			all[p.Symbol] = p
-		}
-	}
+	all := l.Books.Held(t, l.Who, positions)
 	fills, _ := l.Fills.Confirmed()
 	counted := make(map[string]bool, len(fills))
 	for _, f := range fills {
@@ -152,6 +147,11 @@ func (l *Look) compare(t *books.Turn, theirs map[market.Symbol]order.Position) i
 	if l.Books.Positions == nil { // nothing to compare with
 		l.Books.Positions, l.Books.Counted = theirs, t.Market
 		for _, sym := range slices.Sorted(maps.Keys(theirs)) {
+			if p := theirs[sym]; sym.IsOther() {
+				delete(theirs, sym) // told as news
+				l.Books.Other(t, p)
+				continue
+			}
 			t.Position(theirs[sym])
 		}
 		return len(theirs)
@@ -174,6 +174,10 @@ func (l *Look) compare(t *books.Turn, theirs map[market.Symbol]order.Position) i
 		ours, known := l.Books.Positions[sym]
 		if !known {
 			ours = order.Position{Account: p.Account, Symbol: sym, ConID: p.ConID}
+		}
+		if sym.IsOther() {
+			l.Books.Other(t, p)
+			continue
 		}
 		if ours.Qty != p.Qty {
 			l.differs(t, sym, ours, p)

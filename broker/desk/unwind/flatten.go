@@ -94,7 +94,7 @@ func (f *Flatten) Symbols(v View, since time.Time) []market.Symbol {
 		set[sym] = true
 	}
 	for sym, p := range v.Books.Positions {
-		if !p.Qty.IsZero() && !books.Foreign(v.Who, p.Account) {
+		if !p.Qty.IsZero() && !sym.IsOther() && !books.Foreign(v.Who, p.Account) {
 			set[sym] = true
 		}
 	}

@@ -106,6 +106,9 @@ func (v View) position(sym market.Symbol) *market.Qty {
 	if p, ok := v.Books.Positions[sym]; ok && books.Foreign(v.Who, p.Account) {
 		return nil
 	}
+	if sym.IsOther() { // not ours to close
+		return &market.Qty{}
+	}
 	return v.Books.Holding(sym)
 }
 
