@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"robotrader/broker"
@@ -70,7 +71,14 @@ func (d *Desk) next(ctx context.Context, h *held, q *holding) (broker.Batch, err
 func (d *Desk) takeTicks(q *holding, b broker.Batch) {
 	var changed []event.DataState
 	if len(b.Ticks) > 0 {
-		changed = d.floor.Apply(b.Ticks, b.TickFrames, time.Now())
+		var astray *market.Tick
+		if changed, astray = d.floor.Apply(b.Ticks, b.TickFrames, time.Now()); astray != nil {
+			d.warn(event.NoticeText{
+				Level: "error", Name: "tick_time_wrong", Symbol: astray.Symbol,
+				Text: fmt.Sprintf("a tick of %s has the time %s, more than %v ahead of the gateway's clock; it counts as of now, and so does every such tick of this session; set the clock of the gateway's machine by NTP",
+					astray.Symbol, astray.At.UTC().Format(time.RFC3339), market.MaxLead),
+			})
+		}
 		q.add(b.Ticks, b.TickFrames)
 	}
 	d.tellTicks(q)

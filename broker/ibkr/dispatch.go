@@ -255,6 +255,19 @@ func (s *Session) advance(at time.Time) {
 	s.clock = s.clock.Advance(at.UTC(), s.wall())
 }
 
+// setClock takes the gateway's own time: the market's clock goes on from it, and
+// no tick's time is believed far beyond it. A simulated gateway's ticks are its
+// time.
+func (s *Session) setClock(at time.Time) {
+	if s.cfg.Simulated {
+		s.advance(at)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clock = s.clock.Tell(at.UTC(), s.wall())
+}
+
 // wall is the wall time of the newest read: what came together has one time.
 func (s *Session) wall() time.Time {
 	if s.readAt.IsZero() {

@@ -54,5 +54,6 @@
 // trade of its symbol. Every other tick carries the newest market time known:
 // the gateway's clock as the newest answer to a time request told it, moved on
 // by the wall time since (times the speed, when the gateway is the simulated
-// one), and never behind a timestamp that a tick brought.
+// one), and never behind a timestamp that a tick brought. A timestamp far ahead of
+// a real gateway's own clock is left out and told once.
 package ibkr

@@ -215,7 +215,7 @@ func (s *Session) writeTime(ctx context.Context) (*timeAsk, error) {
 // tellTime takes an answer to a time request, on the reader: it moves the
 // market's clock, never back, and is a sign of life.
 func (s *Session) tellTime(at time.Time) {
-	s.advance(at)
+	s.setClock(at)
 	s.mu.Lock()
 	missed, now := s.missed, s.wall()
 	s.missed, s.heardBack, s.answerAt = 0, true, now

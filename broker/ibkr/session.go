@@ -58,6 +58,7 @@ type Session struct {
 	roundTrip time.Duration         // of that
 	vital     vital                 // what the gateway said of itself
 	clock     market.Clock          // written by the reader, which reads it without the lock
+	astray    bool                  // of the reader: a tick's time was left out
 
 	ids     pace.IDs                // of our requests, fixed before the reader starts
 	errands sync.WaitGroup          // the session's goroutines besides the reader, which waits for them

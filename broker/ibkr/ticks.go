@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"robotrader/broker"
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 )
@@ -178,6 +179,15 @@ func (s *Session) tickString(m *wire.TickString) error {
 	at, ok := epoch(string(m.Text))
 	if !ok {
 		return fmt.Errorf("ibkr: tickString: last timestamp %.40q is not seconds since 1970", m.Text)
+	}
+	if !s.clock.Believes(at, s.wall()) {
+		at = at.UTC()
+		if !s.astray {
+			s.astray = true
+			s.event(broker.Notice{Kind: broker.NoticeWarning, Symbol: sub.symbol, Text: fmt.Sprintf(
+				"last timestamp %s is more than %v ahead of the gateway's clock: such a one is left out; set the clock of the gateway's machine by NTP", at.Format(time.RFC3339), market.MaxLead)})
+		}
+		return nil
 	}
 	sub.stamp = at
 	if m.Type == wire.TickLastTime { // a delayed one is no news of the time

@@ -51,6 +51,7 @@ type Floor struct {
 	mu       sync.Mutex // guards all below
 	clock    market.Clock
 	speed    float64
+	astray   bool // a tick of this session had a time that cannot be
 	quotes   map[market.Symbol]market.Quote
 	trades   map[market.Symbol]*market.Trades
 	wanted   []market.Symbol
@@ -90,20 +91,32 @@ func (f *Floor) Set(at time.Time, speed float64, anew bool, wall time.Time) {
 	if shown := f.clock.Now(wall); !anew && shown.After(at) {
 		at = shown
 	}
-	f.clock, f.speed = market.NewClock(at, wall, speed), speed
+	f.clock, f.speed, f.astray = market.NewClock(at, wall, speed), speed, false
+	if !anew {
+		f.clock = f.clock.Tell(at, wall)
+	}
 	if anew { // their prices may be of another day
 		clear(f.trades)
 	}
 }
 
 // Apply takes ticks in, all of them, and returns the data states that changed.
-func (f *Floor) Apply(ticks []market.Tick, frames uint64, wall time.Time) (changed []event.DataState) {
+// A tick whose time a real gateway's clock cannot believe moves no clock, and has
+// its time replaced by the market's; the first of a session is returned as it
+// came.
+func (f *Floor) Apply(ticks []market.Tick, frames uint64, wall time.Time) (changed []event.DataState, astray *market.Tick) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.frames.Ticks = frames
 	var newest time.Time
 	for i := range ticks {
 		t := &ticks[i]
+		if !f.clock.Believes(t.At, wall) {
+			if was := *t; !f.astray {
+				f.astray, astray = true, &was
+			}
+			t.At = f.clock.Now(wall)
+		}
 		if t.At.After(newest) {
 			newest = t.At
 		}
@@ -133,7 +146,7 @@ func (f *Floor) Apply(ticks []market.Tick, frames uint64, wall time.Time) (chang
 	if !f.clock.Now(wall).IsZero() { // without a clock, no tick starts one
 		f.clock = f.clock.Advance(newest, wall)
 	}
-	return changed
+	return changed, astray
 }
 
 // Counted takes the report frames that are folded.
