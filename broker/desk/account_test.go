@@ -119,3 +119,56 @@ func TestAnotherListingIsNeverTakenForTheTradedContract(t *testing.T) {
 		})
 	}
 }
+
+// TestARecoveryNeedsNoDisk: with a disk that is full the link becomes ready all
+// the same, so that an order that works can be cancelled; numbers go on from
+// memory, and a process that never had the journal's mark places nothing before
+// it has it.
+func TestARecoveryNeedsNoDisk(t *testing.T) {
+	full := func(r *rig, err error) {
+		r.journal.mu.Lock()
+		defer r.journal.mu.Unlock()
+		r.journal.fail = err
+	}
+	again := func(t *testing.T, r *rig) {
+		_ = r.session.Close(t.Context())
+		<-r.served
+		r.session = newSession(r.trace)
+		r.session.open = []broker.OrderReport{described(151, "a", order.WorkingNow)}
+		r.session.onSub = func(s market.Symbol) { go r.tick(s, "187.25") }
+		k := &knowing{fakeSession: r.session}
+		r.serveAs(k)
+		r.climbAs(t, k)
+	}
+	t.Run("later", func(t *testing.T) {
+		reconciling(t, func(t *testing.T, r *rig, _ *knowing) {
+			r.ask(buy("a"))
+			r.send(described(151, "a", order.WorkingNow))
+			full(r, errors.New("disk full"))
+			again(t, r)
+			if reply := r.ask(cancelOf("c", "a")); reply.Result != event.Written || len(r.session.cancelled) != 1 {
+				t.Errorf("a cancel: %+v", reply)
+			}
+			full(r, nil)
+			r.send(status(151, order.CancelDone))
+			if reply := r.ask(buy("b")); reply.OrderID != 152 {
+				t.Errorf("the next order: %+v", reply)
+			}
+		})
+	})
+	t.Run("from the start", func(t *testing.T) {
+		reconciling(t, func(t *testing.T, r *rig, _ *knowing) {
+			full(r, nil)
+			if reply := r.ask(buy("a")); reply.Rule != "journal" {
+				t.Errorf("without the mark: %+v", reply)
+			}
+			r.journal.back <- struct{}{}
+			time.Sleep(time.Second)
+			if reply := r.ask(buy("b")); reply.OrderID != 151 {
+				t.Errorf("with the mark: %+v", reply)
+			}
+		}, func(r *rig, _ *Config) {
+			r.journal.fail, r.journal.back = errors.New("disk full"), make(chan struct{}, 1)
+		})
+	})
+}

@@ -49,6 +49,8 @@ type Desk struct {
 	done     chan struct{} // closed when run has gone
 	started  atomic.Bool
 	fresh    atomic.Bool // a first recovery of this process has begun
+	marked   bool        // of the turn: the journal has told its highest order number
+	markless bool        // of the turn: it was asked and has not, so no order has a number of its own
 	subs     []*bus.Sub
 
 	held  atomic.Pointer[held] // the session that is served; nil without one

@@ -138,6 +138,9 @@ func (d *Desk) fits(h *held, v broker.View, in order.Intent, target *books.Entry
 	if in.Action != order.Cancel && v.Details == nil {
 		return bar{"contract", fmt.Sprintf("symbol %s is not wanted, or the venue told nothing about it; start the trader with it", in.Symbol)}
 	}
+	if in.Action == order.Place && d.markless {
+		return bar{"journal", "the journal has not told the highest order number, so a new order might take another one's; wait until it works again"}
+	}
 	if in.Action == order.Place {
 		return d.guarded(h, v, in, in.Qty)
 	}

@@ -11,6 +11,7 @@ import (
 	"robotrader/broker/desk/reconcile"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/services/event"
 )
 
 // maxSkew is how far market time and this machine's clock may be apart before
@@ -95,9 +96,9 @@ func (d *Desk) recover(ctx context.Context, s broker.Session) (string, error) {
 		return "", errors.New("this adapter tells nothing about orders")
 	}
 	facts := s.Facts()
-	mark, err := d.journal.HighWater(ctx, facts.Account, facts.ClientID)
+	mark, marked, err := d.highWater(ctx, facts)
 	if err != nil {
-		return "", fmt.Errorf("journal: highest order number: %w", err)
+		return "", err
 	}
 	h := d.heldFor(s)
 	// What the journal remembers of a simulated market's day belongs to
@@ -109,9 +110,27 @@ func (d *Desk) recover(ctx context.Context, s broker.Session) (string, error) {
 			d.books.ForgetRates()
 		}
 		d.books.NextID = max(d.books.NextID, mark+1, facts.NextOrderID)
+		d.marked = d.marked || marked
+		d.markless = !d.marked
 		note = d.reconcile(h, l)
 	})
 	return note, err
+}
+
+// highWater returns the highest order number that the journal knows; marked is
+// false when it cannot tell. That must not keep the link from being ready: working
+// orders can be cancelled and the account be asked without a disk. The numbers of
+// this process go on from memory, and where it never had a mark nothing is placed
+// before the journal is back.
+func (d *Desk) highWater(ctx context.Context, facts broker.Facts) (mark int64, marked bool, err error) {
+	short, cancel := context.WithTimeout(ctx, d.cfg.OrderDeadline)
+	defer cancel()
+	mark, err = d.journal.HighWater(short, facts.Account, facts.ClientID)
+	if err == nil || ctx.Err() != nil {
+		return mark, err == nil, err
+	}
+	d.warn(event.NoticeText{Level: "error", Name: "journal_failed", Text: "the highest order number could not be read, the one in memory holds: " + err.Error()})
+	return 0, false, nil
 }
 
 // heldFor returns what is held of a session that may not be served yet.

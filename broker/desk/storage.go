@@ -62,6 +62,9 @@ func (d *Desk) retell() {
 		r.Fill = &known
 		rs = append(rs, r)
 	}
+	if h := d.held.Load(); h != nil && d.markless {
+		h.ask(chore{recover: true}) // for the mark
+	}
 	r := d.stamp()
 	r.Mode = d.mode.Load()
 	d.record(append(rs, r)...)
