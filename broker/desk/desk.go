@@ -87,7 +87,6 @@ type held struct {
 	fixed   atomic.Bool   // the gateway's API is read-only (321)
 	written atomic.Uint64 // order messages that went out, whole or perhaps
 	chores  chan chore    // for the goroutine that asks the session while Serve reads it
-	blind   int           // reconciliations in a row that failed; of that goroutine
 }
 
 // New returns a desk that has not started. The zone of the market day is New
@@ -284,9 +283,11 @@ type trouble struct {
 	mu     sync.Mutex // guards all, and is held while the link is told, for the order
 	silent string     // the gateway leaves time requests unanswered: its words
 	down   string     // the gateway lost the venue: its words
+	blind  string     // the books could not be held against the broker for long: why
 	dark   string     // no wanted symbol has data: why
 	lost   int        // how often the gateway lost the venue
 	last   time.Time  // wall time of the newest word about silence, or about the gateway's link to the venue
+	unseen time.Time  // wall time of the first look in a row that failed, zero = the newest answered
 }
 
 // losses tells how often the gateway lost the venue.
@@ -312,10 +313,10 @@ func (d *Desk) troubled(change func(*trouble)) {
 	t := &d.trouble
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	before := [...]string{t.silent, t.down, t.dark}
+	before := [...]string{t.silent, t.down, t.blind, t.dark}
 	change(t)
 	l := d.link.Load()
-	if after := [...]string{t.silent, t.down, t.dark}; l == nil || after == before {
+	if after := [...]string{t.silent, t.down, t.blind, t.dark}; l == nil || after == before {
 		return
 	}
 	switch {
@@ -323,6 +324,8 @@ func (d *Desk) troubled(change func(*trouble)) {
 		(*l).Degrade(t.silent, "wait: the session is closed and made anew when it stays silent; look at the gateway's machine")
 	case t.down != "":
 		(*l).Degrade(t.down, "wait: the gateway reconnects to the broker by itself")
+	case t.blind != "":
+		(*l).Degrade(t.blind, "look at the gateway's window and log; entries wait until it answers, and it is asked all the time")
 	case t.dark != "":
 		(*l).Degrade(t.dark, "look at the market data subscriptions and permissions of the account")
 	default:

@@ -87,7 +87,8 @@
 // stands. What differs in two looks, further apart than reports take, is a
 // difference; entries in its symbol wait meanwhile. What the executions of other
 // clients account for was done elsewhere and is adopted; anything else takes
-// entries away until a person has looked (package reconcile). A gateway that
+// entries away until a person has looked (package reconcile). When no look is
+// answered for five minutes, the link is degraded until one is. A gateway that
 // lost its venue is not asked: it would answer from memory. One that comes back as
 // another account is refused: the books are the first account's, for the life of
 // the process.

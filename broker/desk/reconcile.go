@@ -22,6 +22,10 @@ const (
 // settleAfter, so that what both see is no report on its way. Wall time.
 const lookSoonAfter = 5 * time.Second
 
+// blindAfter is for how long looks may fail before the link is degraded: ten of
+// them by default. Our own choice. Wall time.
+const blindAfter = 5 * time.Minute
+
 // completedDeadline bounds the question for completed orders: some gateways
 // never answer it, and what it may tell is not worth a rung. Wall time.
 const completedDeadline = 3 * time.Second
@@ -46,18 +50,60 @@ func (d *Desk) look(ctx context.Context, h *held) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.RecoveredDeadline)
 	defer cancel()
 	err := d.inquire(ctx, h, src, func(l *reconcile.Look) {
-		h.blind = 0
+		d.seen()
 		if !d.cutOff() {
 			l.Calm = true
 			d.reconcile(h, l)
 		}
 	})
 	if err != nil {
-		h.blind++
-		if h.blind == 1 && !errors.Is(ctx.Err(), context.Canceled) {
-			d.warn(event.NoticeText{Name: "reconciliation_failed", Text: err.Error() + "; nothing is changed by it, and it is asked again"})
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			d.unseen(err)
 		}
 	}
+}
+
+// unseen takes in that a look failed. Books that drift while nobody can look
+// (field-lessons §2.16) are no ground for new risk: after blindAfter the link is
+// degraded, so that only what reduces goes out, until a look answers again.
+func (d *Desk) unseen(err error) {
+	now := time.Now()
+	var first, blind bool
+	d.troubled(func(t *trouble) {
+		if first = t.unseen.IsZero(); first {
+			t.unseen = now
+		}
+		if gone := now.Sub(t.unseen); gone >= blindAfter {
+			blind = t.blind == ""
+			t.blind = "the books could not be held against the broker since " + t.unseen.UTC().Format(time.RFC3339) + ": " + err.Error()
+		}
+	})
+	switch {
+	case first:
+		d.warn(event.NoticeText{Name: "reconciliation_failed", Text: err.Error() + "; nothing is changed by it, and it is asked again"})
+	case blind:
+		d.warn(event.NoticeText{Level: "error", Name: "reconciliation_blind", Text: fmt.Sprintf("for %v no look at the broker's orders, executions and positions was answered, so entries are refused until one is: %v", blindAfter, err)})
+	}
+}
+
+// seen takes in that a look was answered.
+func (d *Desk) seen() {
+	was := ""
+	d.troubled(func(t *trouble) { was, t.blind, t.unseen = t.blind, "", time.Time{} })
+	if was != "" {
+		d.warn(event.NoticeText{Level: "info", Name: "reconciliation_back", Text: "the broker answers again, and the books were held against it"})
+	}
+}
+
+// sight tells since when and why the books could not be held against the broker,
+// nil when they were.
+func (d *Desk) sight() *broker.Part {
+	d.trouble.mu.Lock()
+	defer d.trouble.mu.Unlock()
+	if d.trouble.blind == "" {
+		return nil
+	}
+	return &broker.Part{Name: "books", Kind: "account", State: broker.PartBroken, Text: d.trouble.blind, Since: d.trouble.unseen}
 }
 
 // inquire asks the venue all of it, and then calls then in the turn. An error

@@ -160,7 +160,8 @@ func (d *Desk) forget() {
 	d.stream.End()
 	d.trouble.mu.Lock()
 	defer d.trouble.mu.Unlock()
-	d.trouble.silent, d.trouble.down, d.trouble.dark = "", "", ""
+	d.trouble.silent, d.trouble.down, d.trouble.blind, d.trouble.dark = "", "", "", ""
+	d.trouble.unseen = time.Time{}
 }
 
 // pump takes the session's events: ticks are told by this goroutine, reports go

@@ -17,7 +17,7 @@ type vital struct {
 // health returns how the session, the account's stream, each symbol's data and
 // the journal stand.
 func (d *Desk) health() event.HealthState {
-	s := event.HealthState{Account: d.stream.Shown(), Data: d.floor.Freshness()}
+	s := event.HealthState{Account: d.stream.Shown(), Data: d.floor.Freshness(), Books: d.sight()}
 	if h := d.held.Load(); h != nil {
 		if v, ok := h.session.(broker.Vital); ok {
 			now := v.Health()

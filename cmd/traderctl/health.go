@@ -36,6 +36,9 @@ func printHealth(w io.Writer, h *event.HealthState, now time.Time) {
 	if f := h.Journal; f != nil {
 		fmt.Fprintf(w, "journal\tENTRIES STOP since %s: %s; %s\n", f.Since.Local().Format(time.DateTime), f.Cause, f.Advice)
 	}
+	if b := h.Books; b != nil {
+		fmt.Fprintf(w, "books\tNOT COMPARED with the broker since %s, entries wait: %s\n", b.Since.Local().Format(time.DateTime), b.Text)
+	}
 	if s := h.Session; s != nil {
 		fmt.Fprintf(w, "orders\tnewest frame %s", age(s.LastFrame, now))
 		if s.RoundTripMS != nil {

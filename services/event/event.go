@@ -230,6 +230,9 @@ type HealthState struct {
 	Data []broker.Freshness `json:"data"`
 	// Journal is why the journal takes nothing; absent while it works.
 	Journal *broker.JournalFailure `json:"journal,omitempty"`
+	// Books is since when and why the books could not be held against the broker;
+	// absent while they are.
+	Books *broker.Part `json:"books,omitempty"`
 }
 
 // OrderReply answers an order request. No reply in time means that the
