@@ -70,7 +70,7 @@ type Books struct {
 	ended   []*Entry                   // oldest first
 	answers Ring[string, event.OrderReply]
 
-	Fills []*order.Fill // the newest KeepEnded and up to as many more, oldest first
+	Fills []*order.Fill // the newest KeepEnded and up to as many more, oldest first by their time
 	// execs has every execution that was told, in each version; nil is one that
 	// counts nowhere, because a later version does.
 	execs     ledger[*order.Fill]
@@ -291,10 +291,20 @@ func (b *Books) keep(f order.Fill) {
 	p := &f
 	b.execs.put(f.ExecID, p)
 	b.remember(p)
-	b.Fills = append(b.Fills, p)
+	b.Fills = slices.Insert(b.Fills, b.rank(p.At), p)
 	if len(b.Fills) > 2*KeepEnded {
 		b.Fills = slices.Clone(b.Fills[KeepEnded:])
 	}
+}
+
+// rank is where an execution of that time belongs among the fills: a venue tells
+// older ones of the day anew after a restart. One without a time is the newest.
+func (b *Books) rank(at time.Time) int {
+	i := len(b.Fills)
+	for !at.IsZero() && i > 0 && b.Fills[i-1].At.After(at) {
+		i--
+	}
+	return i
 }
 
 // All returns every order in memory, those that ended first.
