@@ -63,6 +63,12 @@ type Config struct {
 	// "restrict" besides makes the mode reduce_only until a person resumes.
 	// Default "adopt".
 	Foreign string `koanf:"foreign"`
+	// CashTolerance is by how much the account's cash may change in a market day
+	// without an execution or a commission, in the account's currency, before the
+	// mode becomes reduce_only until a person resumes. Less is taken over and told
+	// once a day: interest, dividends and fees come like that. 0 or more. Default
+	// 1000.
+	CashTolerance market.Money `koanf:"cash_tolerance"`
 	// OnStop says what an orderly stop does with orders that still work:
 	// "entries" ends those that may open or enlarge a position, as nobody would
 	// protect what they fill, "cancel" all but protective stops, "leave" none.
@@ -102,6 +108,7 @@ func DefaultConfig() Config {
 		ReconcileEvery:    30 * time.Second,
 		SettledAfter:      time.Minute,
 		Foreign:           ForeignAdopt,
+		CashTolerance:     market.MustMoney("1000"),
 		OnStop:            EndEntries,
 		FlattenOutside:    FlattenLimit,
 		FlattenCollar:     market.MustPercent("1"),
@@ -146,6 +153,9 @@ func (c Config) Validate() error {
 	}
 	if c.Foreign != ForeignAdopt && c.Foreign != ForeignRestrict {
 		errs = append(errs, fmt.Errorf("desk.foreign: %.40q is neither %s nor %s", c.Foreign, ForeignAdopt, ForeignRestrict))
+	}
+	if c.CashTolerance.Sign() < 0 {
+		errs = append(errs, fmt.Errorf("desk.cash_tolerance: %v is below 0", c.CashTolerance))
 	}
 	if c.OnStop != EndEntries && c.OnStop != LeaveWorking && c.OnStop != CancelWorking {
 		errs = append(errs, fmt.Errorf("desk.on_stop: %.40q is none of %s, %s, %s", c.OnStop, EndEntries, CancelWorking, LeaveWorking))

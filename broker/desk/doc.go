@@ -88,7 +88,8 @@
 // difference; entries in its symbol wait meanwhile. What the executions of other
 // clients account for was done elsewhere and is adopted; anything else takes
 // entries away until a person has looked (package reconcile). When no look is
-// answered for five minutes, the link is degraded until one is. A gateway that
+// answered for five minutes, the link is degraded until one is. The account's cash
+// is compared, too, when both sides have stood still for four minutes. A gateway that
 // lost its venue is not asked: it would answer from memory. One that comes back as
 // another account is refused: the books are the first account's, for the life of
 // the process.

@@ -336,8 +336,10 @@ func (s *fakeSession) Executions(ctx context.Context) (fills []broker.ExecutionR
 	return fills, costs, err
 }
 
-func (s *fakeSession) Account(ctx context.Context) ([]broker.AccountValue, error) {
-	return s.values, s.asked(ctx, "account")
+func (s *fakeSession) Account(ctx context.Context) (list []broker.AccountValue, err error) {
+	err = s.asked(ctx, "account")
+	s.venue(func() { list = s.values })
+	return list, err
 }
 func (s *fakeSession) WatchAccount(ctx context.Context) error { return s.asked(ctx, "watch") }
 

@@ -49,10 +49,11 @@ func (d *Desk) look(ctx context.Context, h *held) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.RecoveredDeadline)
 	defer cancel()
+	cash := d.askCash(ctx, src)
 	err := d.inquire(ctx, h, src, func(l *reconcile.Look) {
 		d.seen()
 		if !d.cutOff() {
-			l.Calm = true
+			l.Calm, l.Cash, l.CashTolerance = true, cash, d.cfg.CashTolerance
 			d.reconcile(h, l)
 		}
 	})
@@ -61,6 +62,20 @@ func (d *Desk) look(ctx context.Context, h *held) {
 			d.unseen(err)
 		}
 	}
+}
+
+// askCash asks the account's values, where its cash is among them. What fails
+// compares nothing.
+func (d *Desk) askCash(ctx context.Context, src broker.AccountSource) (cash broker.Answer[broker.AccountValue]) {
+	if d.take(ctx) != nil {
+		return cash
+	}
+	tells := d.books.TellsCash()
+	d.give()
+	if !tells {
+		return cash
+	}
+	return shortly(ctx, src.Account)
 }
 
 // unseen takes in that a look failed. Books that drift while nobody can look

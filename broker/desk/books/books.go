@@ -89,6 +89,7 @@ type Books struct {
 	findings  []broker.Finding                  // the newest, oldest first
 	count     uint64                            // see Mark
 
+	cash     cash
 	NextID   int64       // the number of the next order
 	minute   []time.Time // market times of orders written, oldest first
 	day      Day         // of notional

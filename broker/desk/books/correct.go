@@ -48,6 +48,7 @@ func (b *Books) corrected(t *Turn, was *order.Fill, f order.Fill) {
 		f.Commission, f.RealizedPNL = old.Commission, old.RealizedPNL
 	}
 	*was = f
+	b.cash.unsure()
 	if b.Follower != nil {
 		b.Follower.Corrected()
 	}

@@ -45,6 +45,7 @@ const (
 	findPosition  = "position"
 	FindOrder     = "order"
 	findExecution = "execution"
+	findCash      = "cash"
 )
 
 // Found notes, stores and tells a finding. One that is not explained makes the

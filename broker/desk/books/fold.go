@@ -231,9 +231,12 @@ func (b *Books) FoldExecution(t *Turn, who *broker.Facts, f order.Fill) {
 		return
 	}
 	paid := b.pay(f)
-	if !paid {
+	if paid {
+		b.cash.unsure() // what was taken over may have been in the cash already
+	} else {
 		b.moved(f.ExecID, f.Symbol, f.Side.Signed(f.Qty))
 		b.followed(f)
+		b.cash.traded(f)
 	}
 	b.keep(f)
 	t.stored(f)
@@ -322,6 +325,7 @@ func (b *Books) FoldCommission(t *Turn, c broker.CommissionReport) {
 		if f.Commission != nil && *f.Commission == *after.Commission && Alike(f.RealizedPNL, after.RealizedPNL) {
 			return // told twice
 		}
+		b.cash.charged(f.Commission, *after.Commission)
 		*f = after
 		if b.Follower != nil {
 			b.Follower.Charged(c.ExecID, c.Commission)

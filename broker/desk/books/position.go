@@ -84,6 +84,7 @@ func (b *Books) suspected(t *Turn, sym market.Symbol, p order.Position, told tol
 func (b *Books) Unexplained(t *Turn, sym market.Symbol, ours, theirs order.Position, evidence string) {
 	delete(b.Suspects, sym)
 	b.owe(sym, theirs.Qty.Sub(ours.Qty), t.Market)
+	b.cash.unsure() // whatever moved the position may have moved cash
 	b.Positions[sym] = theirs
 	t.Position(theirs)
 	b.Found(t, broker.Finding{

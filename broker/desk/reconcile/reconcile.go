@@ -47,6 +47,11 @@ type Look struct {
 	// Foreign are the executions of all clients, asked when a position differs.
 	Foreign broker.Answer[broker.ExecutionReport]
 
+	// Cash are the account's values, asked while a session stands, and
+	// CashTolerance how much of a day's cash nothing need account for.
+	Cash          broker.Answer[broker.AccountValue]
+	CashTolerance market.Money
+
 	// Calm says that a session stands and reports may be on their way.
 	Calm bool
 	// Lockstep says that market time stands while the broker is asked, so that
@@ -95,6 +100,9 @@ func (l *Look) Reconcile(t *books.Turn) string {
 		l.Books.Overflown(t)
 	} else {
 		n = l.compare(t, l.theirs(t, meanwhile))
+	}
+	if values, ok := l.Cash.Confirmed(); ok && l.Calm && !l.Books.Full() {
+		l.Books.CompareCash(t, l.Who, values, l.CashTolerance)
 	}
 	working, unknown := l.missing(t)
 	notes := []string{fmt.Sprintf("%d working", working)}
