@@ -80,33 +80,6 @@ func checkSent(v *look, s stored) error {
 	return errors.Join(append(errs, checkDecisions(s), checkReady(s))...)
 }
 
-// The limits of the round's configuration; see [limits].
-const maxPerMinute = 3000
-
-var maxQty = market.Shares(5)
-
-// checkDecisions reckons the limits anew.
-func checkDecisions(s stored) error {
-	var recent []time.Time
-	for _, r := range s.list {
-		if !r.Decision.Allowed || r.Order == nil {
-			continue
-		}
-		if maxQty.Less(r.Intent.Qty) && !r.Decision.Saw.Is("reduction", "true") {
-			return breach("limits", "order %s of %v shares was allowed, %v are the most", r.Intent.ID, r.Intent.Qty, maxQty)
-		}
-		at := r.Decision.At
-		for len(recent) > 0 && !recent[0].After(at.Add(-time.Minute)) {
-			recent = recent[1:]
-		}
-		if len(recent) >= maxPerMinute && !r.Decision.Saw.Is("reduction", "true") {
-			return breach("limits", "order %s was allowed after %d in a minute", r.Intent.ID, len(recent))
-		}
-		recent = append(recent, at)
-	}
-	return nil
-}
-
 // checkReady looks for intents that were stored between a state of the link
 // that does not trade and the next one. The newest state of a life may be lost
 // with the crash, so only what lies between two that are known is judged.

@@ -19,9 +19,6 @@ import (
 
 const (
 	startWait = 30 * time.Second // for a program to serve
-	// placeWait is for a trader to come to a place where it is to die: an order of
-	// the life before whose outcome is unknown bars entries until it is proven.
-	placeWait = 2 * time.Minute
 	stopWait  = 15 * time.Second // for one to end that was asked to
 	pollEvery = 5 * time.Millisecond
 	account   = "DU7654321" // gatewaysim's own

@@ -69,6 +69,8 @@ func TestChecksNotice(t *testing.T) {
 	refused, big := rec, rec
 	refused.Decision.Allowed, refused.Decision.Rule = false, "max_order_qty"
 	big.Intent.Qty = market.Shares(6)
+	big.Intent.Symbol, big.Intent.Side = "AAPL", order.Sell
+	big.Decision.Saw.Text("reduction", "true") // its own word proves nothing
 	journal := func(links []broker.Link, list ...broker.IntentRecord) stored {
 		s := stored{intents: map[string]broker.IntentRecord{}, list: list, links: links}
 		for _, i := range list {
@@ -99,6 +101,17 @@ func TestChecksNotice(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
+	for _, tt := range []struct {
+		bought int64 // before it
+		after  time.Duration
+		want   bool
+	}{{6, -3 * time.Second, true}, {6, 0, true}, {6, 2 * time.Second, false}, {5, -3 * time.Second, false}, {-6, -3 * time.Second, false}} {
+		s := journal(nil, big)
+		s.fills = map[string]order.Fill{"x": {Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(tt.bought), At: at.Add(tt.after)}}
+		if err := checkDecisions(s); (err == nil) != tt.want {
+			t.Errorf("a sale of 6, and %d bought %v from it: %v", tt.bought, tt.after, err)
+		}
+	}
 	held := &look{positions: map[market.Symbol]market.Qty{"AAPL": one}}
 	if err := checkPositions(held, shown{}, shown{}); err == nil {
 		t.Error("a position that the trader does not show is not noticed")
@@ -108,6 +121,12 @@ func TestChecksNotice(t *testing.T) {
 	}
 	if err := checkCovered(held); err == nil {
 		t.Error("a position without a stop was not noticed")
+	}
+	lost := order.Order{Symbol: "AAPL", Side: order.Sell, State: order.Unknown}
+	entry := lost
+	entry.Side = order.Buy
+	if !unknownExit(held, shown{Orders: []order.Order{lost}}) || unknownExit(held, shown{Orders: []order.Order{entry}}) {
+		t.Error("a stop waits for an unknown order against the position, and for no other")
 	}
 	books := ledger{}
 	books.Accounts = append(books.Accounts, struct {

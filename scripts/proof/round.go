@@ -89,11 +89,6 @@ func run(ctx context.Context, p plan) (r result, err error) {
 	return r, nil
 }
 
-// coverWait is how long a position may be without its stop after a start: no
-// second one is placed beside a stop whose outcome is unknown until it is proven
-// that this one is not there.
-const coverWait = time.Minute
-
 // round is one gateway, one data folder, and some kills.
 func round(ctx context.Context, p plan, dice *rand.Rand, kills [][]string, r *result) (err error) {
 	folder, err := os.MkdirTemp(p.folder, "round-")
@@ -183,15 +178,11 @@ func rest(ctx context.Context, p plan, folder string, g *gateway, r *result) (er
 		return err
 	}
 	var v *look
-	err = await(ctx, coverWait, func() error {
-		if v, err = ask(g.addr); err != nil {
-			return err
-		}
-		if p.naked {
-			return nil
-		}
-		return checkCovered(v)
-	})
+	if p.naked {
+		v, err = ask(g.addr)
+	} else {
+		v, err = awaitCovered(ctx, t, g.addr)
+	}
 	if err != nil {
 		return err
 	}
