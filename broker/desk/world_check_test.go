@@ -4,11 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"robotrader/broker"
-	"robotrader/broker/desk/books"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -115,7 +112,7 @@ func (w *world) checkWrite(t broker.Ticket) {
 		if id, known := w.sent[t.Intent.Target]; !known || id != t.OrderID {
 			w.fail("number_once", "change %s of %s goes out as %d, which is %s", ref, t.Intent.Target, t.OrderID, w.ids[t.OrderID])
 		}
-		w.checkTime(rec, t.Intent)
+		w.checkTime(rec, t)
 		return
 	}
 	if id, twice := w.sent[ref]; twice {
@@ -125,76 +122,7 @@ func (w *world) checkWrite(t broker.Ticket) {
 		w.fail("number_once", "order %s goes out as %d, which is %s", ref, t.OrderID, was)
 	}
 	w.sent[ref], w.ids[t.OrderID] = t.OrderID, ref
-	w.checkTime(rec, t.Intent)
-}
-
-// checkTime looks whether this is a moment at which an order may go out.
-func (w *world) checkTime(rec *broker.IntentRecord, in order.Intent) {
-	ref := in.ID
-	entry := !rec.Decision.Saw.Is("reduction", "true") && !strings.HasPrefix(ref, books.GuardPrefix)
-	switch {
-	case w.link != broker.Ready && (w.link != broker.Degraded || entry):
-		w.fail("ready", "order %s goes out while the link is %v", ref, w.link)
-	case !strings.HasPrefix(ref, "w-"): // the desk's own passes in any mode
-	case w.mode == broker.Halted, w.mode == broker.ReduceOnly && entry:
-		w.fail("mode", "order %s goes out though %s was acknowledged", ref, w.mode)
-	}
-	w.checkLimits(in, entry, w.market())
-}
-
-// checkLimits reckons the limits anew, from what went out before.
-func (w *world) checkLimits(in order.Intent, entry bool, now time.Time) {
-	cents := w.venue.cents
-	price := market.MustPrice(fmt.Sprintf("%d.%02d", cents/100, cents%100))
-	if in.Limit != nil {
-		price = *in.Limit
-	}
-	worth := price.Mul(in.Qty).Abs()
-	recent := 0
-	for _, at := range w.times {
-		if at.After(now.Add(-time.Minute)) {
-			recent++
-		}
-	}
-	switch {
-	case !entry:
-	case worldLimits.MaxOrderQty.Less(in.Qty):
-		w.fail("limits", "order %s of %v shares goes out, and %v are the most", in.ID, in.Qty, worldLimits.MaxOrderQty)
-	case worldLimits.MaxOrderNotional.Less(worth.Sub(market.MustMoney("50"))): // the price may be a tick newer than the gate's
-		w.fail("limits", "order %s worth %v goes out, and %v is the most", in.ID, worth, worldLimits.MaxOrderNotional)
-	case recent >= worldLimits.OrdersPerMinute:
-		w.fail("limits", "order %s goes out after %d in the last minute", in.ID, recent)
-	case worldLimits.MaxPositionNotional.Add(market.MustMoney("4000")).Less(price.Mul(w.exposed(in)).Abs()): // what was done by hand may not be known yet
-		w.fail("limits", "order %s goes out, and %v shares may be held", in.ID, w.exposed(in))
-	case worldLimits.NotionalPerDay.Add(market.MustMoney("500")).Less(w.spent.Add(worth)):
-		w.fail("limits", "order %s goes out, and makes %v today", in.ID, w.spent.Add(worth))
-	}
-	w.times = append(w.times, now)
-	w.spent = w.spent.Add(worth)
-}
-
-// exposed is what is held when all of the order's side fills that the venue has
-// or will have, and the order. The guard's stops fill in place of others.
-func (w *world) exposed(in order.Intent) market.Qty {
-	p, _ := w.venue.x.Position(worldAccount, worldSymbol)
-	side := in.Qty
-	add := func(ref string, s order.Side, qty market.Qty) {
-		if s == in.Side && !strings.HasPrefix(ref, books.GuardPrefix) {
-			side = side.Add(qty)
-		}
-	}
-	for _, o := range w.venue.x.Open() {
-		add(o.Ref, o.Side, o.Remaining())
-	}
-	for _, f := range w.venue.out {
-		if f.place != nil {
-			add(f.place.Intent.ID, f.place.Intent.Side, f.place.Intent.Qty)
-		}
-	}
-	for _, t := range w.venue.stuck {
-		add(t.Intent.ID, t.Intent.Side, t.Intent.Qty)
-	}
-	return p.Qty.Add(in.Side.Signed(side))
+	w.checkTime(rec, t)
 }
 
 // checkStep looks at what must be so after every step.
@@ -234,6 +162,10 @@ func (w *world) checkStep() {
 		if _, went := w.sent[ref]; went && e.State == order.Dropped && v.holding(ref) {
 			w.fail("ended_too_soon", "order %s is called dropped, and the venue has it", ref)
 		}
+	}
+	for _, sym := range worldSymbols {
+		w.checkOver(sym)
+		w.checkCover(sym)
 	}
 }
 
@@ -275,54 +207,8 @@ func (w *world) checkEnd() {
 			w.fail("unknown", "order %s is nowhere at the venue and %v in the books: %s", ref, e.State, e.Note)
 		}
 	}
-	w.checkCover()
-}
-
-// checkCover looks whether stops at the venue cover the position, and that what
-// they and all that goes against it may take together, of a group the largest, is
-// not more than it because of them.
-func (w *world) checkCover() {
-	p, _ := w.venue.x.Position(worldAccount, worldSymbol)
-	side := books.ExitSide(p.Qty)
-	stops, takes, without := market.Qty{}, market.Qty{}, market.Qty{}
-	groups, beside := map[string]market.Qty{}, map[string]market.Qty{} // with the stops, and without
-	for _, o := range w.venue.x.Open() {
-		ours := strings.HasPrefix(o.Ref, books.GuardPrefix)
-		if ours && (p.Qty.IsZero() || o.Side != side) {
-			w.fail("cover", "stop %s rests, to %s %v, and the position is %v", o.Ref, o.Side, o.Remaining(), p.Qty)
-		}
-		switch {
-		case p.Qty.IsZero() || o.Side != side:
-		case strings.HasPrefix(o.OCAGroup, books.GuardPrefix):
-			if groups[o.OCAGroup].Less(o.Remaining()) {
-				groups[o.OCAGroup] = o.Remaining()
-			}
-			if !ours && beside[o.OCAGroup].Less(o.Remaining()) {
-				beside[o.OCAGroup] = o.Remaining()
-			}
-		default:
-			takes, without = takes.Add(o.Remaining()), without.Add(o.Remaining())
-		}
-		if ours {
-			stops = stops.Add(o.Remaining())
-		}
-	}
-	for name, most := range groups {
-		takes, without = takes.Add(most), without.Add(beside[name])
-	}
-	if without.Less(takes) && p.Qty.Abs().Less(takes) {
-		w.fail("cover", "stops for %v and other orders may take %v together, and the position is %v", stops, takes, p.Qty)
-	}
-	if !stops.Less(p.Qty.Abs()) {
-		return
-	}
-	g := w.desk.guards[worldSymbol]
-	if g == nil || g.State().Covered {
-		w.fail("cover", "stops for %v of %v rest at the venue, and the guard calls it covered", stops, p.Qty)
-		return
-	}
-	if takes.Less(p.Qty.Abs()) && !strings.Contains(g.State().Cause, "leaves no room") { // what others may take is theirs to close
-		w.fail("cover", "stops for %v of %v rest at the venue, and orders may take %v: %s", stops, p.Qty, takes, g.State().Cause)
+	for _, sym := range worldSymbols {
+		w.checkCoverEnd(sym)
 	}
 }
 

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -18,6 +17,9 @@ const (
 	worldAccount = "DU1"
 	worldClient  = 1
 )
+
+// worldSymbols are what is traded.
+var worldSymbols = []market.Symbol{worldSymbol}
 
 // The lanes in which callbacks travel: within one they keep their order, and
 // one lane may overtake another.
@@ -44,6 +46,15 @@ type worldVenue struct {
 	up    bool             // the gateway reaches the broker
 	hand  int64            // number of the newest order by hand
 	fixed map[string]bool  // permanent parts of execution ids that were corrected
+
+	elsewhere []happened // by hand, and corrections
+	prices    []priced
+}
+
+// priced is a price that the market had.
+type priced struct {
+	at    time.Time
+	cents int64
 }
 
 // callback is one under way.
@@ -87,9 +98,9 @@ func (v *worldVenue) tick() {
 	if !v.still {
 		v.cents += int64(w.dice.IntN(13) - 6)
 	}
-	cents := func(n int64) market.Price { return market.MustPrice(fmt.Sprintf("%d.%02d", n/100, n%100)) }
+	v.prices = append(v.prices, priced{time.Now(), v.cents})
 	size := func() market.Qty { return market.Shares(int64(1 + w.dice.IntN(60))) }
-	bid, ask, last := cents(v.cents-1), cents(v.cents+1), cents(v.cents)
+	bid, ask, last := centsPrice(v.cents-1), centsPrice(v.cents+1), centsPrice(v.cents)
 	bidSize, askSize, lastSize := size(), size(), size()
 	quote := tape.Event{
 		At: now, Symbol: worldSymbol, Kind: tape.Quote,
@@ -459,6 +470,7 @@ func (v *worldVenue) correct() {
 		return
 	}
 	v.fixed[base] = true
+	v.elsewhere = append(v.elsewhere, happened{time.Now(), f.Symbol, f.Qty.Sub(qty)})
 	v.reported(list)
 }
 
@@ -471,6 +483,7 @@ func (v *worldVenue) byHand() {
 		side = order.Sell
 	}
 	v.w.say("by hand: %s 5", side)
+	v.elsewhere = append(v.elsewhere, happened{time.Now(), worldSymbol, market.Shares(5)})
 	v.reported(v.x.Place(v.w.market(), exchange.Request{
 		OrderID: v.hand, Account: worldAccount, Symbol: worldSymbol, Side: side, Type: order.Market, TIF: order.IOC, Qty: market.Shares(5),
 	}))

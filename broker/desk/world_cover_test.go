@@ -1,0 +1,172 @@
+package desk
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"robotrader/broker/desk/books"
+	"robotrader/broker/exchange"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// worldCoverWithin is how long a position may be without stops for all of it
+// while all is well: the venue answers, and nothing is of unknown outcome. A look
+// a half second, a stop that has to settle for 2 s, one that is cancelled first,
+// and one that was refused for up to 8 s.
+const worldCoverWithin = 15 * time.Second
+
+// checkOver looks, after every step, that the desk's stops cannot turn a
+// position over, long or short: what they and all that goes against it may take
+// together is not more than it because of them.
+func (w *world) checkOver(sym market.Symbol) {
+	v := w.venue
+	held, list := v.held(sym), v.pending()
+	side := books.ExitSide(held)
+	with, without := takes(list, sym, side, anyOrder), takes(list, sym, side, noStop)
+	over := w.blurred("over", sym)
+	if w.flipped(held, sym) {
+		over = "over_flip"
+	} else if strings.Contains(w.guardSays(sym), "while an exit works in its group") || w.exiting(sym) {
+		over = "over_exiting"
+	}
+	if without.Less(with) && held.Abs().Add(v.unheard(sym)).Less(with) {
+		w.fail(over, "stops and other orders against %v %s may take %v together, without the stops %v", held, sym, with, without)
+	}
+	for _, f := range list { // a stop of a position that is gone, or was turned over, ends soon
+		if f.guards() && f.sym == sym && (held.IsZero() || f.side != side) {
+			w.lingers(sym, f)
+			return
+		}
+	}
+	delete(w.wrong, sym)
+}
+
+// flipped reports whether an order that was larger than the position has
+// filled in the group of a stop that rests: what the venue leaves of the stop is too
+// much then.
+func (w *world) flipped(held market.Qty, sym market.Symbol) bool {
+	groups := map[string]bool{}
+	for _, o := range w.venue.x.Open() {
+		groups[o.OCAGroup] = o.Symbol == sym && o.OCAGroup != ""
+	}
+	for _, o := range w.venue.last {
+		if groups[o.OCAGroup] && o.Type != order.Stop && o.Filled.Sign() > 0 && held.Abs().Add(o.Filled).Less(o.Qty) {
+			return true
+		}
+	}
+	return false
+}
+
+// exiting reports whether an order of the strategy rests in the group of a stop.
+func (w *world) exiting(sym market.Symbol) bool {
+	return slices.ContainsFunc(w.venue.x.Open(), func(o exchange.Order) bool {
+		return o.Symbol == sym && strings.HasPrefix(o.OCAGroup, books.GuardPrefix) && !strings.HasPrefix(o.Ref, books.GuardPrefix)
+	})
+}
+
+// lingers looks whether a stop that protects nothing is ended in time, as long
+// as the desk can do so.
+func (w *world) lingers(sym market.Symbol, f mayFill) {
+	since, known := w.wrong[sym]
+	switch {
+	case !known || !w.well():
+		w.wrong[sym] = time.Now()
+	case time.Since(since) > worldCoverWithin:
+		w.fail("lingers", "stop %s, to %s %v %s, rests for %v, and the position is %v", f.ref, f.side, f.qty, sym, time.Since(since), w.venue.held(sym))
+	}
+}
+
+// checkCover looks, after every step, that the time in which stops do not cover
+// a position is bounded while all is well.
+func (w *world) checkCover(sym market.Symbol) {
+	bare, why := w.bare(sym)
+	since, known := w.naked[sym]
+	switch {
+	case !bare:
+		delete(w.naked, sym)
+	case !known || !w.well():
+		w.naked[sym] = time.Now()
+	case time.Since(since) > worldCoverWithin:
+		w.fail(w.coverCheck(sym), "%v %s are without stops for all of it for %v: %s; the guard: %s", w.venue.held(sym), sym, time.Since(since), why, w.guardSays(sym))
+	}
+}
+
+// bare reports whether a part of the position has neither a stop at the venue
+// nor an order that takes it anyhow.
+func (w *world) bare(sym market.Symbol) (bare bool, why string) {
+	v := w.venue
+	held := v.held(sym)
+	side := books.ExitSide(held)
+	var open []mayFill
+	for _, f := range v.pending() {
+		if v.rests(f) {
+			open = append(open, f)
+		}
+	}
+	most := takes(open, sym, side, anyOrder)
+	stops := takes(open, sym, side, mayFill.guards)
+	return most.Less(held.Abs()), "stops for " + stops.String() + ", with all orders " + most.String()
+}
+
+// rests reports whether an order is at the exchange and not only on its way.
+func (v *worldVenue) rests(f mayFill) bool {
+	for _, o := range v.x.Open() {
+		if o.Ref == f.ref {
+			return true
+		}
+	}
+	return false
+}
+
+// well reports whether the desk can do what it is there for.
+func (w *world) well() bool {
+	if w.session == nil || w.session.cut || !w.venue.up || !w.link.Trades() || len(w.venue.stuck) > 0 {
+		return false
+	}
+	for _, s := range worldSymbols {
+		for _, e := range w.desk.books.Live[s] {
+			if e.State == order.Unknown {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (w *world) guardSays(sym market.Symbol) string {
+	if g := w.desk.guards[sym]; g != nil {
+		return g.State().Cause
+	}
+	return "nothing"
+}
+
+// checkCoverEnd looks, when all is at rest, that the guard tells the truth.
+func (w *world) checkCoverEnd(sym market.Symbol) {
+	v := w.venue
+	held := v.held(sym)
+	stops := takes(v.pending(), sym, books.ExitSide(held), mayFill.guards)
+	g := w.desk.guards[sym]
+	if stops.Less(held.Abs()) && (g == nil || g.State().Covered) {
+		w.fail("cover_told", "stops for %v of %v %s rest at the venue, and the guard calls it covered", stops, held, sym)
+	}
+	if bare, why := w.bare(sym); bare {
+		w.fail(w.coverCheck(sym), "%v %s are without stops for all of it at rest: %s; the guard: %s", held, sym, why, w.guardSays(sym))
+	}
+}
+
+// coverCheck names the check by what the guard gives as its cause, so that what
+// is known and being mended can be told apart.
+func (w *world) coverCheck(sym market.Symbol) string {
+	cause := w.guardSays(sym)
+	switch {
+	case strings.Contains(cause, "while an exit works in its group"):
+		return "cover_growth"
+	case strings.Contains(cause, "orders that the desk did not group"):
+		return "cover_ungrouped"
+	case strings.Contains(cause, "price_collar"), strings.Contains(cause, "tick_sanity"):
+		return "cover_price"
+	}
+	return "cover"
+}
