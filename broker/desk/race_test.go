@@ -108,6 +108,7 @@ type race struct {
 	rng  *rand.Rand
 	late []broker.Event // said by the venue, not delivered
 	mid  int64          // cents
+	in   order.Side     // of entries: long lives buy, short ones sell
 	log  []string
 }
 
@@ -152,7 +153,7 @@ func (r *race) deliver(n int) {
 func (r *race) market() {
 	r.mid += r.rng.Int64N(401) - 200
 	if r.rng.IntN(6) == 0 {
-		r.mid -= 600 // through the stop
+		r.mid -= 600 * r.in.Signed(market.Shares(1)).Int() // through the stop
 	}
 	r.mid = max(r.mid, 5000)
 	p := market.MustPrice(fmt.Sprintf("%d.%02d", r.mid/100, r.mid%100))
@@ -162,11 +163,40 @@ func (r *race) market() {
 	r.check()
 }
 
-// check holds the one promise: a position of a desk that only buys to enter and
-// sells to leave is never short.
+// out is the side of exits.
+func (r *race) out() order.Side {
+	if r.in == order.Buy {
+		return order.Sell
+	}
+	return order.Buy
+}
+
+// check holds the promises: a position of a desk that only leaves what it holds
+// is never turned over, and what the stops and the exits at the venue may take
+// together, of a group the largest, is at no moment more than it.
 func (r *race) check() {
-	if pos := r.position(); pos.Sign() < 0 {
+	pos := r.in.Signed(r.position())
+	if pos.Sign() < 0 {
 		r.t.Fatalf("the position is turned over: %v after\n%s", pos, strings.Join(r.log, "\n"))
+	}
+	open, err := r.session.(broker.AccountSource).OpenOrders(context.Background())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	sum, groups := market.Qty{}, map[string]market.Qty{}
+	for _, o := range open {
+		left := o.Order.Remaining()
+		if o.Order.Side == r.in {
+			continue
+		}
+		if was := groups[o.Order.OCA]; o.Order.OCA == "" {
+			sum = sum.Add(left)
+		} else if was.Less(left) {
+			sum, groups[o.Order.OCA] = sum.Add(left.Sub(was)), left
+		}
+	}
+	if pos.Less(sum) {
+		r.t.Fatalf("stops and exits may take %v of %v after\n%s", sum, pos, strings.Join(r.log, "\n"))
 	}
 }
 
@@ -174,23 +204,24 @@ func (r *race) step() {
 	switch r.rng.IntN(10) {
 	case 0, 1:
 		qty := int64(r.rng.IntN(20)+1) * 100
-		reply := r.request(order.Buy, qty, "")
-		r.note("buy %d: %s %s", qty, reply.Result, reply.Rule)
+		reply := r.request(r.in, qty, "")
+		r.note("enter %d: %s %s", qty, reply.Result, reply.Rule)
 	case 2, 3:
 		h := r.desk.books.Holding(r.venue.Symbol())
-		if h == nil || h.Sign() <= 0 {
+		if h == nil || r.in.Signed(*h).Sign() <= 0 {
 			return
 		}
-		qty := h.Int()
+		qty := h.Abs().Int()
 		if r.rng.IntN(2) == 0 {
 			qty = max(1, r.rng.Int64N(qty))
 		}
 		limit := ""
 		if r.rng.IntN(2) == 0 {
-			limit = fmt.Sprintf("%d.%02d", (r.mid+100)/100, r.mid%100)
+			cents := r.mid + 100*r.in.Signed(market.Shares(1)).Int()
+			limit = fmt.Sprintf("%d.%02d", cents/100, cents%100)
 		}
-		reply := r.request(order.Sell, qty, limit)
-		r.note("sell %d at %q: %s %s", qty, limit, reply.Result, reply.Rule)
+		reply := r.request(r.out(), qty, limit)
+		r.note("leave %d at %q: %s %s", qty, limit, reply.Result, reply.Rule)
 	case 4:
 		for _, o := range r.state().Orders {
 			if o.State.Live() && o.Strategy == "test" {
@@ -234,6 +265,11 @@ func TestExitAndStopNeverTurnAPositionOver(t *testing.T) {
 	}
 }
 
+// raceKnown are findings that are being mended, by which a position may be bare at
+// the end: A1, an addition beside a resting exit, and A2, a stop that the market
+// has passed. It is empty when they are.
+var raceKnown = map[string]bool{"A1": true, "A2": true}
+
 func raceOnce(t *testing.T, seed uint64) {
 	venue, err := brokertest.NewMemory(brokertest.MemoryConfig{Start: day, PartialFills: seed%2 == 0})
 	if err != nil {
@@ -242,16 +278,18 @@ func raceOnce(t *testing.T, seed uint64) {
 	cfg := risk.DefaultConfig()
 	cfg.MaxOrderQty, cfg.MaxOrderNotional = market.Shares(100_000), market.MustMoney("100000000")
 	cfg.NotionalPerDay, cfg.OrdersPerMinute = market.MustMoney("900000000"), 100_000
-	cfg.Off = []string{risk.RuleSession, risk.RuleFreshQuote, risk.RuleCollar}
+	cfg.Off = []string{risk.RuleSession, risk.RuleFreshQuote, risk.RuleChurn, risk.RuleDuplicate, risk.RuleDailyLoss, risk.RuleDrawdown,
+		risk.RuleLosingStreak, risk.RuleEquity, risk.RuleLeverage, risk.RulePositionNotional, risk.RuleGrossNotional}
 	gate, err := risk.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := newShop(t, venue, newJournal())
-	s.gate = func(v broker.View, in order.Intent) order.Decision { // long only: a sale that is no exit would be an entry
+	enter := []order.Side{order.Buy, order.Sell}[seed/2%2]
+	s.gate = func(v broker.View, in order.Intent) order.Decision { // one way only: what goes the other way is an exit, or refused
 		d := gate.Decide(v, in)
-		if in.Side == order.Sell && in.Action != order.Cancel && !d.Saw.Is("reduction", "true") {
-			d.Allowed, d.Rule = false, "long_only"
+		if in.Side != enter && in.Action != order.Cancel && !d.Saw.Is("reduction", "true") {
+			d.Allowed, d.Rule = false, "one_way"
 		}
 		return d
 	}
@@ -259,7 +297,7 @@ func raceOnce(t *testing.T, seed uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &race{shop: s, wire: newSlow(session), rng: rand.New(rand.NewPCG(seed, 7)), mid: 10000}
+	r := &race{shop: s, wire: newSlow(session), rng: rand.New(rand.NewPCG(seed, 7)), mid: 10000, in: enter}
 	s.serve(r.wire)
 	r.wire.hold()
 	defer s.close()
@@ -276,15 +314,22 @@ func raceOnce(t *testing.T, seed uint64) {
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 	}
-	pos, stops := r.position(), market.Qty{}
+	pos, stops := r.in.Signed(r.position()), market.Qty{}
 	for _, o := range s.stops() {
 		stops = stops.Add(o.Remaining())
 	}
-	busy := false
+	busy, refused := false, false
 	for _, o := range s.state().Orders {
-		busy = busy || o.State.Live() && o.Side == order.Sell && o.Type != order.Stop
+		busy = busy || o.State.Live() && o.Side == r.out() && o.Type != order.Stop
 	}
-	if pos.Less(stops) || !busy && pos != stops {
+	for _, g := range s.state().Guards {
+		refused = refused || strings.Contains(g.Cause, risk.RuleCollar)
+	}
+	switch {
+	case pos == stops:
+	case raceKnown["A1"] && busy && stops.Less(pos), raceKnown["A2"] && refused && stops.Less(pos):
+		t.Logf("seed %d: known: %+v", seed, s.state().Guards)
+	default:
 		t.Fatalf("position %v, stops for %v, an exit works: %v, guards %+v, after\n%s", pos, stops, busy, s.state().Guards, strings.Join(r.log, "\n"))
 	}
 }
