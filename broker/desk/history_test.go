@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,20 +14,23 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
+	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
 
 // What a history is made of.
 const (
-	opWrite = iota // an entry's bytes, from the call to the wire to its return
+	opWrite  = iota // an entry's bytes, from the call to the wire to its return
+	opChange        // those of a change that enlarges one that works
 	opHalt
 	opFlatten
 	opResume
 )
 
-var opNames = [...]string{"write", "halt", "flatten", "resume"}
+var opNames = [...]string{"write", "change", "halt", "flatten", "resume"}
 
-// latchModel is the promise: an entry is written only while no halt holds. A
+// latchModel is the promise: an entry, and what enlarges one, is written only while no halt holds. A
 // halt and a flatten hold from some instant between their call and their
 // answer on, and a resume ends them at one. The write itself is looked at and
 // not the order's answer, which may come long after it.
@@ -35,7 +39,7 @@ var latchModel = porcupine.Model{
 	Step: func(state, input, output any) (bool, any) {
 		halted, done := state.(bool), output.(bool)
 		switch input.(int) {
-		case opWrite:
+		case opWrite, opChange:
 			return !halted, halted
 		case opResume:
 			return true, halted && !done
@@ -68,11 +72,19 @@ func (l *logbook) note(client, op int, do func() bool) {
 // wire is the client whose operations are writes: they come one by one.
 const wire = 6
 
-func (l *logbook) written() { l.note(wire, opWrite, func() bool { return true }) }
+func (l *logbook) written(op int) { l.note(wire, op, func() bool { return true }) }
+
+// What a client asks for, in turns.
+const (
+	askMarket  = iota // an entry that fills or not
+	askResting        // one that works until it is ended
+	askChange         // more of it
+	asks
+)
 
 // A switchboard is what a history is about.
 type switchboard interface {
-	order(id string)
+	order(what int, id, before string)
 	command(op int) (done bool)
 }
 
@@ -86,7 +98,7 @@ func playHistory(b switchboard, l *logbook, seed uint64) {
 			for i := range 25 {
 				time.Sleep(time.Duration(rnd.IntN(2000)) * time.Microsecond)
 				if client >= 2 {
-					b.order(fmt.Sprintf("c%d-%d-%d", seed, client, i))
+					b.order(i%asks, fmt.Sprintf("c%d-%d-%d", seed, client, i), fmt.Sprintf("c%d-%d-%d", seed, client, i-1))
 					continue
 				}
 				op := []int{opHalt, opResume, opHalt, opResume, opResume, opFlatten}[rnd.IntN(6)]
@@ -100,7 +112,16 @@ func playHistory(b switchboard, l *logbook, seed uint64) {
 // fakedDesk is a desk over the fakes.
 type fakedDesk struct{ r *rig }
 
-func (b fakedDesk) order(id string) { b.r.ask(buy(id)) }
+func (b fakedDesk) order(what int, id, before string) {
+	in := buy(id)
+	switch what {
+	case askResting:
+		in.Type, in.Limit = order.Limit, market.MustPrice("180").Ptr()
+	case askChange:
+		in = changeOf(id, before, "11", "180")
+	}
+	b.r.ask(in)
+}
 
 func (b fakedDesk) command(op int) bool {
 	ctx := context.Background()
@@ -131,12 +152,20 @@ func deskHistory(t *testing.T, seed uint64) []porcupine.Operation {
 		}
 		r := ready(t, func(r *rig, _ *Config) {
 			r.journal.inside, r.journal.syncing = disk, disk
-			r.session.placing = func(broker.Ticket) error { l.written(); return nil }
+			r.session.placing = func(ticket broker.Ticket) error {
+				op := opWrite
+				if ticket.Intent.Action == order.Modify {
+					op = opChange
+				}
+				l.written(op)
+				return nil
+			}
 		})
 		ctx, end := context.WithCancel(t.Context())
 		var venue sync.WaitGroup
-		venue.Go(func() { r.endsCancelled(ctx) })
+		venue.Go(func() { r.works(ctx) })
 		playHistory(fakedDesk{r}, &l, seed)
+		r.entriesEnd(t, seed)
 		end()
 		venue.Wait()
 		r.stop(t)
@@ -144,22 +173,53 @@ func deskHistory(t *testing.T, seed uint64) []porcupine.Operation {
 	return l.ops
 }
 
-// endsCancelled is a venue that ends what is cancelled, until ctx ends.
-func (r *rig) endsCancelled(ctx context.Context) {
+// entriesEnd halts and looks that no entry works any more, some seconds later.
+func (r *rig) entriesEnd(t *testing.T, seed uint64) {
+	t.Helper()
+	if _, err := r.desk.Halt(t.Context(), "a test", ""); err != nil {
+		t.Errorf("seed %d: %v", seed, err)
+	}
+	time.Sleep(3 * books.CancelAgain)
+	synctest.Wait()
+	for _, o := range r.desk.State(t.Context()).Orders {
+		if o.State.Live() && o.Type == order.Limit {
+			t.Errorf("seed %d: entry %s is %v %v after a halt was acknowledged", seed, o.Ref, o.State, 3*books.CancelAgain)
+		}
+	}
+}
+
+// works is a venue on which limit orders rest, as they are asked for and
+// changed, and which ends what is cancelled, until ctx ends.
+func (r *rig) works(ctx context.Context) {
 	look := time.NewTicker(300 * time.Microsecond)
 	defer look.Stop()
-	for seen := 0; ; {
+	refs := map[int64]string{}
+	for placed, cancelled := 0, 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-look.C:
 		}
 		r.session.mu.Lock()
-		ids := r.session.cancelled[seen:]
-		seen = len(r.session.cancelled)
+		tickets, ids := slices.Clone(r.session.placed[placed:]), slices.Clone(r.session.cancelled[cancelled:])
+		placed, cancelled = len(r.session.placed), len(r.session.cancelled)
 		r.session.mu.Unlock()
+		var events []broker.Event
+		for _, t := range tickets {
+			if t.Intent.Action == order.Place {
+				refs[t.OrderID] = t.Intent.ID
+			}
+			if t.Intent.Type == order.Limit {
+				rests := described(t.OrderID, refs[t.OrderID], order.WorkingNow)
+				rests.Order.Type, rests.Order.Qty, rests.Order.Limit = order.Limit, t.Intent.Qty, t.Intent.Limit
+				events = append(events, rests)
+			}
+		}
 		for _, id := range ids {
-			r.session.batches <- broker.Batch{Events: []broker.Event{status(id, order.CancelDone)}}
+			events = append(events, status(id, order.CancelDone))
+		}
+		if len(events) > 0 {
+			r.session.batches <- broker.Batch{Events: events}
 		}
 	}
 }
@@ -178,7 +238,7 @@ func TestNoEntryGoesOutAfterAnAcknowledgedHalt(t *testing.T) {
 		}
 	}
 	t.Logf("%v", seen)
-	for _, kind := range []string{"write: true", "halt: true", "flatten: true", "resume: true", "resume: false"} {
+	for _, kind := range []string{"write: true", "change: true", "halt: true", "flatten: true", "resume: true", "resume: false"} {
 		if seen[kind] == 0 {
 			t.Errorf("no history has %q, so they show nothing of it: %v", kind, seen)
 		}
@@ -192,12 +252,12 @@ type earlyLatch struct {
 	halted atomic.Bool
 }
 
-func (b *earlyLatch) order(string) {
+func (b *earlyLatch) order(int, string, string) {
 	if b.halted.Load() {
 		return
 	}
 	time.Sleep(time.Millisecond) // the disk
-	b.written()
+	b.written(opWrite)
 }
 
 func (b *earlyLatch) command(op int) bool {
@@ -205,14 +265,32 @@ func (b *earlyLatch) command(op int) bool {
 	return true
 }
 
+// changesPass is a desk that asks its latch for new orders, and not for changes.
+type changesPass struct{ earlyLatch }
+
+func (b *changesPass) order(what int, _, _ string) {
+	switch {
+	case what == askChange:
+		time.Sleep(time.Millisecond)
+		b.written(opChange)
+	case !b.halted.Load(): // the disk takes no time, so this is right
+		b.written(opWrite)
+	}
+}
+
 // TestTheCheckerRejectsALatchThatIsNotAskedAgain: a check that takes the
 // history of a broken desk would show nothing.
 func TestTheCheckerRejectsALatchThatIsNotAskedAgain(t *testing.T) {
-	for seed := range uint64(12) {
-		var l logbook
-		synctest.Test(t, func(*testing.T) { playHistory(&earlyLatch{logbook: &l}, &l, seed) })
-		if got := porcupine.CheckOperationsTimeout(latchModel, l.ops, 30*time.Second); got != porcupine.Illegal {
-			t.Errorf("seed %d: the history of a broken desk is %v", seed, got)
+	for name, broken := range map[string]func(*logbook) switchboard{
+		"a latch that is asked too early": func(l *logbook) switchboard { return &earlyLatch{logbook: l} },
+		"changes that pass":               func(l *logbook) switchboard { return &changesPass{earlyLatch{logbook: l}} },
+	} {
+		for seed := range uint64(12) {
+			var l logbook
+			synctest.Test(t, func(*testing.T) { playHistory(broken(&l), &l, seed) })
+			if got := porcupine.CheckOperationsTimeout(latchModel, l.ops, 30*time.Second); got != porcupine.Illegal {
+				t.Errorf("seed %d: the history of %s is %v", seed, name, got)
+			}
 		}
 	}
 }
