@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"robotrader/broker"
+	"robotrader/broker/desk/books"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -35,12 +37,33 @@ func (w *world) ask() {
 		}
 		in = order.Intent{ID: in.ID, Action: order.Cancel, Strategy: "world", Target: target.ID, At: w.market()}
 		w.asked = append(w.asked, in)
+	case n < 50:
+		if !w.alter(&in) {
+			return
+		}
+		w.asked = append(w.asked, in)
 	default:
 		w.choose(&in)
 		w.asked = append(w.asked, in)
 	}
 	reply := w.desk.request(w.ctx, in)
 	w.say("asked %s %s %s %v: %s %s known %v", in.ID, in.Action, in.Side, in.Qty, reply.Result, reply.Rule, reply.Known)
+}
+
+// alter makes it a change of a limit order that was asked for: it raises or cuts
+// it, and moves its price.
+func (w *world) alter(in *order.Intent) bool {
+	for n := len(w.asked) - 1; n >= max(0, len(w.asked)-12); n-- {
+		o := w.asked[n]
+		if e := w.desk.books.ByRef[o.ID]; o.Action != order.Place || o.Type != order.Limit || e == nil || e.State.Final() {
+			continue
+		}
+		in.Action, in.Target, in.Symbol, in.Side, in.Type = order.Modify, o.ID, o.Symbol, o.Side, order.Limit
+		in.Qty = market.Shares(int64(1 + w.dice.IntN(90)))
+		in.Limit = centsPrice(w.venue.cents + int64(w.dice.IntN(41)-20)).Ptr()
+		return true
+	}
+	return false
 }
 
 // choose makes up side, type and size; some are beyond the limits.
@@ -59,22 +82,60 @@ func (w *world) choose(in *order.Intent) {
 		if w.chance(50) {
 			cents = cents * 9 / 10 // beyond the collar
 		}
-		in.Limit = market.MustPrice(fmt.Sprintf("%d.%02d", cents/100, cents%100)).Ptr()
+		in.Limit = centsPrice(cents).Ptr()
 	}
 }
 
-// person changes the mode.
+// person changes the mode, or has all positions closed.
 func (w *world) person() {
-	m := []broker.Mode{broker.Active, broker.Active, broker.ReduceOnly, broker.Halted}[w.dice.IntN(4)]
+	what := []string{"resume", "resume", "resume", "reduce_only", "halt", "flatten"}[w.dice.IntN(6)]
+	m := map[string]broker.Mode{"resume": broker.Active, "reduce_only": broker.ReduceOnly, "halt": broker.Halted, "flatten": broker.Halted}[what]
 	if w.fake == deafHalt && m != broker.Active {
 		w.mode = m
 		return
 	}
 	w.sure = false // a crash on the way leaves either
-	_, err := w.desk.SetMode(w.ctx, m, "the person of the world")
-	w.say("person: %s %v", m, err)
+	var err error
+	var c event.ModeChange
+	switch what {
+	case "resume":
+		c, err = w.desk.Resume(w.ctx, "the person of the world", "")
+	case "reduce_only":
+		c, err = w.desk.SetMode(w.ctx, m, "the person of the world")
+	case "halt":
+		c, err = w.desk.Halt(w.ctx, "the person of the world", "")
+	case "flatten":
+		c, err = w.desk.Flatten(w.ctx, "the person of the world", "")
+	}
+	w.say("person: %s %v", what, err)
 	if err == nil {
-		w.mode, w.sure = m, true
+		if strictness[c.Mode] < strictness[m] {
+			w.fail("mode", "%s was answered with %s", what, c.Mode)
+		}
+		w.mode, w.sure = c.Mode, true
+	}
+}
+
+// checkHalt looks, when all is at rest, that a halt has ended what enlarges a
+// position, and that a flatten has closed all.
+func (w *world) checkHalt() {
+	m := w.desk.mode.Load()
+	if m.Mode == broker.Active {
+		return
+	}
+	for _, o := range w.venue.x.Open() {
+		held := w.venue.held(o.Symbol)
+		if o.ClientID == worldClient && !strings.HasPrefix(o.Ref, books.GuardPrefix) && (o.Side != books.ExitSide(held) || held.Abs().Less(o.Remaining())) {
+			w.fail("halt_ends", "the mode is %s, and %s, %s %v %s, works beside %v", m.Mode, o.Ref, o.Side, o.Remaining(), o.Symbol, held)
+		}
+	}
+	if !m.Flatten {
+		return
+	}
+	for _, c := range w.desk.hold.flatten.List(w.desk.books) {
+		if held := w.venue.held(c.Symbol); !held.IsZero() && c.State != event.ClosingGivenUp {
+			w.fail("flatten", "%v %s are held, and the flatten is %s: %s", held, c.Symbol, c.State, c.Detail)
+		}
 	}
 }
 
@@ -154,10 +215,14 @@ func (w *world) checkStep() {
 			w.fail("sums", "order %s counts %v filled, and its executions are %v", ref, e.Filled, sum[ref])
 		}
 		if e.Qty.Less(e.Filled) {
-			w.fail("sums", "order %s of %v counts %v filled", ref, e.Qty, e.Filled)
+			w.fail("filled_beyond", "order %s of %v counts %v filled", ref, e.Qty, e.Filled)
 		}
 		if e.State.Final() && open[ref] {
-			w.fail("ended_too_soon", "order %s is %v, and is open at the venue", ref, e.State)
+			check := "ended_too_soon"
+			if !e.Filled.Less(e.Qty) { // a change made it larger
+				check = "ended_change"
+			}
+			w.fail(check, "order %s is %v, and is open at the venue", ref, e.State)
 		}
 		if _, went := w.sent[ref]; went && e.State == order.Dropped && v.holding(ref) {
 			w.fail("ended_too_soon", "order %s is called dropped, and the venue has it", ref)
@@ -177,6 +242,7 @@ func (w *world) checkEnd() {
 		w.fail("position", "the books hold %v, the venue %v", ours, theirs.Qty)
 	}
 	w.checkExecutions()
+	w.checkHalt()
 	filled := map[string]market.Qty{} // with all corrections
 	for _, f := range v.x.Fills() {
 		filled[f.Ref] = filled[f.Ref].Add(f.Qty)
@@ -192,8 +258,8 @@ func (w *world) checkEnd() {
 		case o.State.Final() == live, e.State == order.Unknown, o.State == order.Filled && e.State != order.Filled:
 			w.fail("orders", "order %s is %v at the venue and %v in the books", o.Ref, o.State, e.State)
 		}
-		if !o.State.Final() && o.Qty != e.Qty {
-			w.fail("orders", "order %s is for %v at the venue and for %v in the books", o.Ref, o.Qty, e.Qty)
+		if !o.State.Final() && (o.Qty != e.Qty || !books.Alike(o.Limit, e.Limit) || !books.Alike(o.Stop, e.StopPrice)) {
+			w.fail("orders", "order %s is for %v at %v, %v at the venue and for %v at %v, %v in the books", o.Ref, o.Qty, o.Limit, o.Stop, e.Qty, e.Limit, e.StopPrice)
 		}
 		if e.Filled != filled[o.Ref] {
 			w.fail("orders", "order %s filled %v at the venue and %v in the books", o.Ref, filled[o.Ref], e.Filled)

@@ -26,7 +26,7 @@ func (w *world) checkOver(sym market.Symbol) {
 	side := books.ExitSide(held)
 	with, without := takes(list, sym, side, anyOrder), takes(list, sym, side, noStop)
 	over := w.blurred("over", sym)
-	if w.flipped(held, sym) {
+	if w.flipped(held, sym) || held.Abs().Add(v.unheard(sym)).Less(without) { // by an order that was larger than the position
 		over = "over_flip"
 	} else if strings.Contains(w.guardSays(sym), "while an exit works in its group") || w.exiting(sym) {
 		over = "over_exiting"

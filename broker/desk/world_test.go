@@ -50,11 +50,21 @@ var worldLimits = func() risk.Config {
 // mended, by check: the finding and why. Such a failure is told and counted. It is
 // empty when all of it is mended.
 var worldKnown = map[string]string{
-	"reduction_early":   "P1: the completed orders end an order before its executions are counted, so nothing counts what they take",
+	"reduction_early":   "P1: an order ends before its executions are counted, so nothing counts what they take",
 	"over_early":        "P1",
 	"reduction_suspect": "A3: a reduction is judged by the books while the broker tells another position",
 	"over_flip":         "P3: what is left of a stop is too much when an order larger than the position has filled in part in its group",
 	"over_exiting":      "A1: a stop that is larger than the position stays so as long as an exit works in its group",
+	"cover_ungrouped":   "A1b: exits of a group whose stop is gone count each for itself, so no stop comes back",
+	"cover_price":       "A2: a stop whose price the market has passed is not priced anew",
+	"ended_change":      "M1",
+	"filled_beyond":     "M1: what a change filled before it is shown counts beyond the old quantity",
+	"reduction_change":  "A5",
+	"over_change":       "A5",
+	"own_change":        "A5",
+	"limits_early":      "P1",
+	"limits_suspect":    "A3",
+	"limits_change":     "A5: a change in flight is not in the exposure",
 	"own_suspect":       "A3",
 	"own_early":         "P1",
 	"over_suspect":      "A3",
@@ -112,23 +122,25 @@ type world struct {
 	mode  broker.Mode    // that was acknowledged last
 	sure  bool           // mode is what it must be after a crash, too
 
-	sent  map[string]int64 // references that were written, with their number
-	ids   map[int64]string // numbers that were used
-	times []time.Time      // market times of the entries that were written
-	spent market.Money     // its notional
-	lives int
+	sent   map[string]int64 // references that were written, with their number
+	ids    map[int64]string // numbers that were used
+	liquid market.Hours     // of the regular sessions
+	times  []time.Time      // market times of the entries that were written
+	spent  market.Money     // its notional
+	lives  int
 
-	naked map[market.Symbol]time.Time // since when a position is not covered
-	wrong map[market.Symbol]time.Time // since when a stop protects nothing
-	doubt map[market.Symbol]time.Time // when the books differed from the broker
-	ended map[market.Symbol]time.Time // when the books called an order filled whose executions were not counted
+	naked   map[market.Symbol]time.Time // since when a position is not covered
+	wrong   map[market.Symbol]time.Time // since when a stop protects nothing
+	altered map[market.Symbol]time.Time // when a change was under way
+	doubt   map[market.Symbol]time.Time // when the books differed from the broker
+	ended   map[market.Symbol]time.Time // when the books called an order ended whose executions were not counted
 }
 
 func newWorld(t *testing.T, seed uint64, steps int, f fake) *world {
 	w := &world{
 		ctx: t.Context(), dice: rand.New(rand.NewPCG(seed, 2718)), steps: steps, fake: f, began: time.Now(),
 		mode: broker.Active, sure: true, sent: map[string]int64{}, ids: map[int64]string{},
-		known: map[string]int{}, naked: map[market.Symbol]time.Time{}, wrong: map[market.Symbol]time.Time{}, ended: map[market.Symbol]time.Time{}, doubt: map[market.Symbol]time.Time{},
+		known: map[string]int{}, naked: map[market.Symbol]time.Time{}, wrong: map[market.Symbol]time.Time{}, ended: map[market.Symbol]time.Time{}, doubt: map[market.Symbol]time.Time{}, altered: map[market.Symbol]time.Time{},
 	}
 	w.journal = &worldJournal{memJournal: &memJournal{trace: &trace{}}, w: w}
 	w.venue = newVenue(t, w)
@@ -344,6 +356,7 @@ func (w *world) tend() {
 		w.desk.judge(now)
 		w.desk.protect(now)
 		w.desk.give()
+		w.enforce()
 	}
 	if w.held != nil {
 		w.doChores()
@@ -378,6 +391,19 @@ func (w *world) doChores() {
 	h := w.held
 	w.rest = w.desk.doChore(w.ctx, h, w.rest)
 	w.choreAt = time.Now().Add(choreRetry)
+}
+
+// enforce carries out what the mode asks for, as [Desk.enforce] does.
+func (w *world) enforce() {
+	h, m := w.held, w.desk.mode.Load()
+	if h == nil || w.session.cut || m.Mode == broker.Active {
+		return
+	}
+	w.desk.sweep(w.ctx, h)
+	if m.Flatten {
+		w.desk.flatten(w.ctx, h)
+	}
+	w.desk.tellMode(w.ctx)
 }
 
 // climb opens a session and climbs its rungs, as the supervisor does.
@@ -460,6 +486,7 @@ func (w *world) quieten() {
 		w.desk.judge(time.Now())
 		w.desk.protect(time.Now())
 		w.desk.give()
+		w.enforce()
 	}
 	v.takeAll()
 	v.deliverAll()
@@ -483,7 +510,14 @@ func (o *worldOutlet) position(v order.Position) { o.w.say("position %s %v", v.S
 
 func (o *worldOutlet) mode(v event.ModeChange) { o.w.say("mode %s: %s", v.Mode, v.Reason) }
 
-func (o *worldOutlet) notice(v event.NoticeText) { o.w.say("notice %s %d %s", v.Name, v.Code, v.Text) }
+func (o *worldOutlet) notice(v event.NoticeText) {
+	o.w.say("notice %s %d %s", v.Name, v.Code, v.Text)
+	for _, sym := range worldSymbols {
+		if held := o.w.venue.held(sym); v.Name == "flat" && o.w.venue.unheard(sym).Less(held.Abs()) {
+			o.w.fail("flat_told", "the account is called flat, and %v %s are held", held, sym)
+		}
+	}
+}
 
 // play plays one seed in a bubble and returns its events and what broke.
 func playWorld(t *testing.T, seed uint64, f fake) (events, broken string, w *world) {

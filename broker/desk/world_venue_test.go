@@ -84,7 +84,13 @@ func newVenue(t *testing.T, w *world) *worldVenue {
 		t.Fatal(err)
 	}
 	hours := market.Hours{{Open: day.Add(-time.Hour), Close: day.Add(5 * time.Hour)}}
-	if err := x.List(exchange.StockDetails(worldSymbol, hours, hours)); err != nil {
+	liquid := hours
+	if w.chance(150) { // the regular session ends, and another begins
+		shut := day.Add(time.Duration(w.dice.IntN(5000)) * time.Millisecond)
+		liquid = market.Hours{{Open: hours[0].Open, Close: shut}, {Open: shut.Add(3 * time.Second), Close: hours[0].Close}}
+	}
+	w.liquid = liquid
+	if err := x.List(exchange.StockDetails(worldSymbol, hours, liquid)); err != nil {
 		t.Fatal(err)
 	}
 	v := &worldVenue{w: w, x: x, cents: 10_000, perms: map[int64]int64{}, last: map[int64]report{}, up: true, fixed: map[string]bool{}}
@@ -97,6 +103,10 @@ func (v *worldVenue) tick() {
 	w, now := v.w, v.w.market()
 	if !v.still {
 		v.cents += int64(w.dice.IntN(13) - 6)
+		if w.fault(15) { // a gap, through a stop as often as not
+			v.cents += int64(w.dice.IntN(1401) - 700)
+		}
+		v.cents = min(max(v.cents, 6_000), 14_000)
 	}
 	v.prices = append(v.prices, priced{time.Now(), v.cents})
 	size := func() market.Qty { return market.Shares(int64(1 + w.dice.IntN(60))) }
