@@ -214,7 +214,11 @@ func (w *world) checkStep() {
 		if e.Filled != sum[ref] {
 			w.fail("sums", "order %s counts %v filled, and its executions are %v", ref, e.Filled, sum[ref])
 		}
-		if e.Qty.Less(e.Filled) {
+		most := e.Qty
+		if c := e.Change; c != nil && most.Less(c.Qty) {
+			most = c.Qty
+		}
+		if most.Less(e.Filled) {
 			w.fail("filled_beyond", "order %s of %v counts %v filled", ref, e.Qty, e.Filled)
 		}
 		if e.State.Final() && open[ref] {

@@ -16,8 +16,8 @@ import (
 // gate or the guard say of themselves is believed.
 
 // worldStale is how long the desk may not know of what happened elsewhere: a
-// trade by hand, a correction, a price. Two looks and a session's climb.
-const worldStale = 6 * time.Second
+// trade by hand, a correction, a price. Two looks, and climbs that fail.
+const worldStale = 10 * time.Second
 
 // mayFill is what of an order may still fill.
 type mayFill struct {
@@ -143,15 +143,18 @@ func centsPrice(n int64) market.Price {
 }
 
 // reduces reports whether an order leaves a position on its side of zero when it
-// and all that may still fill beside it has filled.
+// and all that may still fill beside it has filled. A stop does, too, that takes
+// nothing beyond what its group may take without it, or that the venue refuses as
+// the group has filled.
 func (w *world) reduces(t broker.Ticket) bool {
 	in, v := t.Intent, w.venue
 	held := v.held(in.Symbol)
 	if in.Side == order.Buy {
 		held = held.Neg()
 	}
-	list := v.with(v.pending(), t, true)
-	return !held.Add(v.unheard(in.Symbol)).Less(takes(list, in.Symbol, in.Side, anyOrder))
+	before := takes(v.pending(), in.Symbol, in.Side, anyOrder)
+	after := takes(v.with(v.pending(), t, true), in.Symbol, in.Side, anyOrder)
+	return !held.Add(v.unheard(in.Symbol)).Less(after) || in.Type == order.Stop && before == after
 }
 
 // checkTime looks whether this is a moment at which an order may go out, and
