@@ -12,7 +12,7 @@ set -u
 need_go
 case ${1-} in
 --long) seeds=${SEEDS:-10000} twice=${SEEDS:-10000} steps=400 kills=${KILLS:-5000} each=${EACH:-50} judge=3s long=-journal.long ;;
-'') seeds=${SEEDS:-1000} twice=40 steps=140 kills=${KILLS:-50} each=${EACH:-2} judge=0 long='' ;;
+'') seeds=${SEEDS:-1000} twice=40 steps=100 kills=${KILLS:-50} each=${EACH:-2} judge=0 long='' ;;
 *)
 	say "unknown argument $1; want none, or --long"
 	exit 2

@@ -99,25 +99,17 @@ func (w *world) bare(sym market.Symbol) (bare bool, why string) {
 	v := w.venue
 	held := v.held(sym)
 	side := books.ExitSide(held)
-	var open []mayFill
-	for _, f := range v.pending() {
-		if v.rests(f) {
-			open = append(open, f)
-		}
+	if held.IsZero() {
+		return false, ""
 	}
+	resting := map[string]bool{} // at the exchange, and not only on the way
+	for _, o := range v.x.Open() {
+		resting[o.Ref] = true
+	}
+	open := slices.DeleteFunc(v.pending(), func(f mayFill) bool { return !resting[f.ref] })
 	most := takes(open, sym, side, anyOrder)
 	stops := takes(open, sym, side, mayFill.guards)
 	return most.Less(held.Abs()), "stops for " + stops.String() + ", with all orders " + most.String()
-}
-
-// rests reports whether an order is at the exchange and not only on its way.
-func (v *worldVenue) rests(f mayFill) bool {
-	for _, o := range v.x.Open() {
-		if o.Ref == f.ref {
-			return true
-		}
-	}
-	return false
 }
 
 // well reports whether the desk can do what it is there for.

@@ -31,7 +31,7 @@ var (
 	worldSeeds = flag.Int("world.seeds", 1000, "seeds that TestWorld plays")
 	worldSeed  = flag.Uint64("world.seed", 0, "the one seed that TestWorld plays, 0 = world.seeds of them")
 	worldTwice = flag.Int("world.twice", 40, "seeds that are played twice, to compare the lists of events")
-	worldSteps = flag.Int("world.steps", 140, "steps of one seed")
+	worldSteps = flag.Int("world.steps", 100, "steps of one seed")
 )
 
 // worldLimits are what the gate of the world allows: so little that the
