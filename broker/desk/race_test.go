@@ -278,8 +278,10 @@ func raceOnce(t *testing.T, seed uint64) {
 	cfg := risk.DefaultConfig()
 	cfg.MaxOrderQty, cfg.MaxOrderNotional = market.Shares(100_000), market.MustMoney("100000000")
 	cfg.NotionalPerDay, cfg.OrdersPerMinute = market.MustMoney("900000000"), 100_000
-	cfg.Off = []string{risk.RuleSession, risk.RuleFreshQuote, risk.RuleChurn, risk.RuleDuplicate, risk.RuleDailyLoss, risk.RuleDrawdown,
-		risk.RuleLosingStreak, risk.RuleEquity, risk.RuleLeverage, risk.RulePositionNotional, risk.RuleGrossNotional}
+	cfg.Off = []string{
+		risk.RuleSession, risk.RuleFreshQuote, risk.RuleChurn, risk.RuleDuplicate, risk.RuleDailyLoss, risk.RuleDrawdown,
+		risk.RuleLosingStreak, risk.RuleEquity, risk.RuleLeverage, risk.RulePositionNotional, risk.RuleGrossNotional,
+	}
 	gate, err := risk.New(cfg)
 	if err != nil {
 		t.Fatal(err)

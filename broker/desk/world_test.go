@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -45,47 +44,6 @@ var worldLimits = func() risk.Config {
 	c.Off = []string{risk.RuleChurn, risk.RuleDuplicate, risk.RuleLosingStreak}
 	return c
 }()
-
-// worldKnown are the checks that fail because of what is found and being
-// mended, by check: the finding and why. Such a failure is told and counted. It is
-// empty when all of it is mended.
-var worldKnown = map[string]string{
-	"reduction_early":   "P1: an order ends before its executions are counted, so nothing counts what they take",
-	"over_early":        "P1",
-	"reduction_suspect": "A3: a reduction is judged by the books while the broker tells another position",
-	"over_flip":         "P3: what is left of a stop is too much when an order larger than the position has filled in part in its group",
-	"over_exiting":      "A1: a stop that is larger than the position stays so as long as an exit works in its group",
-	"cover_ungrouped":   "A1b: exits of a group whose stop is gone count each for itself, so no stop comes back",
-	"cover_price":       "A2: a stop whose price the market has passed is not priced anew",
-	"ended_change":      "M1",
-	"filled_beyond":     "M1: what a change filled before it is shown counts beyond the old quantity",
-	"reduction_change":  "A5",
-	"over_change":       "A5",
-	"own_change":        "A5",
-	"limits_early":      "P1",
-	"limits_suspect":    "A3",
-	"limits_change":     "A5: a change in flight is not in the exposure",
-	"own_suspect":       "A3",
-	"own_early":         "P1",
-	"over_suspect":      "A3",
-	"cover_growth":      "A1: what is added to a position has no stop as long as an exit works in the group of the stop",
-}
-
-// A fake is what is broken on purpose, to see that the checks notice it.
-type fake string
-
-const (
-	nothingBroken   fake = ""
-	unsyncedIntents fake = "the journal acknowledges an intent before it is durable"
-	forgottenIDs    fake = "the door and the journal forget ids that were asked before"
-	noGate          fake = "the gate allows everything"
-	allReduces      fake = "the gate calls everything a reduction"
-	slackGate       fake = "the gate calls everything a reduction that is against what is held"
-	hastyLink       fake = "the link is called ready before the rungs are done"
-	deafHalt        fake = "a halt is acknowledged and not carried out"
-	lostFills       fake = "a restart forgets the executions that were counted"
-	reusedNumbers   fake = "a session begins at the number that the gateway names"
-)
 
 // death is the panic that ends a life of the desk; its text is where.
 type death string
@@ -252,27 +210,6 @@ func (w *world) boot() {
 	<-w.desk.done
 	w.say("start mode %s, %d orders", w.desk.mode.Load().Mode, len(w.desk.books.ByRef))
 	w.checkBoot()
-}
-
-// fakeGate is a gate that is broken, nil when it is not.
-func (w *world) fakeGate(honest *risk.Gate) Gate {
-	allow := func(v broker.View, reduction bool) order.Decision {
-		return order.Decision{Allowed: true, At: v.Now, Saw: order.SawOf("reduction", fmt.Sprint(reduction))}
-	}
-	switch w.fake {
-	case noGate:
-		return gateFunc(func(v broker.View, _ order.Intent) order.Decision { return allow(v, false) })
-	case allReduces:
-		return gateFunc(func(v broker.View, _ order.Intent) order.Decision { return allow(v, true) })
-	case slackGate:
-		return gateFunc(func(v broker.View, in order.Intent) order.Decision {
-			if v.Position != nil && v.Position.Sign()*in.Side.Signed(in.Qty).Sign() < 0 {
-				return allow(v, true)
-			}
-			return honest.Decide(v, in)
-		})
-	}
-	return nil
 }
 
 // Degrade is the desk's word on the link, as the supervisor hears it.
@@ -580,36 +517,6 @@ func TestWorldSameSeedSameEvents(t *testing.T) {
 			}
 		}
 		t.Fatalf("seed %d: %d events, and the second time %d", seed, len(a), len(b))
-	}
-}
-
-// A check that never fails proves nothing: each of these breaks one promise,
-// and a few seeds must notice it, by a check that is there for it.
-func TestWorldNoticesWhatIsBroken(t *testing.T) {
-	for f, checks := range map[fake][]string{
-		unsyncedIntents: {"durable_intent"},
-		forgottenIDs:    {"no_duplicate", "nothing_forgotten"},
-		noGate:          {"limits", "mode"},
-		allReduces:      {"reduction"},
-		slackGate:       {"reduction"},
-		hastyLink:       {"ready"},
-		deafHalt:        {"mode"},
-		lostFills:       {"sums", "nothing_forgotten"},
-		reusedNumbers:   {"number_once"},
-	} {
-		t.Run(strings.ReplaceAll(string(f), " ", "_"), func(t *testing.T) {
-			t.Parallel()
-			for seed := range uint64(200) {
-				if _, broken, _ := playWorld(t, seed+1, f); broken != "" {
-					if check, _, _ := strings.Cut(broken, ":"); !slices.Contains(checks, check) {
-						t.Errorf("seed %d: noticed by %s, and it is for %v to do so", seed+1, broken, checks)
-					}
-					t.Logf("seed %d: %s", seed+1, broken)
-					return
-				}
-			}
-			t.Error("200 seeds did not notice it")
-		})
 	}
 }
 
