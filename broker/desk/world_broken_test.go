@@ -11,29 +11,21 @@ import (
 	"robotrader/runner/risk"
 )
 
-// worldKnown are the checks that fail because of what is found and being
-// mended, by check: the finding and why. Such a failure is told and counted. It is
-// empty when all of it is mended.
+// worldKnown are the checks that fail because of what is found and not mended
+// yet, by check: why. Such a failure is told and counted. It is empty when all of
+// it is mended.
 var worldKnown = map[string]string{
-	"reduction_early":   "P1: an order ends before its executions are counted, so nothing counts what they take",
-	"over_early":        "P1",
-	"reduction_suspect": "A3: a reduction is judged by the books while the broker tells another position",
-	"over_flip":         "P3: what is left of a stop is too much when an order larger than the position has filled in part in its group",
-	"over_exiting":      "A1: a stop that is larger than the position stays so as long as an exit works in its group",
-	"cover_ungrouped":   "A1b: exits of a group whose stop is gone count each for itself, so no stop comes back",
-	"cover_price":       "A2: a stop whose price the market has passed is not priced anew",
-	"ended_change":      "M1",
-	"filled_beyond":     "M1: what a change filled before it is shown counts beyond the old quantity",
-	"reduction_change":  "A5",
-	"over_change":       "A5",
-	"own_change":        "A5",
-	"limits_early":      "P1",
-	"limits_suspect":    "A3",
-	"limits_change":     "A5: a change in flight is not in the exposure",
-	"own_suspect":       "A3",
-	"own_early":         "P1",
-	"over_suspect":      "A3",
-	"cover_growth":      "A1: what is added to a position has no stop as long as an exit works in the group of the stop",
+	"reduction_early":  "an order ends before its executions are counted, so nothing counts what they take",
+	"over_early":       "as reduction_early",
+	"over_flip":        "what is left of a stop is too much when an order larger than the position has filled in part in its group",
+	"over_exiting":     "a stop that is larger than the position stays so as long as an exit works in its group",
+	"filled_beyond":    "what a change filled before it is shown counts beyond the old quantity",
+	"reduction_change": "as limits_change",
+	"over_change":      "as limits_change",
+	"own_change":       "as limits_change",
+	"limits_early":     "as reduction_early",
+	"limits_change":    "a change in flight is not in the exposure",
+	"own_early":        "as reduction_early",
 }
 
 // A fake is what is broken on purpose, to see that the checks notice it.

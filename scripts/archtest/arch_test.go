@@ -80,8 +80,8 @@ var sideways = map[[2]string]bool{
 	{"broker/desk/reconcile", "broker/desk/books"}: true,
 	{"broker/desk/score", "broker/desk/books"}:     true,
 	{"broker/desk/unwind", "broker/desk/books"}:    true,
-	{"services/bus/bridge", "services/bus"}:     true,
-	{"services/bus/bridge", "services/task"}:    true,
+	{"services/bus/bridge", "services/bus"}:        true,
+	{"services/bus/bridge", "services/task"}:       true,
 	{"broker/desk/unwind", "broker/desk/guard"}:    true, // which group an order that closes joins
 }
 

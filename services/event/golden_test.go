@@ -72,7 +72,7 @@ var (
 		Account: broker.Part{Name: "account", Kind: "account", State: broker.PartBroken, Code: 2100, Text: "replaced", Since: wall},
 		Data:    []broker.Freshness{{Symbol: "AAPL", State: "stale", Cause: "no tick for 30s", Since: wall, Last: &wall, Asked: 2}},
 		Journal: &broker.JournalFailure{Kind: "full", Since: wall, Cause: "disk full", Advice: "free some space", Mends: true},
-		Books:   &broker.Part{Name: "books", Kind: "account", State: broker.PartBroken, Text: "not compared since noon", Since: wall},
+		Books:   &broker.Part{Name: "books", Kind: "account", State: broker.PartBroken, Code: 504, Text: "not compared since noon", Since: wall},
 	}
 	intent = order.Intent{
 		ID: "sma_cross-AAPL-7", Action: order.Place, Strategy: "sma_cross", Symbol: "AAPL", Side: order.Buy, Type: order.Limit, TIF: order.Day,
