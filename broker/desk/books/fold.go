@@ -182,6 +182,11 @@ func (b *Books) foldStatus(t *Turn, who *broker.Facts, r broker.StatusReport) {
 		e.Qty, e.Change = r.Filled, nil // it tells which version was full
 		b.Become(t, e, e.State)
 	}
+	if r.Known && r.Signal == order.CancelDone && e.State.Live() && e.Filled.Less(r.Filled) {
+		e.SentAt, e.Owed = time.Time{}, time.Time{}
+		b.EndedWith(t, e, r.Signal, r.Filled)
+		return
+	}
 	b.hint(t, e, r.Signal, r.Known, r.Status)
 }
 
@@ -288,6 +293,7 @@ func (b *Books) filled(t *Turn, e *Entry, f order.Fill) {
 		b.Step(t, e, order.Executed) // tells
 	}
 	b.Become(t, e, after)
+	b.ripe(t, e)
 }
 
 // overfilled raises an order of which more was executed than it may be for. The

@@ -36,6 +36,7 @@ func (b *Books) Judge(t *Turn, within time.Duration) {
 		for _, e := range slices.Clone(b.Live[sym]) {
 			b.judgeChange(t, e, within)
 			b.judgeEnding(t, e, within)
+			b.judgeLate(t, e)
 			if e.State != order.Sent || e.SentAt.IsZero() {
 				continue
 			}
@@ -56,8 +57,10 @@ func (b *Books) Judge(t *Turn, within time.Duration) {
 }
 
 // Lost is told when a session is over: what was sent and not answered is
-// unknown now.
+// unknown now. What the broker told of positions is forgotten: the executions
+// behind it may come with the next session, which asks for both together.
 func (b *Books) Lost(t *Turn) {
+	clear(b.told)
 	for _, sym := range slices.Sorted(maps.Keys(b.Live)) {
 		for _, e := range slices.Clone(b.Live[sym]) {
 			b.lostChange(t, e)

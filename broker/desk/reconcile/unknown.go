@@ -261,13 +261,5 @@ func (l *Look) completed(t *books.Turn, e *books.Entry, c broker.CompletedReport
 	default: // no end: the next answer tells
 		return
 	}
-	ours := e.Filled
-	l.Books.Step(t, e, sig)
-	if c.Order.Filled.Sign() > 0 && c.Order.Filled != ours {
-		l.Books.Found(t, broker.Finding{
-			Kind: books.FindOrder, Symbol: e.Symbol, Ref: e.Ref, Ours: ours.String() + " filled", Theirs: c.Order.Filled.String() + " filled", Explained: true,
-			Evidence: fmt.Sprintf("the completed order %d (%s) tells more than the day's executions", c.Order.PermID, c.Status),
-			Done:     "the order has ended; the position is compared with the broker's by itself",
-		})
-	}
+	l.Books.EndedWith(t, e, sig, c.Order.Filled)
 }
