@@ -185,7 +185,7 @@ func TestRefusals(t *testing.T) {
 		"bad parameter":     {[]string{"--set", "fast=30", "AAPL"}, exitConfig, []string{"fast=30", "slow=20"}},
 		"bad CSV":           {[]string{"--sim-data", "AAPL=" + bad, "AAPL"}, exitConfig, []string{bad, "line 3", "low", `"x"`}},
 		"no such CSV":       {[]string{"--sim-data", "nowhere.csv", "AAPL"}, exitConfig, []string{"nowhere.csv"}},
-		"not built yet":     {[]string{"--behind-proxy", "10.0.0.0/8", "AAPL"}, exitConfig, []string{"not built yet"}},
+		"no such proxy":     {[]string{"--behind-proxy", "10.0.0.9", "AAPL"}, exitConfig, []string{"is not a range of addresses"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -38,6 +38,7 @@ func TestPageAsksForTheTokenBeforeItTellsAnything(t *testing.T) {
 	})
 	p.does(t, chromedp.Evaluate[chromedp.Void](`document.querySelector("#token").value = ""`),
 		chromedp.SendKeys("#token", strings.TrimSpace(string(token))), chromedp.Click("#send"))
+	p.does(t, chromedp.WaitVisible("#control-halt"))
 	p.awaits(t, "the dashboard", 15*time.Second, func(s shown) bool { return s.State == "ready" })
 
 	tr.signal(t, syscall.SIGTERM)

@@ -123,7 +123,8 @@ func TestUpgradeWithWorkingOrders(t *testing.T) {
 	seeds(t, gateway)
 	args := []string{"--broker", "ibkr", "--gateway", gateway, "--headless", "--strategy", "tick_count", "AAPL"}
 
-	tr := startTraderWith(t, older, nil, filepath.Join(t.TempDir(), "data"), args...)
+	keep := []string{"TRADER_DESK__ON_STOP=leave"} // else an orderly stop ends the entry
+	tr := startTraderWith(t, older, keep, filepath.Join(t.TempDir(), "data"), args...)
 	awaitsReady(t, tr.addr, 15*time.Second)
 	var before shownState
 	awaits(t, "a position, its stop and an entry", 15*time.Second, func() (string, bool) {
@@ -142,7 +143,7 @@ func TestUpgradeWithWorkingOrders(t *testing.T) {
 	}
 
 	began := time.Now()
-	again := startTraderWith(t, newer, nil, tr.data, args...)
+	again := startTraderWith(t, newer, keep, tr.data, args...)
 	awaits(t, "ready", 15*time.Second, func() (string, bool) {
 		status, r := ready(again.addr)
 		return fmt.Sprintf("%d %+v", status, r), status == http.StatusOK
