@@ -88,7 +88,7 @@ if [ -z "$root" ] && [ $start = yes ]; then
 	if [ $running = no ]; then
 		want "start it"
 	elif [ -n "$plan" ]; then
-		want "stop it in order and start it again: working orders stay at the broker"
+		want "stop it in order and start it again: working entries end, exits and protective stops stay at the broker (desk.on_stop)"
 	fi
 fi
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Takes away what install.sh put in place. It tells what it will do and asks
 # before it does it; a second run finds nothing to do. Your configuration and the
-# data folder (journal, token, logs) stay, unless you name them. Open positions
-# and working orders stay at the broker: "traderctl flatten" first, if you want
-# none.
+# data folder (journal, token, logs) stay, unless you name them. Open positions,
+# their exits and protective stops stay at the broker: "traderctl flatten" first,
+# if you want none.
 #
 #   sudo ./uninstall.sh
 #   sudo ./uninstall.sh --yes             do not ask

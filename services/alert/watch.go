@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"robotrader/services/health"
+	"robotrader/services/task"
 )
 
 const (
@@ -34,8 +35,7 @@ type Watch struct {
 	parts WatchParts
 	least uint64 // bytes that must be free
 
-	cancel context.CancelFunc
-	done   chan struct{}
+	tasks *task.Group
 
 	// Of the goroutine alone.
 	looks int
@@ -44,39 +44,23 @@ type Watch struct {
 
 // NewWatch returns a watch that has not started.
 func NewWatch(cfg Config, hub *Hub, p WatchParts) *Watch {
-	return &Watch{hub: hub, parts: p, least: uint64(cfg.DiskFree) * mib, done: make(chan struct{}), ill: map[string]bool{}}
+	return &Watch{hub: hub, parts: p, least: uint64(cfg.DiskFree) * mib, tasks: task.NewGroup("alert"), ill: map[string]bool{}}
 }
 
 // Start begins to look and returns at once; the goroutine lives until Stop.
-func (w *Watch) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	w.cancel = cancel
-	go w.run(ctx) // joined by Stop
-}
+func (w *Watch) Start() { w.tasks.Go("watch", w.run) }
 
 // Stop returns when the goroutine has gone or ctx has ended: a disk that hangs
 // can hold it. It may be called without Start.
-func (w *Watch) Stop(ctx context.Context) error {
-	if w.cancel == nil {
-		return nil
-	}
-	w.cancel()
-	select {
-	case <-w.done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("alert: stop the watch: %w", ctx.Err())
-	}
-}
+func (w *Watch) Stop(ctx context.Context) error { return w.tasks.Stop(ctx) }
 
-func (w *Watch) run(ctx context.Context) {
-	defer close(w.done)
+func (w *Watch) run(ctx context.Context) error {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-t.C:
 			w.look(ctx)
 		}

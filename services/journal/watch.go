@@ -3,10 +3,10 @@ package journal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"robotrader/broker"
+	"robotrader/services/task"
 )
 
 // kindWords are the words for the kinds of failure, and what a person can do.
@@ -55,8 +55,7 @@ type Watch struct {
 	look func() *broker.JournalFailure
 	tell func(*broker.JournalFailure)
 
-	cancel context.CancelFunc
-	done   chan struct{}
+	tasks *task.Group
 }
 
 // NewWatch returns a watch that has not started. It asks look, such as
@@ -64,33 +63,17 @@ type Watch struct {
 // one begins or becomes another kind, with nil when it is over. Tell must not
 // block for long.
 func NewWatch(look func() *broker.JournalFailure, tell func(*broker.JournalFailure)) *Watch {
-	return &Watch{look: look, tell: tell, done: make(chan struct{})}
+	return &Watch{look: look, tell: tell, tasks: task.NewGroup("journal")}
 }
 
 // Start begins to watch and returns at once; the goroutine lives until Stop.
-func (w *Watch) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	w.cancel = cancel
-	go w.run(ctx) // joined by Stop
-}
+func (w *Watch) Start() { w.tasks.Go("watch", w.run) }
 
 // Stop ends the goroutine, and returns when it has gone or ctx has ended. It
 // may be called without Start.
-func (w *Watch) Stop(ctx context.Context) error {
-	if w.cancel == nil {
-		return nil
-	}
-	w.cancel()
-	select {
-	case <-w.done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("journal: stop the watch: %w", context.Cause(ctx))
-	}
-}
+func (w *Watch) Stop(ctx context.Context) error { return w.tasks.Stop(ctx) }
 
-func (w *Watch) run(ctx context.Context) {
-	defer close(w.done)
+func (w *Watch) run(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	var was *broker.JournalFailure
@@ -104,7 +87,7 @@ func (w *Watch) run(ctx context.Context) {
 		was = now
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-tick.C:
 		}
 	}

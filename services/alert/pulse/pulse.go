@@ -28,6 +28,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"robotrader/services/task"
 )
 
 // Probe is one thing that has to be well.
@@ -63,8 +65,7 @@ type Pulse struct {
 	probes []Probe
 	log    *slog.Logger
 
-	cancel context.CancelFunc
-	done   chan struct{}
+	tasks *task.Group
 
 	well, ill, lost atomic.Uint64
 	// Of the goroutine alone.
@@ -73,43 +74,27 @@ type Pulse struct {
 
 // New returns a pulse that has not started.
 func New(cfg Config, client *http.Client, log *slog.Logger, probes ...Probe) *Pulse {
-	return &Pulse{cfg: cfg, client: client, probes: probes, log: log, done: make(chan struct{})}
+	return &Pulse{cfg: cfg, client: client, probes: probes, log: log, tasks: task.NewGroup("heartbeat")}
 }
 
 // Start begins to beat and returns at once; the goroutine lives until Stop.
-func (p *Pulse) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	p.cancel = cancel
-	go p.run(ctx) // joined by Stop
-}
+func (p *Pulse) Start() { p.tasks.Go("pulse", p.run) }
 
 // Stop returns when the goroutine has gone or ctx has ended: a probe that
 // hangs can hold it. It may be called without Start.
-func (p *Pulse) Stop(ctx context.Context) error {
-	if p.cancel == nil {
-		return nil
-	}
-	p.cancel()
-	select {
-	case <-p.done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("pulse: stop: %w", ctx.Err())
-	}
-}
+func (p *Pulse) Stop(ctx context.Context) error { return p.tasks.Stop(ctx) }
 
 // Beats returns how many beats said that all is well, how many that something
 // is not, and how many did not arrive.
 func (p *Pulse) Beats() (well, ill, lost uint64) { return p.well.Load(), p.ill.Load(), p.lost.Load() }
 
-func (p *Pulse) run(ctx context.Context) {
-	defer close(p.done)
+func (p *Pulse) run(ctx context.Context) error {
 	t := time.NewTimer(min(firstAfter, p.cfg.Every))
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-t.C:
 			t.Reset(p.cfg.Every)
 			p.beat(ctx)
