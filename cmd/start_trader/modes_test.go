@@ -19,23 +19,35 @@ import (
 	"robotrader/services/event"
 )
 
-// seeds has the account hold 25 AAPL and, by a limit far away, want more: done
-// by the trader's client id before the trader comes.
-func seeds(t *testing.T, gateway string) {
+// asTrader opens a session with the trader's own client id, while no trader
+// runs. Its context ends with the test, or after 20 s.
+func asTrader(t *testing.T, gateway string) (context.Context, broker.Session) {
 	t.Helper()
 	cfg := ibkr.DefaultConfig()
 	cfg.Gateway, cfg.Log = gateway, slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
+	t.Cleanup(cancel)
 	s, err := ibkr.New(cfg).Open(ctx, broker.OpenConfig{}, func(broker.Rung) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := s.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	}()
+	return ctx, s
+}
+
+// closes ends the session before a trader takes its client id.
+func closes(t *testing.T, ctx context.Context, s broker.Session) {
+	t.Helper()
+	if err := s.Close(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// seeds has the account hold 25 AAPL and, by a limit far away, want more: done
+// by the trader's client id before the trader comes.
+func seeds(t *testing.T, gateway string) {
+	t.Helper()
+	ctx, s := asTrader(t, gateway)
+	defer func() { closes(t, ctx, s) }()
 	info, err := s.(broker.ContractSource).Details(ctx, market.USStock("AAPL"))
 	if err != nil || len(info) != 1 {
 		t.Fatalf("contract: %v, %v", info, err)

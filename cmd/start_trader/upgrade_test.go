@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"robotrader/broker"
-	"robotrader/broker/ibkr"
 	"robotrader/broker/order"
 )
 
@@ -44,19 +41,8 @@ type venueView struct{ Orders, Positions, Executions []string }
 // venue asks the broker with the trader's own client id, while no trader runs.
 func venue(t *testing.T, gateway string) (v venueView) {
 	t.Helper()
-	cfg := ibkr.DefaultConfig()
-	cfg.Gateway, cfg.Log = gateway, slog.New(slog.DiscardHandler)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	s, err := ibkr.New(cfg).Open(ctx, broker.OpenConfig{}, func(broker.Rung) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	}()
+	ctx, s := asTrader(t, gateway)
+	defer func() { closes(t, ctx, s) }()
 	src := s.(broker.AccountSource)
 	orders, err := src.OpenOrders(ctx)
 	if err != nil {

@@ -211,7 +211,9 @@ class Dip:
             self.ready, self.mode = link["state"] == "ready", desk["mode"]["mode"]
             orders = desk["orders"] or []
             for o in orders:
-                self.order(o)
+                # The answer may have been made before an end that we have heard of.
+                if self.orders.get(o["ref"], ("sent", None))[0] not in ENDED:
+                    self.order(o)
             if len(orders) < LISTED and not self.asking:  # what is not in the whole list is not there
                 self.open &= {o["ref"] for o in orders}
             for f in desk["fills"] or []:

@@ -168,7 +168,10 @@ func (d *dip) learnt(ctx context.Context, l link, k desk, err error) {
 		d.ready, d.mode = l.State == "ready", k.Mode.Mode
 		there := map[string]bool{}
 		for _, o := range k.Orders {
-			d.order(o)
+			// The answer may have been made before an end that we have heard of.
+			if !slices.Contains(ended, d.orders[o.Ref].State) {
+				d.order(o)
+			}
 			there[o.Ref] = true
 		}
 		for _, f := range k.Fills {
