@@ -410,3 +410,29 @@ func TestAFlattensLimitHasItsOwnCollar(t *testing.T) {
 		}
 	}, holds(10), unlooked, closed, func(_ *rig, c *Config) { c.FlattenCollar = market.MustPercent("7") })
 }
+
+// TestAFlattenDoesNotWaitForAnUnknownEntry: an order that can only add to the
+// position is no reason to keep it. What it may have filled is closed after that;
+// it is not called flat before the broker has told.
+func TestAFlattenDoesNotWaitForAnUnknownEntry(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.session.venue(func() {
+			r.session.placing = func(broker.Ticket) error { return broker.ErrOutcomeUnknown }
+		})
+		if reply := r.ask(buy("lost")); reply.Result != event.Unknown {
+			t.Fatalf("%+v", reply)
+		}
+		r.session.venue(func() { r.session.placing = nil })
+		flatten(t, r)
+		later(5 * time.Second)
+		list := r.orders()
+		if len(list) != 1 || list[0].Intent.Side != order.Sell || list[0].Intent.Qty != market.Shares(10) {
+			t.Fatalf("written %+v, closing %+v", list, r.modeNow().Closing)
+		}
+		r.trades("e1", 10)
+		later(5 * time.Second)
+		if m := r.modeNow(); m.Flat != nil || len(m.Closing) != 1 || m.Closing[0].State != event.ClosingWaits {
+			t.Errorf("with an order that may fill: %+v", m)
+		}
+	}, holds(10), unlooked)
+}

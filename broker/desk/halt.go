@@ -235,7 +235,7 @@ func (d *Desk) pending() (list []event.Ending) {
 	for _, e := range d.toEnd(h) {
 		p := event.Ending{OrderID: e.OrderID, Ref: e.Ref, Symbol: e.Symbol, Cancel: event.CancelNext}
 		switch {
-		case h != nil && e.EndAsked == &h.facts:
+		case h != nil && e.EndAsked == &h.facts && e.EndIsWritten():
 			p.Cancel = event.CancelWritten
 		case !ready:
 			p.Cancel = event.CancelWaits

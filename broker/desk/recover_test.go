@@ -467,7 +467,7 @@ func TestARefusedCancelAsksHowTheOrderStands(t *testing.T) {
 		if a, b := r.order("a"), r.order("b"); a.State != order.Unknown || b.State != order.Unknown {
 			t.Fatalf("silent orders are %v and %v", a.State, b.State)
 		}
-		r.session.open = []broker.OrderReport{described(152, "b", order.WorkingNow)}
+		r.session.venue(func() { r.session.open = []broker.OrderReport{described(152, "b", order.WorkingNow)} })
 		for i, id := range []string{"a", "b"} {
 			r.ask(cancelOf("c"+id, id))
 			r.send(broker.Notice{Kind: broker.NoticeNoCancel, Code: 10147, OrderID: 151 + int64(i), Text: "not found"})

@@ -15,13 +15,14 @@ type Ending struct {
 	mark    uint64    // of that; see Books.Mark
 	acked   bool      // the broker said that it works on it
 	overdue bool      // it stays without an answer, or its session is over
+	writing bool      // it is on its way to the socket, and nobody knows yet whether it got there
 	before  *Ending   // the one that was under way, until this one is written
 }
 
 // Ends notes a cancel that is about to be written. EndWritten follows.
 func (b *Books) Ends(t *Turn, e *Entry) *Ending {
 	b.count++
-	x := &Ending{at: t.Wall, mark: b.count, before: e.Ending}
+	x := &Ending{at: t.Wall, mark: b.count, writing: true, before: e.Ending}
 	if was := e.Ending; was != nil && was.overdue { // a list tells of that one, however often it is written
 		x.mark, x.overdue = was.mark, true
 	}
@@ -38,7 +39,7 @@ func (b *Books) EndWritten(t *Turn, e *Entry, x *Ending, sig order.Signal, note 
 	case sig == order.NotWritten:
 		e.Ending = x.before
 	default:
-		x.before = nil
+		x.before, x.writing = nil, false
 		if note != "" {
 			e.Note = note
 		}
@@ -55,6 +56,9 @@ func (b *Books) ending(t *Turn, e *Entry) {
 	}
 	b.Step(t, e, order.CancelSent)
 }
+
+// EndIsWritten reports whether no cancel is on its way to the socket any more.
+func (e *Entry) EndIsWritten() bool { return e.Ending == nil || !e.Ending.writing }
 
 // EndsNow reports whether a cancel is under way that may still have an effect.
 func (e *Entry) EndsNow() bool { return e.Ending != nil && !e.Ending.overdue }

@@ -19,18 +19,16 @@ type late struct {
 	at   time.Time  // wall time of that word
 }
 
-// EndedWith takes in how an order has ended, and that told of it was filled by then.
-// It reports whether the order has ended with that.
-func (b *Books) EndedWith(t *Turn, e *Entry, sig order.Signal, told market.Qty) bool {
-	if !e.State.Live() || !e.Filled.Less(told) {
+// EndedWith takes in how an order has ended, and that told of it was filled by
+// then.
+func (b *Books) EndedWith(t *Turn, e *Entry, sig order.Signal, told market.Qty) {
+	switch {
+	case !e.State.Live() || !e.Filled.Less(told):
 		b.Step(t, e, sig)
-		return true
-	}
-	if e.late == nil {
+	case e.late == nil:
 		e.late = &late{sig: sig, told: told, at: t.Wall}
 		t.Ask(AskSoon)
 	}
-	return false
 }
 
 // ripe ends an order whose end was told, when what it filled is counted.

@@ -114,12 +114,15 @@ func (v View) position(sym market.Symbol) *market.Qty {
 
 // live looks through the orders of a symbol that may still work: the one that
 // closes, the number of others that have to end before it, and one whose
-// outcome is unknown.
+// outcome is unknown and that could close what is closed as well.
 func (v View) live(sym market.Symbol) (works *books.Entry, others int, unknown *books.Entry) {
 	pos := v.position(sym)
 	for _, e := range v.Books.Live[sym] {
 		switch {
 		case !v.cancellable(e):
+		case e.State == order.Unknown && pos != nil && !pos.IsZero() && !against(*pos, e):
+			// It can only add to the position. What is held is closed meanwhile, and
+			// what it turns out to have filled after that.
 		case e.State == order.Unknown:
 			unknown = e
 		case e.Closes():
