@@ -141,6 +141,8 @@ type BarsQuery struct {
 // AccountSource answers questions about the account. Each answer is complete
 // or an error: a failed query never reads as "nothing".
 type AccountSource interface {
+	// Positions returns all that the account holds. What is no stock has a symbol
+	// that [market.Symbol.Other] made, its kind, and is marked as unmanaged.
 	Positions(ctx context.Context) ([]order.Position, error)
 	OpenOrders(ctx context.Context) ([]OrderReport, error)
 	Executions(ctx context.Context) ([]ExecutionReport, []CommissionReport, error)

@@ -174,6 +174,9 @@ func (r *Runner) compare(desk event.Desk) {
 			continue
 		}
 		r.book.Rebase(p, valueOf(desk.Values, totalCash))
+		if s.IsOther() { // nothing here executes in it, so only the broker's word counts
+			continue
+		}
 		r.notice(event.NoticeText{
 			Level: "error", Name: "position_differs", Symbol: s,
 			Text: fmt.Sprintf("by its executions the position is %v, by the broker %v; the broker's is taken", ours, p.Qty),

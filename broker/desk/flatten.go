@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"robotrader/broker"
@@ -27,7 +26,8 @@ const (
 // by a market order in the regular session and by what Config.FlattenOutside says
 // out of it, each order only when the one before it has ended; and when the books
 // show no position the broker is asked anew. Only its answer ends the flatten: the mode
-// stays halted then, and says that it is flat. What is published of the mode
+// stays halted then, and says that it is flat, or flat in stocks and what else is
+// left: options, futures and whatever this program does not trade. What is published of the mode
 // tells how far it is. Asking again gives a position that was given up new
 // tries. By says who asks.
 func (d *Desk) Flatten(ctx context.Context, by, reason string) (event.ModeChange, error) {
@@ -164,7 +164,7 @@ func (d *Desk) marketTime() time.Time {
 // alone. Only a complete answer without any ends the flatten: an error is not
 // flat.
 func (d *Desk) verify(ctx context.Context, h *held) {
-	left, err := d.remains(ctx, h)
+	left, others, err := d.remains(ctx, h)
 	if ctx.Err() != nil || d.take(ctx) != nil {
 		return
 	}
@@ -186,46 +186,50 @@ func (d *Desk) verify(ctx context.Context, h *held) {
 	case !d.hold.flatten.Settled(d.unwinding(h), m.Since):
 		d.hold.poke() // something came while we asked
 	default:
-		d.finish(ctx, m)
+		d.finish(ctx, m, others)
 	}
 }
 
 // remains returns the account's positions as the broker tells them now, those
-// of 0 left out.
-func (d *Desk) remains(ctx context.Context, h *held) ([]order.Position, error) {
+// of 0 left out: what a flatten has to close, and what it does not, as this
+// program does not trade it.
+func (d *Desk) remains(ctx context.Context, h *held) (left, others []order.Position, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.RecoveredDeadline)
 	defer cancel()
 	src, ok := h.session.(broker.AccountSource)
 	if !ok {
-		return nil, errors.New("this adapter tells nothing about positions")
+		return nil, nil, errors.New("this adapter tells nothing about positions")
 	}
 	if _, err := d.recover(ctx, h.session); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	list, err := src.Positions(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("ask the positions: %w", err)
+		return nil, nil, fmt.Errorf("ask the positions: %w", err)
 	}
-	return slices.DeleteFunc(slices.Clone(list), func(p order.Position) bool {
-		traded := d.conID(p.Symbol)
-		other := traded != 0 && p.ConID != 0 && p.ConID != traded
-		return p.Qty.IsZero() || h.foreign(p.Account) || other
-	}), nil
+	left, others = unwind.Remains(list, &h.facts, d.conID)
+	return left, others, nil
 }
 
-// finish ends a flatten that is verified. The mode stays halted.
-func (d *Desk) finish(ctx context.Context, m *broker.ModeRecord) {
+// finish ends a flatten that is verified, with what it leaves. The mode stays
+// halted.
+func (d *Desk) finish(ctx context.Context, m *broker.ModeRecord, others []order.Position) {
 	now := time.Now()
-	next := *m
+	next, f := *m, &d.hold.flatten
 	next.Flatten = false
-	next.Reason += "; flat since " + now.UTC().Format(time.RFC3339)
-	before := d.hold.flatten.Flat
-	d.hold.flatten.Flat = &now
+	before, kept := f.Flat, f.Left
+	f.Flat, f.Left = &now, others
+	done := event.ModeChange{Flat: &now, Left: others}
+	next.Reason += "; " + done.FlatWords()
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.OrderDeadline)
 	defer cancel()
 	if _, err := d.latch(ctx, m, &next); err != nil {
-		d.hold.flatten.Flat, d.hold.flatten.Doubt = before, "flat, but this could not be stored: "+err.Error()
+		f.Flat, f.Left, f.Doubt = before, kept, done.FlatWords()+", but this could not be stored: "+err.Error()
 		return
 	}
-	d.warn(event.NoticeText{Level: "info", Name: "flat", Text: "the broker, asked anew, shows no position"})
+	told := event.NoticeText{Level: "info", Name: "flat", Text: "the broker, asked anew, shows no position"}
+	if len(others) > 0 {
+		told = event.NoticeText{Level: "warning", Name: "flat_in_stocks", Text: "the broker, asked anew, shows no position in what is traded here; " + event.LeftWords(others) + "; close them at the broker"}
+	}
+	d.warn(told)
 }

@@ -136,7 +136,10 @@ func (d *Desk) modeChange() event.ModeChange {
 	c := event.ModeChange{Mode: m.Mode, Reason: m.Reason, Since: m.Since, Flatten: m.Flatten}
 	if m.Mode != broker.Active {
 		c.Pending = d.pending()
-		c.Closing, c.Flat = d.hold.flatten.List(d.books), d.hold.flatten.Flat
+		c.Closing, c.Flat, c.Left = d.hold.flatten.List(d.books), d.hold.flatten.Flat, d.hold.flatten.Left
+		if c.Flatten {
+			c.Left = d.books.Others()
+		}
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package ibkr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,8 @@ import (
 	"robotrader/broker/order"
 )
 
-// Positions asks for all stock positions of the account; others are left out,
-// with a notice. The gateway goes on telling
+// Positions asks for all positions of the account. What is no stock has a name
+// that nobody can order; see [broker.AccountSource]. The gateway goes on telling
 // their changes, which come as events.
 func (s *Session) Positions(ctx context.Context) ([]order.Position, error) {
 	list := []order.Position{}
@@ -27,10 +28,6 @@ func (s *Session) Positions(ctx context.Context) ([]order.Position, error) {
 			return false, nil
 		}
 		got, err := position(p.Account, p.Contract, p.Position, p.AvgCost)
-		if errors.Is(err, errNotStock) {
-			s.event(broker.Notice{Kind: broker.NoticeWarning, Text: "left out: " + err.Error()})
-			return false, nil
-		}
 		if err != nil {
 			return false, err // a list with a hole is no answer
 		}
@@ -261,9 +258,16 @@ func (s *Session) WatchAccount(ctx context.Context) error {
 	return nil
 }
 
-// position is the venue's word on a position in ours.
+// position is the venue's word on a position in ours. What is no stock is held
+// all the same: an account with an option left in it is not flat.
 func position(account string, c wire.Contract, qty market.Qty, cost *market.Price) (order.Position, error) {
 	m, err := stock(c)
+	if errors.Is(err, errNotStock) {
+		return order.Position{
+			Account: account, Symbol: market.Spelled(c.Symbol).Other(c.ConID), ConID: c.ConID, Qty: qty, AvgCost: cost,
+			SecType: fmt.Sprintf("%.12s", cmp.Or(c.SecType, "unknown")), Unmanaged: true,
+		}, nil
+	}
 	if err != nil {
 		return order.Position{}, fmt.Errorf("ibkr: position in %s: %w", account, err)
 	}

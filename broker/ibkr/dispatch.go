@@ -164,9 +164,6 @@ func (s *Session) holding(m wire.Message) error {
 		if err == nil {
 			s.event(broker.PositionReport{Position: p})
 		}
-		if errors.Is(err, errNotStock) {
-			return nil // Positions told of it
-		}
 		return err
 	}
 	switch m := m.(type) {

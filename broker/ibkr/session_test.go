@@ -3,6 +3,7 @@ package ibkr
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -292,11 +293,15 @@ func TestSilenceIsNoAnswerAndNeverEmpty(t *testing.T) {
 }
 
 // An option on AAPL carries the symbol AAPL. It must neither pass for shares,
-// nor keep the shares from being told; a stock that cannot be read must.
-func TestWhatIsNoStockIsLeftOut(t *testing.T) {
+// nor be nothing, nor keep the shares from being told; a stock that cannot be read
+// must.
+func TestWhatIsNoStockIsHeldByAnotherName(t *testing.T) {
 	held := func(kind, symbol string) wire.Position {
 		c := wire.ContractOf(market.USStock("AAPL"))
 		c.SecType, c.Symbol = kind, symbol
+		if kind != "STK" {
+			c.ConID = 77
+		}
 		return wire.Position{Account: paper, Contract: c, Position: market.Shares(5)}
 	}
 	live(t, func(p *peer) {
@@ -306,13 +311,16 @@ func TestWhatIsNoStockIsLeftOut(t *testing.T) {
 		p.send(held("STK", "AAPL"), held("STK", "912828C57"), wire.PositionEnd{})
 	}, func(t *testing.T, s *Session) {
 		ps, err := s.Positions(t.Context())
-		if err != nil || len(ps) != 1 || ps[0].Symbol != "AAPL" {
+		want := []order.Position{
+			{Account: paper, Symbol: "AAPL#77", ConID: 77, Qty: market.Shares(5), SecType: "OPT", Unmanaged: true},
+			{Account: paper, Symbol: "AAPL", Qty: market.Shares(5)},
+			{Account: paper, Symbol: "912828C57#77", ConID: 77, Qty: market.Shares(5), SecType: "BOND", Unmanaged: true},
+		}
+		if err != nil || !reflect.DeepEqual(ps, want) {
 			t.Errorf("positions %+v, %v", ps, err)
 		}
-		for _, e := range events(t, s, 2) {
-			if n, ok := e.(broker.Notice); !ok || !strings.Contains(n.Text, "not a stock") {
-				t.Errorf("event %+v", e)
-			}
+		if e, ok := events(t, s, 1)[0].(broker.PositionReport); !ok || !reflect.DeepEqual(e.Position, want[0]) {
+			t.Errorf("event %+v", e)
 		}
 		if ps, err = s.Positions(t.Context()); ps != nil || !errors.Is(err, broker.ErrRequest) {
 			t.Errorf("positions with a hole: %+v, %v", ps, err)

@@ -38,11 +38,24 @@ func ParseSymbol(s string) (Symbol, error) {
 const otherMark = "#"
 
 // Other names the contract with a number that has the ticker s, too, and is not
-// the one that is traded under it, such as a listing at another exchange: AAPL#38708077.
+// the one that is traded under it, such as a listing at another exchange or an
+// option: AAPL#38708077.
 // It is shown as such, and [ParseSymbol] does not take it, so that nobody can
 // order it.
 func (s Symbol) Other(conID int64) Symbol {
 	return s + otherMark + Symbol(strconv.FormatInt(conID, 10))
+}
+
+// Spelled makes of a venue's text what may stand before the mark of a name that
+// Other makes: at most 12 characters that a ticker may have, the rest left out.
+func Spelled(s string) Symbol {
+	kept := strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == ' ' {
+			return r
+		}
+		return -1
+	}, strings.ToUpper(s))
+	return Symbol(kept[:min(len(kept), 12)])
 }
 
 // IsOther reports whether it is a name that Other made.

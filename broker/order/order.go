@@ -135,4 +135,10 @@ type Position struct {
 	ConID   int64         `json:"con_id"`
 	Qty     market.Qty    `json:"qty"`      // negative is short
 	AvgCost *market.Price `json:"avg_cost"` // a share, nil when not told
+	// SecType is the venue's kind of what is no stock, such as OPT or FUT; its
+	// symbol is one that [market.Symbol.Other] made then. Empty is a stock.
+	SecType string `json:"sec_type,omitempty"`
+	// Unmanaged says that the account holds it and this program does not trade
+	// it: it has no stop from here, and no exit or flatten closes it.
+	Unmanaged bool `json:"unmanaged,omitempty"`
 }

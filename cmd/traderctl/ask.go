@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -201,9 +202,13 @@ func positionsCommand() *cobra.Command {
 			fmt.Fprintln(w, "unknown: the broker has not answered yet")
 			return
 		}
-		fmt.Fprintln(w, "ACCOUNT\tSYMBOL\tQTY\tAVG COST")
+		fmt.Fprintln(w, "ACCOUNT\tSYMBOL\tQTY\tAVG COST\tKIND\tMANAGED")
 		for _, p := range s.Positions {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Account, p.Symbol, p.Qty, known(p.AvgCost))
+			managed := "yes"
+			if p.Unmanaged {
+				managed = "no: held, and not traded here"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Account, p.Symbol, p.Qty, known(p.AvgCost), cmp.Or(p.SecType, "STK"), managed)
 		}
 	})
 }

@@ -104,8 +104,25 @@ func flattenDirect(c *cobra.Command) (err error) {
 	if flagOn(c, "json") {
 		err = errors.Join(err, json.NewEncoder(c.OutOrStdout()).Encode(m))
 	} else if err == nil {
-		_, err = fmt.Fprintf(c.OutOrStdout(), "flat: the broker, asked anew, shows no position and no order of client id %d works\nmode    %s, also for the next start of the trader: traderctl resume ends it\n", cfg.Broker.IBKR.ClientID, m.Mode)
+		err = printFlat(c.OutOrStdout(), m, cfg.Broker.IBKR.ClientID)
 	}
+	if err == nil && len(m.Left) > 0 {
+		err = exitCode(exitLeft)
+	}
+	return err
+}
+
+// exitLeft is the exit code of a flatten that closed all that it may, in an
+// account that holds something else as well.
+const exitLeft = 3
+
+// printFlat writes what a flatten has come to.
+func printFlat(w io.Writer, m event.ModeChange, clientID int) error {
+	what := "flat: the broker, asked anew, shows no position"
+	if len(m.Left) > 0 {
+		what = "flat in stocks; " + event.LeftWords(m.Left) + "; close them at the broker\nThe broker, asked anew, shows no position in what is traded here"
+	}
+	_, err := fmt.Fprintf(w, "%s and no order for stocks of client id %d works\nmode    %s, also for the next start of the trader: traderctl resume ends it\n", what, clientID, m.Mode)
 	return err
 }
 

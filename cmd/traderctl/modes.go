@@ -56,13 +56,16 @@ It is answered when the latch is on the trader's disk; the closing goes on by
 itself, also after a restart: see traderctl status or the page. A position is
 closed by a market order in the regular session, and outside by what
 desk.flatten_outside says. It is done when the broker, asked anew, shows none;
-the mode stays halted.
+the mode stays halted. Options, futures and whatever else the trader does not
+trade it does not close: the account is called flat in stocks then, and what is
+left is named.
 
 With --direct no trader has to run: this program takes the dead one's data
 folder and its place at the gateway, does the same, and waits for the end of it.
 Give it the flags or the file that the trader was started with.
 `+modeExits+`
-With --direct: 0 flat, 1 not known to be flat, 2 usage.`)
+With --direct: 0 flat, 1 not known to be flat, 2 usage, 3 flat in stocks, and
+other positions are left.`)
 
 	c.Flags().Bool("yes", false, "do not ask whether this is meant")
 	addDirect(c)
@@ -90,7 +93,7 @@ func modeCommand(name, short, long string) *cobra.Command {
 
 // confirm has a person type the word.
 func confirm(c *cobra.Command) error {
-	fmt.Fprint(c.ErrOrStderr(), "This cancels the working orders, closes every position, and then ends their protective stops. Type flatten to go on: ")
+	fmt.Fprint(c.ErrOrStderr(), "This cancels the working orders, closes every position in stocks, and then ends their protective stops. Type flatten to go on: ")
 	line, err := bufio.NewReader(io.LimitReader(c.InOrStdin(), 100)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("confirmation: %w", err)
@@ -128,8 +131,11 @@ func printMode(w io.Writer, d server.Done) error {
 		fmt.Fprintf(&b, "order   %d %s (%s) has not ended; its cancel: %s\n", p.OrderID, p.Ref, p.Symbol, cancelWords[p.Cancel])
 	}
 	tellClosing(&b, m.Closing)
+	if len(m.Left) > 0 {
+		fmt.Fprintf(&b, "left    %s; no flatten closes them, as they are not traded here\n", event.LeftWords(m.Left))
+	}
 	if m.Flatten {
-		b.WriteString("flatten is under way; it is done when the broker, asked anew, shows no position\n")
+		b.WriteString("flatten is under way; it is done when the broker, asked anew, shows no position in stocks\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -164,9 +164,13 @@ type ModeChange struct {
 	Pending []Ending `json:"pending,omitempty"`
 	// Closing tells how far the closing of each position is.
 	Closing []Closing `json:"closing,omitempty"`
-	// Flat is when the broker, asked anew, showed no position after a flatten;
-	// nil when it did not. Wall time.
+	// Flat is when the broker, asked anew, showed no position in what is traded
+	// here after a flatten; nil when it did not. Wall time. The account is flat
+	// only when Left is empty, too.
 	Flat *time.Time `json:"flat,omitempty"`
+	// Left are the positions that a flatten, done or under way, does not close, as
+	// this program does not trade them: options, futures, other listings.
+	Left []order.Position `json:"left,omitempty"`
 }
 
 // How it stands with the cancel of an order that is to end.

@@ -35,6 +35,7 @@ var (
 		Closing: []event.Closing{{
 			Symbol: "AAPL", State: event.ClosingWorks, Position: market.Shares(10).Ptr(), Tries: 1, Detail: "SELL 10 AAPL is working",
 		}},
+		Left: []order.Position{position},
 	}
 	details = market.Details{
 		Contract: market.Contract{
@@ -96,7 +97,7 @@ var (
 		Kind: "position", Symbol: "AAPL", Ref: intent.ID, Ours: "100", Theirs: "140", Explained: true,
 		Evidence: "execution 0000e0d5.6592c1a3.01.01 of client 0 bought 40", Done: "taken into the books", At: wall,
 	}
-	position  = order.Position{Account: "DU7654321", Symbol: "AAPL", ConID: 265598, Qty: market.Shares(-40), AvgCost: &price}
+	position  = order.Position{Account: "DU7654321", Symbol: "AAPL#700", ConID: 700, Qty: market.Shares(-40), AvgCost: &price, SecType: "OPT", Unmanaged: true}
 	data      = event.DataState{Symbol: "AAPL", State: "live", Cause: "ticks come", Since: wall}
 	counts    = event.Counts{Ticks: 812, Reports: 9, Written: 3}
 	holder    = event.Holder{ID: "q1w2e3r4", Instance: "main", Account: "DU7654321", Host: "trader-1", PID: 812, Since: wall, Held: true}

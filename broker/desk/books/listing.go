@@ -65,12 +65,14 @@ func (b *Books) rename(t *Turn, p order.Position, to market.Symbol) {
 		b.Other(t, p)
 		return
 	}
+	p.Unmanaged = false
 	b.Positions[to] = p
 	t.Position(p)
 }
 
 // Other takes the broker's word for a position that this program does not trade.
 func (b *Books) Other(t *Turn, p order.Position) {
+	p.Unmanaged = true
 	was, ok := b.Positions[p.Symbol]
 	if ok && was.Qty == p.Qty && Alike(was.AvgCost, p.AvgCost) {
 		return
@@ -82,6 +84,16 @@ func (b *Books) Other(t *Turn, p order.Position) {
 	}
 	t.Position(p)
 	b.tellOther(t, p)
+}
+
+// Others lists what the account holds and this program does not trade, by name.
+func (b *Books) Others() (list []order.Position) {
+	for _, s := range slices.Sorted(maps.Keys(b.Positions)) {
+		if p := b.Positions[s]; s.IsOther() && !p.Qty.IsZero() {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // tellOther tells a person once of a position that is not the traded contract's,

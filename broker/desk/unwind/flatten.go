@@ -67,9 +67,12 @@ type Flatten struct {
 	since   time.Time                  // wall time of the flatten that it is of
 	asked   bool                       // the broker was asked for its positions in it
 
-	Flat  *time.Time // wall time when the broker showed no position, nil when it did not
-	Doubt string     // why that could not be seen yet
-	Due   time.Time  // wall time before which the broker is not asked for it again
+	Flat *time.Time // wall time when the broker showed no position, nil when it did not
+	// Left are the positions that the broker showed then and that a flatten does not
+	// close, as this program does not trade them.
+	Left  []order.Position
+	Doubt string    // why that could not be seen yet
+	Due   time.Time // wall time before which the broker is not asked for it again
 }
 
 // Asked notes that the broker was asked for its positions, and told them or did
@@ -81,7 +84,7 @@ func (f *Flatten) Asked() (first bool) {
 }
 
 // End forgets a flatten, because the mode is another.
-func (f *Flatten) End() { f.closing, f.Flat = nil, nil }
+func (f *Flatten) End() { f.closing, f.Flat, f.Left = nil, nil, nil }
 
 // Symbols lists what the flatten since that time is about: symbols with a
 // position, with an order that works, or seen before.

@@ -10,8 +10,8 @@ describe("mode", () => {
     expect([modeTitle(mode("novelty")), modeTone(mode("novelty"))]).toEqual(["Unknown", "dim"]);
   });
   it("names what holds", () => {
-    expect([mode("active"), mode("reduce_only"), mode("halted"), mode("halted", { flatten: true }), mode("halted", { flat: "2026-04-02T14:30:00Z" })].map(modeTitle)).toEqual(
-      ["Active", "Reduce only", "Halted", "Flattening", "Halted, flat"],
+    expect([mode("active"), mode("reduce_only"), mode("halted"), mode("halted", { flatten: true }), mode("halted", { flat: "2026-04-02T14:30:00Z" }), mode("halted", { flat: "2026-04-02T14:30:00Z", left: [{ account: "DU1", symbol: "AAPL#1", qty: "5", avg_cost: null }] })].map(modeTitle)).toEqual(
+      ["Active", "Reduce only", "Halted", "Flattening", "Halted, flat", "Halted, flat in stocks"],
     );
     expect(["active", "reduce_only", "halted"].map((m) => modeTone(mode(m)))).toEqual(["green", "amber", "red"]);
   });

@@ -12,7 +12,7 @@ export function modeTone(m: Mode | null): string {
 export function modeTitle(m: Mode | null): string {
   if (m === null) return "Unknown";
   if (m.flatten) return "Flattening";
-  return { active: "Active", reduce_only: "Reduce only", halted: m.flat ? "Halted, flat" : "Halted" }[m.mode] ?? "Unknown";
+  return { active: "Active", reduce_only: "Reduce only", halted: m.flat ? (m.left?.length ? "Halted, flat in stocks" : "Halted, flat") : "Halted" }[m.mode] ?? "Unknown";
 }
 
 /** What makes sense to ask. With the mode unknown, to stop always does. */

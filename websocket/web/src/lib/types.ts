@@ -182,6 +182,10 @@ export interface Position {
   symbol: string;
   qty: string;
   avg_cost: string | null;
+  /** The kind of what is no stock, such as OPT. */
+  sec_type?: string;
+  /** The account holds it, and this program does not trade it. */
+  unmanaged?: boolean;
 }
 
 export interface PositionView {
@@ -289,6 +293,8 @@ export interface Mode {
   pending?: Ending[];
   closing?: Closing[];
   flat?: string;
+  /** What a flatten does not close, as it is not traded here. */
+  left?: Position[];
 }
 
 export interface Ending {
