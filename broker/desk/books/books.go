@@ -71,6 +71,7 @@ type Books struct {
 	answers Ring[string, event.OrderReply]
 
 	Fills []*order.Fill // the newest KeepEnded and up to as many more, oldest first by their time
+	past  []*order.Fill // see Past
 	// execs has every execution that was told, in each version; nil is one that
 	// counts nowhere, because a later version does.
 	execs     ledger[*order.Fill]
@@ -141,6 +142,12 @@ type Follower interface {
 	Charged(execID string, commission market.Money)
 	// Corrected says that an execution was replaced by a later version of it.
 	Corrected()
+	// Adopted says that a position was taken over from the broker, as p, with more
+	// than the executions account for. The books have it already.
+	Adopted(b *Books, p order.Position, more market.Qty)
+	// Accounted comes with an execution that happened before its position was taken
+	// over, and that is in it since.
+	Accounted(f order.Fill)
 }
 
 // New returns books in which nothing is known; zone is that of the market day.
@@ -293,17 +300,18 @@ func (b *Books) keep(f order.Fill) {
 	p := &f
 	b.execs.put(f.ExecID, p)
 	b.remember(p)
-	b.Fills = slices.Insert(b.Fills, b.rank(p.At), p)
+	b.sorted(p)
+	b.Fills = slices.Insert(b.Fills, rank(b.Fills, p.At), p)
 	if len(b.Fills) > 2*KeepEnded {
 		b.Fills = slices.Clone(b.Fills[KeepEnded:])
 	}
 }
 
-// rank is where an execution of that time belongs among the fills: a venue tells
+// rank is where an execution of that time belongs among fills: a venue tells
 // older ones of the day anew after a restart. One without a time is the newest.
-func (b *Books) rank(at time.Time) int {
-	i := len(b.Fills)
-	for !at.IsZero() && i > 0 && b.Fills[i-1].At.After(at) {
+func rank(fills []*order.Fill, at time.Time) int {
+	i := len(fills)
+	for !at.IsZero() && i > 0 && fills[i-1].At.After(at) {
 		i--
 	}
 	return i

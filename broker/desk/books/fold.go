@@ -196,7 +196,9 @@ func (b *Books) FoldExecution(t *Turn, who *broker.Facts, f order.Fill) {
 	if Foreign(who, f.Account) {
 		return
 	}
-	b.execs.turn(t.Market, b.zone)
+	if b.execs.turn(t.Market, b.zone) {
+		b.forgetPast()
+	}
 	b.versions.turn(t.Market, b.zone)
 	if _, twice := b.execs.get(f.ExecID); twice {
 		return
@@ -238,6 +240,7 @@ func (b *Books) FoldExecution(t *Turn, who *broker.Facts, f order.Fill) {
 	paid := b.pay(f)
 	if paid {
 		b.cash.unsure() // what was taken over may have been in the cash already
+		b.accounted(f)
 	} else {
 		b.moved(f.ExecID, f.Symbol, f.Side.Signed(f.Qty))
 		b.followed(f)

@@ -25,14 +25,17 @@ type ledger[V any] struct {
 	today Day
 }
 
-// turn begins a new market day when at is in a later one.
-func (l *ledger[V]) turn(at time.Time, zone *time.Location) {
+// turn begins a new market day when at is in a later one, and reports whether
+// something was forgotten with the oldest.
+func (l *ledger[V]) turn(at time.Time, zone *time.Location) (forgot bool) {
 	if at.IsZero() || at.Before(l.today.to) {
-		return
+		return false
 	}
+	forgot = len(l.days[keepDays-1]) > 0
 	l.today = MarketDay(at, zone)
 	copy(l.days[1:], l.days[:keepDays-1])
 	l.days[0] = nil
+	return forgot
 }
 
 // get returns what is known by an id; that makes it told today.
@@ -47,6 +50,16 @@ func (l *ledger[V]) get(id string) (v V, ok bool) {
 		}
 	}
 	return v, false
+}
+
+// has reports whether something is known by an id, and changes nothing.
+func (l *ledger[V]) has(id string) bool {
+	for _, day := range l.days {
+		if _, ok := day[id]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *ledger[V]) put(id string, v V) {

@@ -86,6 +86,7 @@ func (b *Books) Unexplained(t *Turn, sym market.Symbol, ours, theirs order.Posit
 	b.owe(sym, theirs.Qty.Sub(ours.Qty), t.Market)
 	b.cash.unsure() // whatever moved the position may have moved cash
 	b.Positions[sym] = theirs
+	b.adopts(theirs, theirs.Qty.Sub(ours.Qty))
 	t.Position(theirs)
 	b.Found(t, broker.Finding{
 		Kind: findPosition, Symbol: sym, Ours: ours.Qty.String(), Theirs: theirs.Qty.String(), Evidence: evidence,

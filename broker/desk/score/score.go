@@ -5,8 +5,17 @@
 // It promises that a result counts when its position is flat and all that it
 // cost is known, and that an equity that nobody told is not zero. It is pure, and
 // bounded: the newest 1,024 round trips of a day one by one, 4,096 entries and
-// 1,024 executions whose commission has not come. It is not the broker's
-// statement.
+// 1,024 executions whose commission has not come, and the newest 1,024 changes of
+// positions that were no executions. It is not the broker's statement.
+//
+// # Design
+//
+// Executions that come in the order of their times are taken in one by one, at
+// the same cost however many there were. One that comes late, or is corrected, has
+// all of them taken anew, in their order: the books keep those of three market
+// days. What the broker's figure brought into a position without an execution is a
+// jump, kept with its place among the executions, or all trips before it would
+// seem to have begun with it.
 package score
 
 import (
@@ -23,6 +32,7 @@ const (
 	keepTrips = 1024 // round trips of a day one by one; older ones only as a sum
 	keepTwins = 4096 // entries, to tell one that is asked twice
 	keepOwing = 1024 // executions whose commission has not come
+	keepJumps = 1024 // changes of positions that were no executions
 )
 
 // keyEquity is the venue's name for what an account is worth.
@@ -33,13 +43,17 @@ const keyEquity = "NetLiquidation"
 // Make one with New.
 type Score struct {
 	zone  *time.Location
-	built string // the account whose executions are in, empty before the first
+	of    string // the account that is looked upon, empty before the first
+	built string // the same when all its executions are in, empty when they are to be taken anew
 
-	trips  map[market.Symbol]*trip   // that are open or were last
-	closed []*trip                   // of one day, oldest first
-	early  market.Money              // of closed ones that are not kept one by one
-	sum    daySum                    // of closed and early
-	owing  books.Ring[string, *trip] // by execution: whom its commission is charged
+	trips  map[market.Symbol]*trip     // that are open or were last
+	took   map[market.Symbol]time.Time // market time of the newest execution that was taken
+	jumps  []jump                      // what moved positions and was no execution, oldest first
+	starts map[market.Symbol]start     // of the account when it was looked at first
+	closed []*trip                     // of one day, oldest first
+	early  market.Money                // of closed ones that are not kept one by one
+	sum    daySum                      // of closed and early
+	owing  books.Ring[string, *trip]   // by execution: whom its commission is charged
 	exits  map[market.Symbol]time.Time
 	twins  books.Ring[twinKey, broker.Twin]
 
@@ -72,80 +86,14 @@ type twinKey struct {
 // New returns a score that knows nothing; zone is that of the market day.
 func New(zone *time.Location) *Score {
 	return &Score{
-		zone: zone, trips: map[market.Symbol]*trip{}, exits: map[market.Symbol]time.Time{},
+		zone: zone, trips: map[market.Symbol]*trip{}, exits: map[market.Symbol]time.Time{}, took: map[market.Symbol]time.Time{}, starts: map[market.Symbol]start{},
 		owing: books.NewRing[string, *trip](keepOwing), twins: books.NewRing[twinKey, broker.Twin](keepTwins),
 		rememberNote: "this journal remembers no equity",
 	}
 }
 
-// Build takes in the executions and orders that the books hold, once positions
-// are known: they tell how the account stood before the first execution.
-func (s *Score) Build(b *books.Books) {
-	if b.Positions == nil || s.built == b.Account && s.built != "" {
-		return
-	}
-	s.built = b.Account
-	clear(s.trips)
-	clear(s.exits)
-	s.closed, s.early, s.sum = nil, market.Money{}, daySum{}
-	mine := func(account string) bool { return account == "" || account == b.Account }
-	for sym, p := range b.Positions {
-		s.trips[sym] = &trip{qty: p.Qty}
-	}
-	for _, f := range b.Fills {
-		if mine(f.Account) {
-			t := s.trip(f.Symbol)
-			t.qty = t.qty.Sub(f.Side.Signed(f.Qty))
-		}
-	}
-	for sym, t := range s.trips {
-		t.began(b.Positions[sym], t.qty)
-	}
-	for _, f := range b.Fills {
-		if mine(f.Account) {
-			s.take(*f)
-		}
-	}
-	for _, e := range b.ByRef {
-		if e.Strategy != "" && mine(e.Account) {
-			s.Wrote(e.Strategy, e.Symbol, e.Side, e.Qty, broker.Twin{ID: e.Ref, At: e.Created})
-		}
-	}
-}
-
-func (s *Score) trip(sym market.Symbol) *trip {
-	t := s.trips[sym]
-	if t == nil {
-		t = &trip{known: true}
-		s.trips[sym] = t
-	}
-	return t
-}
-
-// began sets how a trip stood when it was seen first.
-func (t *trip) began(p order.Position, qty market.Qty) {
-	*t = trip{qty: qty, known: qty.IsZero()}
-	if p.AvgCost != nil && p.Qty == qty && !qty.IsZero() {
-		t.known, t.result = true, p.AvgCost.Mul(qty).Neg()
-	}
-}
-
-// Executed takes in an execution before the position is moved by it.
-func (s *Score) Executed(b *books.Books, f order.Fill) {
-	if s.built == "" || f.Account != "" && f.Account != s.built {
-		return // build finds it in the books
-	}
-	if b.Positions != nil {
-		if p := b.Positions[f.Symbol]; p.Qty != s.trip(f.Symbol).qty {
-			t := &trip{} // somebody else moved it: a new one begins here
-			t.began(p, p.Qty)
-			s.trips[f.Symbol] = t
-		}
-	}
-	s.take(f)
-}
-
 func (s *Score) take(f order.Fill) {
+	s.later(f.Symbol, f.At)
 	t := s.trip(f.Symbol)
 	if t.qty.IsZero() {
 		t = &trip{known: true}
@@ -204,7 +152,13 @@ func (s *Score) close(t *trip, at time.Time) {
 	if s.day.Has(at) {
 		s.sum.add(t)
 	}
-	if s.closed = append(s.closed, t); len(s.closed) < 2*keepTrips {
+	s.closed = append(s.closed, t)
+	// Executions of two symbols may come in another order than they were made in.
+	for i := len(s.closed) - 1; i > 0 && s.closed[i-1].end.After(at); i-- {
+		s.closed[i-1], s.closed[i] = s.closed[i], s.closed[i-1]
+		s.sum.counted = false
+	}
+	if len(s.closed) < 2*keepTrips {
 		return
 	}
 	s.sum.counted = false
@@ -341,10 +295,6 @@ func (s *Score) Remember(records []broker.EquityRecord, from time.Time, ephemera
 // Forgot notes why nothing is remembered: the first equity of this life counts
 // as the day's first then, and decisions say so.
 func (s *Score) Forgot(why string) { s.rememberNote = why }
-
-// Corrected has everything counted anew, with the newest version of an
-// execution.
-func (s *Score) Corrected() { s.built = "" }
 
 // Twin returns the newest entry like one that is asked for, the zero one when
 // there is none.

@@ -1,0 +1,53 @@
+package books
+
+import (
+	"slices"
+
+	"robotrader/broker/market"
+	"robotrader/broker/order"
+)
+
+// Past lists every execution that the books can tell apart, in its newest
+// version: those of the market day and the two before, in the order of their
+// times, and of one time in the order in which they were told. One that was taken
+// back has the quantity 0. The list is the books' own: it is to be read in the
+// turn, and its elements follow later corrections.
+func (b *Books) Past() []*order.Fill { return b.past }
+
+// Last returns the newest execution of a symbol, nil when there is none.
+func (b *Books) Last(s market.Symbol) *order.Fill {
+	for _, f := range slices.Backward(b.past) {
+		if f.Symbol == s {
+			return f
+		}
+	}
+	return nil
+}
+
+// sorted puts an execution into its place among those of the past. Those that
+// come as they happen are appended.
+func (b *Books) sorted(p *order.Fill) {
+	b.past = slices.Insert(b.past, rank(b.past, p.At), p)
+}
+
+// forgetPast drops from the past what the ledger has forgotten with its oldest
+// day.
+func (b *Books) forgetPast() {
+	b.past = slices.DeleteFunc(b.past, func(f *order.Fill) bool { return !b.execs.has(f.ExecID) })
+}
+
+// adopts tells the follower that a position was taken over from the broker with
+// more than the executions account for.
+func (b *Books) adopts(p order.Position, more market.Qty) {
+	if b.Follower != nil {
+		b.Follower.Adopted(b, p, more)
+	}
+}
+
+// accounted tells the follower of an execution that the position had in it when it
+// was taken over.
+func (b *Books) accounted(f order.Fill) {
+	if b.Follower != nil {
+		b.Follower.Accounted(f)
+	}
+}
