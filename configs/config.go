@@ -143,6 +143,9 @@ func (c Config) Validate() error {
 	if a := c.Broker.Account; a != "" && len(c.Broker.Accounts) > 0 && !slices.Contains(c.Broker.Accounts, a) {
 		bad("broker.account: %.40q is not among broker.accounts; add it there, or name one of them", a)
 	}
+	if c.Broker.Live && c.Broker.IBKR.Speed != 1 {
+		bad("broker.ibkr.speed: %v is for a gatewaysim, and broker.live for a real account; leave out one of both", c.Broker.IBKR.Speed)
+	}
 	if c.Data.Dir == "" {
 		bad("data.dir: empty; name a folder, such as ./data")
 	}

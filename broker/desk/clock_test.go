@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,23 @@ func TestATickOfAnotherDayMovesNoClock(t *testing.T) {
 		r.send()
 		if got := now(); !got.Equal(r.session.at) {
 			t.Errorf("a tick a little ahead made it %v, want %v", got, r.session.at)
+		}
+	})
+}
+
+// TestAFastGatewaysimIsNoWrongClock: its time is not this machine's, and market
+// time runs on at its speed.
+func TestAFastGatewaysimIsNoWrongClock(t *testing.T) {
+	in(t, func(t *testing.T, r *rig) {
+		r.session.facts.Speed = 60
+		note, err := r.desk.stepClock(t.Context(), r.session)
+		if err != nil || strings.Contains(note, "warning") {
+			t.Fatalf("the clock rung: %q, %v", note, err)
+		}
+		before := r.desk.State(t.Context()).Market
+		time.Sleep(time.Second)
+		if gone := r.desk.State(t.Context()).Market.Sub(before); gone != time.Minute {
+			t.Errorf("a second at speed 60 moved market time by %v", gone)
 		}
 	})
 }

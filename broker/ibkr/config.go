@@ -85,10 +85,13 @@ type Config struct {
 
 	// Dial replaces the TCP dialler in tests. It gets host:port.
 	Dial func(ctx context.Context, address string) (net.Conn, error) `koanf:"-"`
-	// Simulated marks the built-in gateway, and Speed is the speed of its
-	// market time; 0 with Simulated is lock-step. Only adapter "sim" sets them.
-	Simulated bool    `koanf:"-"`
-	Speed     float64 `koanf:"-"`
+	// Speed is market time over wall time. A real gateway's is 1; another one is
+	// that of a gatewaysim on this machine that was started with the same --speed,
+	// for rehearsals and soaks, up to 1,000. Default 1.
+	Speed float64 `koanf:"speed"`
+	// Simulated marks the built-in gateway; Speed 0 with it is lock-step. Only
+	// adapter "sim" sets it.
+	Simulated bool `koanf:"-"`
 	// Log gets the session's own events. Nil = slog.Default.
 	Log *slog.Logger `koanf:"-"`
 	// Tap sees every frame both ways. Nil = nobody does.
@@ -155,10 +158,33 @@ func (c Config) Validate() error {
 		bad("lines %d is not between 1 and 10000", c.Lines)
 	}
 	errs = append(errs, c.validateCalendar()...)
-	if c.Speed < 0 || !c.Simulated && c.Speed != 1 {
-		bad("speed %v: a real gateway's market time runs at 1", c.Speed)
-	}
+	errs = append(errs, c.validateSpeed()...)
 	return errors.Join(errs...)
+}
+
+// maxSpeed bounds the speed of a gatewaysim: beyond it a quote is older than the
+// limits allow when it is read.
+const maxSpeed = 1000
+
+// validateSpeed returns what is wrong with the speed. What is not simulated in
+// this process may be a real gateway, of which only the place is known: one
+// elsewhere is never taken for a gatewaysim.
+func (c Config) validateSpeed() []error {
+	switch {
+	case c.Simulated && c.Speed >= 0, c.Speed == 1:
+		return nil
+	case !(c.Speed > 0 && c.Speed <= maxSpeed):
+		return []error{fmt.Errorf("ibkr: speed %v is not above 0 and at most %d; a real gateway's market time runs at 1", c.Speed, maxSpeed)}
+	}
+	address, err := Address(c.Gateway)
+	if err != nil {
+		return nil // told already
+	}
+	host, _, _ := net.SplitHostPort(address) // Address has read it
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return []error{fmt.Errorf("ibkr: speed %v: the gateway %.80q is not on this machine, and only a gatewaysim here has another speed than 1", c.Speed, c.Gateway)}
+	}
+	return nil
 }
 
 // ErrBadGateway means that a text names no gateway.
