@@ -15,6 +15,7 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/exchange/tape"
 	"robotrader/broker/ibkr/gateway"
+	"robotrader/scripts/rig"
 )
 
 const (
@@ -54,7 +55,7 @@ func recovery(ctx context.Context, p plan) (s section, err error) {
 	heard := make(chan heard, 1024)
 	ctx, cancel := context.WithCancel(ctx)
 	followed := make(chan error, 1)
-	go func() { followed <- follow(ctx, t.addr, func(m []byte) { hear(heard, m) }) }()
+	go func() { followed <- rig.Follow(ctx, t.addr, func(m []byte) { hear(heard, m) }) }()
 	defer func() {
 		cancel()
 		<-followed

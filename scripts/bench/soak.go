@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
+
+	"robotrader/scripts/rig"
 )
 
 const (
@@ -51,7 +53,7 @@ func soak(ctx context.Context, p plan) (s section, err error) {
 	}
 	watched, cancel := context.WithCancel(ctx)
 	page := make(chan error, 1)
-	go func() { page <- follow(watched, t.addr, func([]byte) {}) }()
+	go func() { page <- rig.Follow(watched, t.addr, func([]byte) {}) }()
 	defer func() {
 		cancel()
 		if pageErr := <-page; err == nil && !errors.Is(pageErr, context.Canceled) {

@@ -6,6 +6,7 @@ import (
 
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/scripts/rig"
 )
 
 const (
@@ -21,32 +22,32 @@ const (
 	coverWait = 15 * time.Second
 	// placeWait is for a trader to come to a place where it is to die: an order
 	// of the life before whose outcome is unknown bars entries until it is proven.
-	placeWait = startWait + unknownWait
+	placeWait = 30*time.Second + unknownWait
 )
 
 // awaitCovered waits until stops cover what is held at the venue. An order of
 // unknown outcome that may take the position keeps the desk from placing a stop,
 // which could turn the position over together with it: as long as the trader
 // shows one, the wait does not begin. It returns the venue as it is then.
-func awaitCovered(ctx context.Context, t *trader, addr string) (v *look, err error) {
+func awaitCovered(ctx context.Context, t *rig.Trader, addr string) (v *rig.Look, err error) {
 	since := time.Now()
 	var late error
-	err = await(ctx, unknownWait+coverWait, func() error {
-		if v, err = ask(addr); err != nil {
+	err = rig.Await(ctx, unknownWait+coverWait, func() error {
+		if v, err = rig.Ask(addr); err != nil {
 			return err
 		}
-		bare := checkCovered(v)
+		bare := rig.CheckCovered(v)
 		if bare == nil {
 			return nil
 		}
-		is, err := t.state(ctx)
+		is, err := t.Show(ctx)
 		switch {
 		case err != nil:
 			return err
 		case unknownExit(v, is):
 			since = time.Now()
 		case time.Since(since) > coverWait:
-			late = breach("covered", "not within %v, and no order that may take the position is unknown: %v", coverWait, bare)
+			late = rig.Breach("covered", "not within %v, and no order that may take the position is unknown: %v", coverWait, bare)
 			return nil
 		}
 		return bare
@@ -59,9 +60,9 @@ func awaitCovered(ctx context.Context, t *trader, addr string) (v *look, err err
 
 // unknownExit reports whether the trader shows an order of unknown outcome
 // against a position at the venue, a stop among them.
-func unknownExit(v *look, is shown) bool {
+func unknownExit(v *rig.Look, is rig.Shown) bool {
 	for _, o := range is.Orders {
-		qty := v.positions[o.Symbol]
+		qty := v.Positions[o.Symbol]
 		if o.State == order.Unknown && qty.Sign()*o.Side.Signed(market.Shares(1)).Sign() < 0 {
 			return true
 		}

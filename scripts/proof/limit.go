@@ -6,6 +6,7 @@ import (
 
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/scripts/rig"
 )
 
 // The limits of the round's configuration; see [limits].
@@ -22,22 +23,22 @@ const (
 // checkDecisions reckons the limits anew. Whether an order only made the
 // position smaller is reckoned from the venue's executions: the gate's own word
 // proves nothing.
-func checkDecisions(s stored) error {
+func checkDecisions(s rig.Stored) error {
 	var recent []time.Time
 	path := pathOf(s)
-	for _, r := range s.list {
+	for _, r := range s.List {
 		if !r.Decision.Allowed || r.Order == nil || path.reduces(r.Intent, r.Decision.At) {
 			continue
 		}
 		if maxQty.Less(r.Intent.Qty) {
-			return breach("limits", "order %s of %v shares was allowed, %v are the most", r.Intent.ID, r.Intent.Qty, maxQty)
+			return rig.Breach("limits", "order %s of %v shares was allowed, %v are the most", r.Intent.ID, r.Intent.Qty, maxQty)
 		}
 		at := r.Decision.At
 		for len(recent) > 0 && !recent[0].After(at.Add(-time.Minute)) {
 			recent = recent[1:]
 		}
 		if len(recent) >= maxPerMinute {
-			return breach("limits", "order %s was allowed after %d in a minute", r.Intent.ID, len(recent))
+			return rig.Breach("limits", "order %s was allowed after %d in a minute", r.Intent.ID, len(recent))
 		}
 		recent = append(recent, at)
 	}
@@ -52,9 +53,9 @@ type held struct {
 	qty market.Qty
 }
 
-func pathOf(s stored) path {
+func pathOf(s rig.Stored) path {
 	var fills []order.Fill
-	for _, f := range s.fills {
+	for _, f := range s.Fills {
 		fills = append(fills, f)
 	}
 	slices.SortFunc(fills, func(x, y order.Fill) int { return x.At.Compare(y.At) })

@@ -12,6 +12,7 @@ import (
 	"robotrader/broker/ibkr/wire"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/scripts/rig"
 )
 
 var (
@@ -71,22 +72,22 @@ func TestChecksNotice(t *testing.T) {
 	big.Intent.Qty = market.Shares(6)
 	big.Intent.Symbol, big.Intent.Side = "AAPL", order.Sell
 	big.Decision.Saw.Text("reduction", "true") // its own word proves nothing
-	journal := func(links []broker.Link, list ...broker.IntentRecord) stored {
-		s := stored{intents: map[string]broker.IntentRecord{}, list: list, links: links}
+	journal := func(links []broker.Link, list ...broker.IntentRecord) rig.Stored {
+		s := rig.Stored{Intents: map[string]broker.IntentRecord{}, List: list, Links: links}
 		for _, i := range list {
-			s.intents[i.Intent.ID] = i
+			s.Intents[i.Intent.ID] = i
 		}
 		return s
 	}
 	link := func(state broker.LinkState, since time.Duration) broker.Link {
 		return broker.Link{State: state, Since: at.Add(since)}
 	}
-	open := &look{open: map[int64]wire.OpenOrder{1: {OrderRef: "a", PermID: 1}}}
-	twice := &look{open: open.open, execs: map[string]wire.ExecDetails{"x": {OrderRef: "a", PermID: 2}}}
+	open := &rig.Look{Open: map[int64]wire.OpenOrder{1: {OrderRef: "a", PermID: 1}}}
+	twice := &rig.Look{Open: open.Open, Execs: map[string]wire.ExecDetails{"x": {OrderRef: "a", PermID: 2}}}
 	for _, tt := range []struct {
 		name string
-		v    *look
-		s    stored
+		v    *rig.Look
+		s    rig.Stored
 		want bool
 	}{
 		{"all well", open, journal(nil, rec), true},
@@ -107,42 +108,33 @@ func TestChecksNotice(t *testing.T) {
 		want   bool
 	}{{6, -3 * time.Second, true}, {6, 0, true}, {6, 2 * time.Second, false}, {5, -3 * time.Second, false}, {-6, -3 * time.Second, false}} {
 		s := journal(nil, big)
-		s.fills = map[string]order.Fill{"x": {Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(tt.bought), At: at.Add(tt.after)}}
+		s.Fills = map[string]order.Fill{"x": {Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(tt.bought), At: at.Add(tt.after)}}
 		if err := checkDecisions(s); (err == nil) != tt.want {
 			t.Errorf("a sale of 6, and %d bought %v from it: %v", tt.bought, tt.after, err)
 		}
 	}
-	held := &look{positions: map[market.Symbol]market.Qty{"AAPL": one}}
-	if err := checkPositions(held, shown{}, shown{}); err == nil {
+	held := &rig.Look{Positions: map[market.Symbol]market.Qty{"AAPL": one}}
+	if err := rig.CheckPositions(held, rig.Shown{}, rig.Shown{}); err == nil {
 		t.Error("a position that the trader does not show is not noticed")
 	}
-	if err := checkOrders(open, open, shown{}); err == nil {
+	if err := rig.CheckOrders(open, open, rig.Shown{}); err == nil {
 		t.Error("an open order that the trader does not show is not noticed")
 	}
-	if err := checkCovered(held); err == nil {
+	if err := rig.CheckCovered(held); err == nil {
 		t.Error("a position without a stop was not noticed")
 	}
 	lost := order.Order{Symbol: "AAPL", Side: order.Sell, State: order.Unknown}
 	entry := lost
 	entry.Side = order.Buy
-	if !unknownExit(held, shown{Orders: []order.Order{lost}}) || unknownExit(held, shown{Orders: []order.Order{entry}}) {
+	if !unknownExit(held, rig.Shown{Orders: []order.Order{lost}}) || unknownExit(held, rig.Shown{Orders: []order.Order{entry}}) {
 		t.Error("a stop waits for an unknown order against the position, and for no other")
 	}
-	books := ledger{}
-	books.Accounts = append(books.Accounts, struct {
-		Account    string       `json:"account"`
-		Cash       market.Money `json:"cash"`
-		Executions []order.Fill `json:"executions"`
-		Positions  []struct {
-			Symbol market.Symbol `json:"symbol"`
-			Qty    market.Qty    `json:"qty"`
-		} `json:"positions"`
-	}{Cash: market.MustMoney(startCash)})
-	if err := checkLedger(books, stored{}); err != nil {
+	books := rig.Ledger{Accounts: []rig.Account{{Cash: market.MustMoney(rig.StartCash)}}}
+	if err := rig.CheckLedger(books, rig.Stored{}); err != nil {
 		t.Errorf("equal books: %v", err)
 	}
 	books.Accounts[0].Cash = market.MustMoney("999999.99")
-	if err := checkLedger(books, stored{}); err == nil {
+	if err := rig.CheckLedger(books, rig.Stored{}); err == nil {
 		t.Error("a cent that is missing is not noticed")
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"robotrader/scripts/rig"
 )
 
 // crashing is the trader that is built with the tag crashpoints.
@@ -84,7 +86,7 @@ func run(ctx context.Context, p plan) (r result, err error) {
 		}
 	}
 	if p.judge > 0 && len(r.readies) > 0 && r.readies[len(r.readies)-1] > p.judge {
-		return r, breach("ready_in_time", "a start took %v until ready, %v is the most", r.readies[len(r.readies)-1], p.judge)
+		return r, rig.Breach("ready_in_time", "a start took %v until ready, %v is the most", r.readies[len(r.readies)-1], p.judge)
 	}
 	return r, nil
 }
@@ -95,11 +97,11 @@ func round(ctx context.Context, p plan, dice *rand.Rand, kills [][]string, r *re
 	if err != nil {
 		return err
 	}
-	g, err := startGateway(ctx, p, folder)
+	g, err := rig.StartGateway(ctx, p.bin, folder, "--busy", "10", "--partial-fills", "--max-rate", "0")
 	if err != nil {
 		return err
 	}
-	defer g.kill()
+	defer g.Kill()
 	for _, where := range kills {
 		if err := life(ctx, p, dice, folder, g, where, r); err != nil {
 			return err
@@ -119,30 +121,30 @@ func round(ctx context.Context, p plan, dice *rand.Rand, kills [][]string, r *re
 
 // life starts the trader, looks whether all is there, lets it trade, and kills
 // it.
-func life(ctx context.Context, p plan, dice *rand.Rand, folder string, g *gateway, where []string, r *result) error {
-	t, err := startTrader(p, folder, g.addr, where[:min(1, len(where))])
+func life(ctx context.Context, p plan, dice *rand.Rand, folder string, g *rig.Gateway, where []string, r *result) error {
+	t, err := startTrader(p, folder, g.Addr, where[:min(1, len(where))])
 	if err != nil {
 		return err
 	}
-	defer t.kill()
+	defer t.Kill()
 	if where == nil {
-		took, err := t.ready(ctx)
+		took, err := t.Ready(ctx)
 		if err != nil {
 			return err
 		}
 		r.readies = append(r.readies, took)
-		if err := checkFound(ctx, t, g.addr); err != nil {
+		if err := rig.CheckFound(ctx, t, g.Addr); err != nil {
 			return err
 		}
-		pause(ctx, time.Duration(dice.IntN(400))*time.Millisecond)
-		t.kill()
+		rig.Pause(ctx, time.Duration(dice.IntN(400))*time.Millisecond)
+		t.Kill()
 	} else { // it kills itself, perhaps before it is ready
 		timer := time.NewTimer(placeWait)
 		defer timer.Stop()
 		select {
-		case <-t.ended:
-			if t.cmd.ProcessState.Exited() { // with a code, so it was no crash
-				return fmt.Errorf("%w at %s; see %s", errEnded, where[0], t.log)
+		case <-t.Ended:
+			if t.Cmd.ProcessState.Exited() { // with a code, so it was no crash
+				return fmt.Errorf("%w at %s; see %s", rig.ErrEnded, where[0], t.Log)
 			}
 		case <-timer.C:
 			return fmt.Errorf("the trader never came to %s", where[0])
@@ -150,11 +152,11 @@ func life(ctx context.Context, p plan, dice *rand.Rand, folder string, g *gatewa
 	}
 	// What it wrote may still be under way inside the gateway; whatever the
 	// gateway takes later is looked at after the next kill.
-	v, err := ask(g.addr)
+	v, err := rig.Ask(g.Addr)
 	if err != nil {
 		return err
 	}
-	s, err := readJournal(ctx, t.data)
+	s, err := rig.ReadJournal(ctx, t.Data)
 	if err != nil {
 		return err
 	}
@@ -163,57 +165,48 @@ func life(ctx context.Context, p plan, dice *rand.Rand, folder string, g *gatewa
 
 // rest starts the trader once more with a strategy that asks for nothing in the
 // first minute, lets all come to rest under a stop, and compares the books of both to the last cent.
-func rest(ctx context.Context, p plan, folder string, g *gateway, r *result) (err error) {
-	t, err := startTrader(p, folder, g.addr, nil, "--strategy", "sma_cross")
+func rest(ctx context.Context, p plan, folder string, g *rig.Gateway, r *result) (err error) {
+	t, err := startTrader(p, folder, g.Addr, nil, "--strategy", "sma_cross")
 	if err != nil {
 		return err
 	}
-	defer t.kill()
-	took, err := t.ready(ctx)
+	defer t.Kill()
+	took, err := t.Ready(ctx)
 	if err != nil {
 		return err
 	}
 	r.readies = append(r.readies, took)
-	if err := checkFound(ctx, t, g.addr); err != nil {
+	if err := rig.CheckFound(ctx, t, g.Addr); err != nil {
 		return err
 	}
-	var v *look
+	var v *rig.Look
 	if p.naked {
-		v, err = ask(g.addr)
+		v, err = rig.Ask(g.Addr)
 	} else {
-		v, err = awaitCovered(ctx, t, g.addr)
+		v, err = awaitCovered(ctx, t, g.Addr)
 	}
 	if err != nil {
 		return err
 	}
-	if err := t.stop(); err != nil {
+	if err := t.Stop(); err != nil {
 		return err
 	}
-	if err := g.stop(); err != nil {
+	if err := g.Stop(); err != nil {
 		return err
 	}
-	s, err := readJournal(ctx, t.data)
+	s, err := rig.ReadJournal(ctx, t.Data)
 	if err != nil {
 		return err
 	}
-	l, err := readLedger(g.state)
+	l, err := rig.ReadLedger(g.State)
 	if err != nil {
 		return err
 	}
-	r.execs += len(s.fills)
-	for _, i := range s.list {
+	r.execs += len(s.Fills)
+	for _, i := range s.List {
 		if i.Decision.Allowed && i.Order != nil {
 			r.intents++
 		}
 	}
-	return errors.Join(checkSent(v, s), checkLedger(l, s))
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	return errors.Join(checkSent(v, s), rig.CheckLedger(l, s))
 }

@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"bufio"
@@ -15,21 +15,20 @@ import (
 )
 
 const (
-	askWait   = 20 * time.Second // for all answers of one look
-	startCash = "1000000"
-	observer  = 77 // the client id of who looks; the trader's is 1
+	askWait  = 20 * time.Second // for all answers of one look
+	observer = 77               // the client id of who looks; the trader's is 1
 )
 
-// look is what the gateway tells another client.
-type look struct {
-	open      map[int64]wire.OpenOrder     // by permanent id
-	done      map[int64]string             // references of completed orders, by permanent id
-	execs     map[string]wire.ExecDetails  // by execution id
-	positions map[market.Symbol]market.Qty // not flat, by symbol
+// Look is what the gateway tells another client.
+type Look struct {
+	Open      map[int64]wire.OpenOrder     // by permanent id
+	Done      map[int64]string             // references of completed orders, by permanent id
+	Execs     map[string]wire.ExecDetails  // by execution id
+	Positions map[market.Symbol]market.Qty // not flat, by symbol
 }
 
 // refs are the permanent ids that each reference has at the venue.
-func (l *look) refs() map[string]map[int64]bool {
+func (l *Look) refs() map[string]map[int64]bool {
 	all := map[string]map[int64]bool{}
 	add := func(ref string, perm int64) {
 		if ref == "" {
@@ -40,20 +39,20 @@ func (l *look) refs() map[string]map[int64]bool {
 		}
 		all[ref][perm] = true
 	}
-	for perm, o := range l.open {
+	for perm, o := range l.Open {
 		add(o.OrderRef, perm)
 	}
-	for perm, ref := range l.done {
+	for perm, ref := range l.Done {
 		add(ref, perm)
 	}
-	for _, e := range l.execs {
+	for _, e := range l.Execs {
 		add(e.OrderRef, e.PermID)
 	}
 	return all
 }
 
-// ask makes one session of its own, asks for everything and closes it well.
-func ask(addr string) (*look, error) {
+// Ask makes one session of its own, asks for everything and closes it well.
+func Ask(addr string) (*Look, error) {
 	conn, err := net.DialTimeout("tcp", addr, askWait)
 	if err != nil {
 		return nil, err
@@ -76,8 +75,8 @@ func ask(addr string) (*look, error) {
 	if err := send(conn, wire.StartAPI{ClientID: observer}); err != nil {
 		return nil, err
 	}
-	l := &look{
-		open: map[int64]wire.OpenOrder{}, done: map[int64]string{}, execs: map[string]wire.ExecDetails{}, positions: map[market.Symbol]market.Qty{},
+	l := &Look{
+		Open: map[int64]wire.OpenOrder{}, Done: map[int64]string{}, Execs: map[string]wire.ExecDetails{}, Positions: map[market.Symbol]market.Qty{},
 	}
 	days := 7
 	for _, q := range []struct {
@@ -111,7 +110,7 @@ func send(conn net.Conn, m wire.Message) error {
 }
 
 // read takes messages in up to and including the one that ends an answer.
-func (l *look) read(in *bufio.Reader, end int) error {
+func (l *Look) read(in *bufio.Reader, end int) error {
 	for {
 		payload, err := wire.ReadFrame(in, nil)
 		if err != nil {
@@ -123,14 +122,14 @@ func (l *look) read(in *bufio.Reader, end int) error {
 		}
 		switch m := m.(type) {
 		case wire.OpenOrder:
-			l.open[m.PermID] = m
+			l.Open[m.PermID] = m
 		case wire.CompletedOrder:
-			l.done[m.Order.PermID] = m.Order.OrderRef
+			l.Done[m.Order.PermID] = m.Order.OrderRef
 		case wire.ExecDetails:
-			l.execs[m.ExecID] = m
+			l.Execs[m.ExecID] = m
 		case wire.Position:
 			if !m.Position.IsZero() {
-				l.positions[market.Symbol(m.Contract.Symbol)] = m.Position
+				l.Positions[market.Symbol(m.Contract.Symbol)] = m.Position
 			}
 		}
 		if m.ID() == end {
@@ -139,20 +138,24 @@ func (l *look) read(in *bufio.Reader, end int) error {
 	}
 }
 
-// ledger is what the gateway wrote at its end.
-type ledger struct {
-	Accounts []struct {
-		Account    string       `json:"account"`
-		Cash       market.Money `json:"cash"`
-		Executions []order.Fill `json:"executions"`
-		Positions  []struct {
-			Symbol market.Symbol `json:"symbol"`
-			Qty    market.Qty    `json:"qty"`
-		} `json:"positions"`
-	} `json:"accounts"`
+// Ledger is what the gateway wrote at its end.
+type Ledger struct {
+	Accounts []Account `json:"accounts"`
 }
 
-func readLedger(state string) (l ledger, err error) {
+// Account is one account's books.
+type Account struct {
+	Account    string       `json:"account"`
+	Cash       market.Money `json:"cash"`
+	Executions []order.Fill `json:"executions"`
+	Positions  []struct {
+		Symbol market.Symbol `json:"symbol"`
+		Qty    market.Qty    `json:"qty"`
+	} `json:"positions"`
+}
+
+// ReadLedger reads it from the state folder of a gateway that has ended.
+func ReadLedger(state string) (l Ledger, err error) {
 	b, err := os.ReadFile(filepath.Join(state, "sim-ledger.json"))
 	if err != nil {
 		return l, err
