@@ -29,6 +29,10 @@ type Stored struct {
 	Fills   map[string]order.Fill          // by execution id
 	Orders  map[string]order.Order         // by reference
 	Links   []broker.Link                  // oldest first
+	// Findings are what reconciliations found out, and Modes what the desk let
+	// through since when; oldest first.
+	Findings []broker.Finding
+	Modes    []broker.ModeRecord
 }
 
 // ReadJournal reads it from a data folder, also while the trader runs.
@@ -58,6 +62,12 @@ func ReadJournal(ctx context.Context, data string) (s Stored, err error) {
 	}
 	for _, o := range orders {
 		s.Orders[o.Ref] = o
+	}
+	if s.Findings, err = r.Findings(ctx); err != nil {
+		return s, err
+	}
+	if s.Modes, err = r.ModeChanges(ctx); err != nil {
+		return s, err
 	}
 	s.Links, err = r.Links(ctx, 1<<20)
 	return s, err

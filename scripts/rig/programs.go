@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"robotrader/broker/order"
@@ -75,18 +77,38 @@ func StartTrader(path, folder, http, gateway string, env []string, args ...strin
 
 // Get asks the trader; out may be nil.
 func (t *Trader) Get(ctx context.Context, path string, out any) error {
+	return t.Read(ctx, path, out, http.StatusOK)
+}
+
+// Read asks the trader, whose answer may have one of several codes; out may be
+// nil.
+func (t *Trader) Read(ctx context.Context, path string, out any, codes ...int) error {
 	resp, err := t.ask(ctx, path)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read
-	if resp.StatusCode != http.StatusOK {
+	if !slices.Contains(codes, resp.StatusCode) {
 		return fmt.Errorf("%s: %s", path, resp.Status)
 	}
 	if out == nil {
 		return nil
 	}
 	return json.NewDecoder(resp.Body).Decode(out)
+}
+
+// Text asks the trader for what is no JSON, 8 MiB of it at most.
+func (t *Trader) Text(ctx context.Context, path string) (string, error) {
+	resp, err := t.ask(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s: %s", path, resp.Status)
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
+	return string(b), err
 }
 
 func (t *Trader) ask(ctx context.Context, path string) (*http.Response, error) {
