@@ -19,7 +19,6 @@ var worldKnown = map[string]string{
 	"over_early":       "as reduction_early",
 	"over_flip":        "what is left of a stop is too much when an order larger than the position has filled in part in its group",
 	"over_exiting":     "a stop that is larger than the position stays so as long as an exit works in its group",
-	"filled_beyond":    "what a change filled before it is shown counts beyond the old quantity",
 	"reduction_change": "as limits_change",
 	"over_change":      "as limits_change",
 	"own_change":       "as limits_change",

@@ -78,10 +78,14 @@ func (b *Books) changeLost(t *Turn, e *Entry) {
 // Full says that the broker calls it filled: no other version comes into force
 // any more.
 func (b *Books) described(t *Turn, e *Entry, o order.Order, full bool) {
+	if b.overtaken(t, e, o) {
+		return
+	}
 	was, change := e.Order, e.Change
 	if c := change; c != nil {
 		switch {
 		case shows(o, c):
+			e.replaced = replacedBy(c, was, t.Wall)
 			e.Change, e.Unfit, e.Note = nil, false, ""
 		case full:
 			b.changeLost(t, e)

@@ -114,6 +114,7 @@ func (b *Books) refilled(t *Turn, e *Entry, old, f order.Fill) {
 	e.known = e.known.Sub(old.Qty).Add(f.Qty)
 	e.spent = e.spent.Sub(old.Price.Mul(old.Qty)).Add(f.Price.Mul(f.Qty))
 	e.average()
+	e.proveChange(t.Wall)
 	b.overfilled(t, e, f.ExecID)
 	b.Become(t, e, e.State)
 }

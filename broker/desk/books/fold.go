@@ -290,6 +290,7 @@ func (b *Books) filled(t *Turn, e *Entry, f order.Fill) {
 	e.known = e.known.Add(f.Qty)
 	e.spent = e.spent.Add(f.Price.Mul(f.Qty))
 	e.average()
+	e.proveChange(t.Wall)
 	b.overfilled(t, e, f.ExecID)
 	after, ok := e.State.Next(order.Executed)
 	if !ok { // the execution is the truth all the same

@@ -39,6 +39,7 @@ func (b *Books) Listed(t *Turn, who *broker.Facts, r broker.OrderReport, mark ui
 	if x := e.Ending; x != nil && (x.acked || x.overdue) && x.mark <= mark && r.Known && r.Signal != order.CancelSent {
 		b.notEnded(t, e)
 	}
+	e.replaced = replaced{}
 	b.FoldOrder(t, who, r)
 	if e.State.Final() && r.Known && opens(e.State, r.Signal) {
 		b.relisted(t, e, r)

@@ -1,6 +1,8 @@
 package books
 
 import (
+	"time"
+
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
@@ -24,6 +26,7 @@ func (b *Books) recount(sums map[*Entry]market.Qty, fills []order.Fill) {
 		}
 		e.Filled = sum
 		e.average()
+		e.proveChange(time.Time{})
 		e.State, _ = e.State.Next(order.Executed)
 		e.State = e.AfterFills()
 		b.Place(e)
