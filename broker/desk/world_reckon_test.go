@@ -145,9 +145,13 @@ func centsPrice(n int64) market.Price {
 // reduces reports whether an order leaves a position on its side of zero when it
 // and all that may still fill beside it has filled. A stop does, too, that takes
 // nothing beyond what its group may take without it, or that the venue refuses as
-// the group has filled.
+// the group has filled. So does a change that comes too late: the venue refuses
+// it, and nothing can have told the desk that there is nothing left to change.
 func (w *world) reduces(t broker.Ticket) bool {
 	in, v := t.Intent, w.venue
+	if o, known := v.last[v.perms[t.OrderID]]; known && in.Action == order.Modify && (o.State.Final() || !o.Filled.Less(in.Qty)) {
+		return true
+	}
 	held := v.held(in.Symbol)
 	if in.Side == order.Buy {
 		held = held.Neg()
