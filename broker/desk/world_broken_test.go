@@ -15,16 +15,12 @@ import (
 // yet, by check: why. Such a failure is told and counted. It is empty when all of
 // it is mended.
 var worldKnown = map[string]string{
-	"reduction_early":  "an order ends before its executions are counted, so nothing counts what they take",
-	"over_early":       "as reduction_early",
 	"over_flip":        "what is left of a stop is too much when an order larger than the position has filled in part in its group",
 	"over_exiting":     "a stop that is larger than the position stays so as long as an exit works in its group",
 	"reduction_change": "as limits_change",
 	"over_change":      "as limits_change",
 	"own_change":       "as limits_change",
-	"limits_early":     "as reduction_early",
 	"limits_change":    "a change in flight is not in the exposure",
-	"own_early":        "as reduction_early",
 }
 
 // A fake is what is broken on purpose, to see that the checks notice it.

@@ -116,9 +116,10 @@ type Entry struct {
 	changeAt time.Time // wall time of the write of Change; zero when nobody knows what became of it
 	changed  uint64    // mark of that write
 	replaced replaced  // by the newest change
-	Ending   *Ending   // a cancel that is under way, nil without one
-	late     *late     // an end that was told before its executions, nil without one
-	heard    uint64    // mark of the newest report
+	cut      cut
+	Ending   *Ending // a cancel that is under way, nil without one
+	late     *late   // an end that was told before its executions, nil without one
+	heard    uint64  // mark of the newest report
 	// relistedAt is the wall time of a list that showed it open though it has
 	// ended, zero without one.
 	relistedAt time.Time

@@ -104,8 +104,9 @@ func (b *Books) described(t *Turn, e *Entry, o order.Order, full bool) {
 		e.OCA = o.OCA
 		b.joins(e)
 	}
-	if e.Protects() && o.Qty.Sign() > 0 && o.Qty.Less(was.Qty) && (change == nil || !shows(o, change)) {
-		e.Shut = true // for a fill in its group that nobody told us of
+	if o.Qty.Sign() > 0 && o.Qty.Less(was.Qty) && (change == nil || !shows(o, change)) {
+		b.shrinks(t, e, was.Qty)
+		e.Shut = e.Shut || e.Protects() // for a fill in its group that nobody told us of
 	}
 	e.Extended = e.Extended || o.Extended // ours are known; not every venue tells
 	if e.State == order.Filled && was.Qty.Less(e.Qty) && e.Filled.Less(e.Qty) {

@@ -37,6 +37,7 @@ func (b *Books) Judge(t *Turn, within time.Duration) {
 			b.judgeChange(t, e, within)
 			b.judgeEnding(t, e, within)
 			b.judgeLate(t, e)
+			e.judgeCut(t.Wall)
 			if e.State != order.Sent || e.SentAt.IsZero() {
 				continue
 			}

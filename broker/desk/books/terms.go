@@ -3,6 +3,7 @@ package books
 import (
 	"time"
 
+	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
 
@@ -51,4 +52,55 @@ func (b *Books) overtaken(t *Turn, e *Entry, o order.Order) bool {
 		b.Become(t, e, e.State)
 	}
 	return true
+}
+
+// cut is what an order was for before the venue showed less, and no change of
+// ours asked for it: it executed in its group, and no execution has told so yet.
+// Until one does, or SettleAfter is over, the position is as old as the quantity
+// before, and they are reckoned together.
+type cut struct {
+	qty market.Qty // the quantity before, zero = there was none
+	at  time.Time  // wall time of the newest description that showed less
+}
+
+// shrinks notes that the venue shows less than was known of an order.
+func (b *Books) shrinks(t *Turn, e *Entry, was market.Qty) {
+	if !e.Owed.IsZero() { // its group's execution has come before
+		return
+	}
+	if e.cut.qty.Less(was) {
+		e.cut.qty = was
+	}
+	e.cut.at = t.Wall
+}
+
+// judgeCut ends it.
+func (e *Entry) judgeCut(wall time.Time) {
+	if !e.cut.qty.IsZero() && wall.Sub(e.cut.at) >= SettleAfter {
+		e.cut = cut{}
+	}
+}
+
+// Most is [order.Order.Most], of a quantity that was cut without explanation.
+func (e *Entry) Most() order.Order {
+	o := e.Order.Most()
+	if o.Qty.Less(e.cut.qty) {
+		o.Qty = e.cut.qty
+	}
+	return o
+}
+
+// MostLeft returns the most that the order may still fill, never below 0.
+func (e *Entry) MostLeft() market.Qty {
+	left := e.Order.MostLeft()
+	if o := (order.Order{Qty: e.cut.qty, Filled: e.Filled}).Remaining(); left.Less(o) {
+		return o
+	}
+	return left
+}
+
+// Settled reports whether it is known how the order stands, and what its group
+// executes has come to be known of it.
+func (e *Entry) Settled(wall time.Time) bool {
+	return e.Stands() && e.cut.qty.IsZero() && wall.Sub(e.Owed) >= SettleAfter
 }

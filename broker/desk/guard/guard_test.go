@@ -209,3 +209,43 @@ func TestAReferenceOfAnotherLifeCostsNoTime(t *testing.T) {
 		t.Errorf("%s is too long for a reference", in.ID)
 	}
 }
+
+// TestAStopThatIsCutBeforeTheExecutionIsTold: the position is as old as the
+// quantity before. A stop for the difference would be beyond what is held.
+func TestAStopThatIsCutBeforeTheExecutionIsTold(t *testing.T) {
+	for _, first := range []string{"the cut", "the execution"} {
+		v := view("49")
+		stop := v.rests(order.Sell, "49", order.Working)
+		v.Books.Add(order.Order{
+			Ref: "x", OCA: stop.OCA, OrderID: 2, PermID: 9002, ClientID: 1, Account: "DU1", Symbol: "AAPL", Side: order.Sell,
+			Type: order.Limit, TIF: order.Day, Qty: market.Shares(34), Limit: market.MustPrice("102").Ptr(), State: order.Working,
+		}, noon)
+		cut := stop.Order
+		cut.Qty = market.Shares(47)
+		turn := func() *books.Turn {
+			return &books.Turn{Wall: v.Wall, Market: v.Market, ConID: func(market.Symbol) int64 { return 0 }}
+		}
+		fill := broker.ExecutionReport{Fill: order.Fill{
+			ExecID: "e.01", Ref: "x", OrderID: 2, PermID: 9002, ClientID: 1, Account: "DU1", Symbol: "AAPL", Side: order.Sell,
+			Qty: market.Shares(1), Price: market.MustPrice("102"), At: noon,
+		}}
+		if first == "the execution" {
+			v.Books.Fold(turn(), v.Who, fill)
+		}
+		v.Books.Fold(turn(), v.Who, broker.OrderReport{Order: cut, Status: "x", Signal: order.WorkingNow, Known: true})
+		g := New("AAPL", v.Wall)
+		in := g.Look(v)
+		if first == "the cut" {
+			if in != nil || stop.MostLeft() != market.Shares(49) {
+				t.Errorf("%s: asks for %+v, %v left", first, in, stop.MostLeft())
+			}
+			v.Books.Fold(turn(), v.Who, fill)
+			v.Wall = v.Wall.Add(books.SettleAfter)
+			v.Books.Judge(turn(), time.Minute)
+			in = g.Look(v)
+		}
+		if in == nil || in.Action != order.Place || in.Qty != market.Shares(1) {
+			t.Errorf("%s: asks for %+v in the end, and 48 are held beside 47", first, in)
+		}
+	}
+}

@@ -60,9 +60,7 @@ func (g *Guard) plan(v View) (p plan) {
 
 // settled reports whether it is known how an order stands, and no fill of its
 // group has still to be taken off it.
-func (v View) settled(e *books.Entry) bool {
-	return e.Stands() && v.Wall.Sub(e.Owed) >= books.SettleAfter
-}
+func (v View) settled(e *books.Entry) bool { return e.Settled(v.Wall) }
 
 // lost reports whether a cancel went down with a session or a life.
 func (g *Guard) lost(v View, e *books.Entry) bool {
