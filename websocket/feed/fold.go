@@ -2,6 +2,7 @@ package feed
 
 import (
 	"reflect"
+	"slices"
 
 	"robotrader/broker"
 	"robotrader/broker/market"
@@ -170,7 +171,10 @@ func (f *Feed) setDesk(d event.Desk) {
 	if f.snap.knowOrders() {
 		f.tell("orders", f.snap.Orders)
 	}
-	d.Orders = d.Orders[max(0, len(d.Orders)-maxOrders):] // oldest first; what has no room is not told
+	for len(d.Orders) > maxOrders { // oldest first; what has no room is not told
+		i := leastOrder(d.Orders)
+		d.Orders = slices.Delete(d.Orders, i, i+1)
+	}
 	for i := range d.Orders {
 		if o := &d.Orders[i]; !own.newer("order", orderID(o)) && f.snap.putOrder(*o) {
 			f.tell("order", o)

@@ -153,9 +153,26 @@ func (s *Snapshot) knowFills() bool {
 
 // The put methods report whether they changed anything.
 
+// putOrder keeps orders that have not ended before newer ones that have: a stop
+// that has rested at the broker for days is what a person must see.
 func (s *Snapshot) putOrder(o order.Order) bool {
-	return put(&s.Orders, o, maxOrders, func(x *order.Order) bool { return sameOrder(x, &o) },
-		func(x *order.Order) time.Time { return x.Created })
+	same := func(x *order.Order) bool { return sameOrder(x, &o) }
+	if len(s.Orders) >= maxOrders && !slices.ContainsFunc(s.Orders, func(x order.Order) bool { return same(&x) }) {
+		i := leastOrder(s.Orders)
+		switch least := &s.Orders[i]; {
+		case least.State.Final() && !o.State.Final(): // which makes room
+		case !least.State.Final() && o.State.Final(), o.Created.Before(least.Created):
+			return false // there is no room for it
+		}
+		s.Orders = slices.Delete(s.Orders, i, i+1)
+	}
+	return put(&s.Orders, o, maxOrders, same, func(x *order.Order) time.Time { return x.Created })
+}
+
+// leastOrder is the one that goes first: the oldest that has ended, or the oldest
+// where none has. The list is by time.
+func leastOrder(list []order.Order) int {
+	return max(0, slices.IndexFunc(list, func(o order.Order) bool { return o.State.Final() }))
 }
 
 // putFill keeps of each execution the newest version.

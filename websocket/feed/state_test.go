@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +51,43 @@ func TestPutKeepsTheNewestInOrder(t *testing.T) {
 		if changed != tt.changed || fmt.Sprint(got) != fmt.Sprint(tt.want) {
 			t.Errorf("%s: %v, changed %v; want %v, %v", tt.name, got, changed, tt.want, tt.changed)
 		}
+	}
+}
+
+// TestAnOrderThatWorksStays: a stop rests for days while others come and end.
+// Seen in a soak: it was open at the broker and not on the page.
+func TestAnOrderThatWorksStays(t *testing.T) {
+	made := func(i int, state order.State) order.Order {
+		return order.Order{Ref: fmt.Sprint("r", i), State: state, Created: noon.Add(time.Duration(i) * time.Minute)}
+	}
+	shown := func(list []order.Order, i int) bool {
+		return slices.ContainsFunc(list, func(o order.Order) bool { return o.Ref == fmt.Sprint("r", i) })
+	}
+	s := newSnapshot("test", noon)
+	var all []order.Order
+	for i := range 3 * maxOrders {
+		state := order.Filled
+		if i == 0 || i == 7 {
+			state = order.Working
+		}
+		all = append(all, made(i, state))
+		s.putOrder(made(i, state))
+	}
+	f := New(DefaultConfig(), &nobody{}, silent)
+	f.setDesk(event.Desk{Orders: all})
+	for name, list := range map[string][]order.Order{"one by one": s.Orders, "the desk's state": f.snap.Orders} {
+		if len(list) != maxOrders || !shown(list, 0) || !shown(list, 7) || shown(list, 8) || !shown(list, 3*maxOrders-1) || !slices.IsSortedFunc(list, func(a, b order.Order) int { return a.Created.Compare(b.Created) }) {
+			t.Errorf("%s: %d orders, the old one that works is shown: %v, its ended neighbour: %v", name, len(list), shown(list, 0), shown(list, 8))
+		}
+	}
+	if s.putOrder(made(1, order.Filled)) {
+		t.Error("one that ended long ago took the place of a newer one")
+	}
+	for i := range maxOrders { // now all work
+		s.putOrder(made(10_000+i, order.Working))
+	}
+	if s.putOrder(made(20_000, order.Filled)) || s.putOrder(made(-1, order.Working)) || !s.putOrder(made(20_001, order.Working)) || len(s.Orders) != maxOrders {
+		t.Error("where all work, the newest of them stay")
 	}
 }
 

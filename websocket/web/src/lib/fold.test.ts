@@ -89,6 +89,15 @@ describe("fold", () => {
     expect(v.snap.orders!.length).toBe(LIMITS.orders);
     expect(v.snap.orders![0]!.ref).toBe("n0");
   });
+  it("keeps an order that works before newer ones that have ended", () => {
+    const made = (i: number, state: string): Order => ({ ...order(`r${i}`, state), created: new Date(Date.parse(at) + i * 1000).toISOString() });
+    let v: View = { ...start(), snap: { ...empty, orders: [] } };
+    const tell = (o: Order) => (v = fold(v, msg(v.seq + 1, "order", o))!);
+    for (let i = 0; i < 3 * LIMITS.orders; i++) tell(made(i, i === 0 ? "working" : "filled"));
+    tell(made(1, "filled"));
+    const refs = v.snap.orders!.map((o) => o.ref);
+    expect([refs.length, refs[0], refs[1]]).toEqual([LIMITS.orders, "r0", `r${2 * LIMITS.orders + 1}`]);
+  });
   it("does not change what it was given", () => {
     const v = start();
     const before = structuredClone(v);

@@ -4,7 +4,7 @@ import type {
   Account, Bar, DataState, FeedEvent, Fill, Health, Link, Message, Order, Position, Quote, Snapshot, Strategy,
 } from "./types";
 
-/** The same bounds as the feed's own lists: the newest stay. */
+/** The same bounds as the feed's own lists: the newest stay, and orders that have not ended. */
 export const LIMITS = { orders: 200, fills: 500, events: 200, bars: 500, equity: 1000, positions: 200, strategies: 200 };
 
 export interface View {
@@ -57,7 +57,7 @@ function apply(s: Snapshot, m: Message): Snapshot {
     case "orders":
       return { ...s, orders: m.data as Snapshot["orders"] };
     case "order":
-      return { ...s, orders: put(s.orders ?? [], m.data as Order, sameOrder, LIMITS.orders, (o) => o.created) };
+      return { ...s, orders: putOrder(s.orders ?? [], m.data as Order) };
     case "fills":
       return { ...s, fills: m.data as Snapshot["fills"] };
     case "fill":
@@ -100,6 +100,20 @@ function apply(s: Snapshot, m: Message): Snapshot {
 function sameOrder(a: Order, b: Order): boolean {
   if (a.ref || b.ref) return a.ref === b.ref;
   return a.perm_id === b.perm_id && a.order_id === b.order_id && a.client_id === b.client_id;
+}
+
+const ENDED = ["filled", "cancelled", "rejected", "dropped"];
+
+/** Beyond the bound the oldest that has ended goes, or the oldest where none has. The feed does the same. */
+function putOrder(list: Order[], o: Order): Order[] {
+  if (list.length >= LIMITS.orders && !list.some((x) => sameOrder(x, o))) {
+    const least = Math.max(0, list.findIndex((x) => ENDED.includes(x.state)));
+    const goes = list[least]!;
+    const [ended, over] = [ENDED.includes(o.state), ENDED.includes(goes.state)];
+    if ((ended && !over) || (ended === over && Date.parse(o.created) < Date.parse(goes.created))) return list;
+    list = list.toSpliced(least, 1);
+  }
+  return put(list, o, sameOrder, LIMITS.orders, (x) => x.created);
 }
 
 const sameStart = (a: Bar, b: Bar): boolean => Date.parse(a.start) === Date.parse(b.start);
