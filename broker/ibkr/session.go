@@ -273,6 +273,9 @@ func (s *Session) readAll() error {
 	}
 }
 
+// keepEvents bounds the room for events of one read that is kept for the next.
+const keepEvents = 64
+
 // publish hands on what the present read brought, and then answers those who
 // asked: whoever gets an answer can be sure that what came before it is
 // pending in Events.
@@ -289,11 +292,18 @@ func (s *Session) publish() {
 			defer runtime.Gosched()
 		default:
 		}
+		// What was handed on is let go: an answer may hold all executions of a day,
+		// and the next one as long may be a day away.
+		clear(b.Events)
+		if cap(b.Events) > keepEvents {
+			b.Events = nil
+		}
 		*b = broker.Batch{Ticks: b.Ticks[:0], Events: b.Events[:0]}
 	}
 	for _, r := range s.answered {
 		close(r.done)
 	}
+	clear(s.answered)
 	s.answered = s.answered[:0]
 	if s.told != nil {
 		close(s.told.done)
