@@ -29,6 +29,9 @@ import (
 // attempt to deliver what waits.
 const alertStopWithin = 2 * time.Second
 
+// alertWatchWithin is the watch's share of it.
+const alertWatchWithin = 500 * time.Millisecond
+
 // places reads the secrets of the alerts' configuration: where to tell.
 func places(cfg configs.Config) (alert.Places, error) {
 	return cfg.Alert.Read(os.Getenv("CREDENTIALS_DIRECTORY"))
@@ -91,10 +94,18 @@ func alerts(in alertIn) {
 			func(ctx context.Context) error {
 				ctx, cancel := context.WithTimeout(ctx, alertStopWithin)
 				defer cancel()
-				return errors.Join(source.Close(ctx), watch.Stop(ctx), hub.Stop(ctx))
+				return errors.Join(source.Close(ctx), stopWatch(ctx, watch), hub.Stop(ctx))
 			},
 		))
 	}
+}
+
+// stopWatch leaves the hub's last words their time when a disk that hangs holds
+// the watch.
+func stopWatch(ctx context.Context, w *alert.Watch) error {
+	ctx, cancel := context.WithTimeout(ctx, alertWatchWithin)
+	defer cancel()
+	return w.Stop(ctx)
 }
 
 func (in alertIn) hub() *alert.Hub {

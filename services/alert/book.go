@@ -39,14 +39,21 @@ func (i *item) news() bool { return !i.over.IsZero() || i.told != i.Cause }
 // line is all of one kind.
 type line struct {
 	items  map[string]*item
-	more   int       // troubles that had no room
-	tokens int       // messages that may leave at once
-	filled time.Time // when the newest of them came
-	held   bool      // what there is to say is held back, by the night or the budget
+	beyond map[string]bool // keys that had no room: whether that was told
+	more   int             // of them, that were not told
+	tokens int             // messages that may leave at once
+	filled time.Time       // when the newest of them came
+	held   bool            // what there is to say is held back, by the night or the budget
+	spoke  bool            // in the hour of the budget
 }
 
-// maxItems bounds the troubles of a kind that a book holds.
-const maxItems = 64
+const (
+	// maxItems bounds the troubles of a kind that a book holds.
+	maxItems = 64
+	// maxBeyond bounds the keys of those beyond, so that each is counted once;
+	// what is beyond these, too, is not counted.
+	maxBeyond = 1024
+)
 
 // Book holds which troubles are on, and decides what is said of them and when.
 // It has no clock, no goroutine and no lock: its owner has. Make it with
@@ -82,7 +89,7 @@ func NewBook(cfg Config, name string) *Book {
 		lines: map[Kind]*line{}, kept: map[Kind]uint64{},
 	}
 	for _, k := range Kinds() {
-		b.lines[k] = &line{items: map[string]*item{}, tokens: cfg.Burst}
+		b.lines[k] = &line{items: map[string]*item{}, beyond: map[string]bool{}, tokens: cfg.Burst}
 	}
 	return b
 }
@@ -103,10 +110,13 @@ func (b *Book) Raise(now time.Time, t Trouble) bool {
 	}
 	switch {
 	case i == nil && len(l.items) >= maxItems:
+		if _, known := l.beyond[t.Key]; known || len(l.beyond) >= maxBeyond {
+			return false
+		}
+		l.beyond[t.Key] = false
 		l.more++
-		b.count(t.Kind, l)
-		return true
 	case i == nil:
+		l.leave(t.Key)
 		l.items[t.Key] = &item{Trouble: t, began: now, seen: now, times: 1}
 	case !i.over.IsZero(): // back before its end was told
 		i.Trouble, i.over = t, time.Time{}
@@ -127,6 +137,7 @@ func (b *Book) Clear(now time.Time, k Kind, key string) bool {
 	if l == nil {
 		return false
 	}
+	l.leave(key)
 	i := l.items[key]
 	if i == nil || !i.over.IsZero() {
 		return false
@@ -143,8 +154,18 @@ func (b *Book) ClearAll(now time.Time, k Kind) bool {
 		for key := range l.items {
 			any = b.Clear(now, k, key) || any
 		}
+		clear(l.beyond)
+		l.more = 0
 	}
 	return any
+}
+
+// leave forgets a key that had no room.
+func (l *line) leave(key string) {
+	if told, known := l.beyond[key]; known && !told {
+		l.more--
+	}
+	delete(l.beyond, key)
 }
 
 // rememberFor is how long a trouble of the kind [Other] counts as the same when
@@ -154,7 +175,11 @@ const rememberFor = time.Hour
 // Forget drops the events that were told and have not come again.
 func (b *Book) Forget(now time.Time) {
 	l := b.lines[Other]
+	full := len(l.items) == maxItems
 	maps.DeleteFunc(l.items, func(_ string, i *item) bool { return !i.news() && now.Sub(i.seen) >= rememberFor })
+	if full && len(l.items) < maxItems { // there is room again
+		maps.DeleteFunc(l.beyond, func(_ string, told bool) bool { return told })
+	}
 }
 
 // count counts what is held back.
@@ -196,6 +221,9 @@ func (b *Book) Due(now time.Time) []post.Message {
 	b.Forget(now)
 	if !b.hour.IsZero() && now.Sub(b.hour) >= time.Hour {
 		b.hour, b.said = time.Time{}, 0
+		for _, l := range b.lines {
+			l.spoke = false
+		}
 	}
 	var list []post.Message
 	var kept []Kind
@@ -203,6 +231,7 @@ func (b *Book) Due(now time.Time) []post.Message {
 		l := b.lines[k]
 		switch {
 		case !l.news():
+			l.held = false // what was held is no news any more
 		case b.waits(now, k):
 			if !l.held {
 				l.held = true
@@ -223,7 +252,17 @@ func (b *Book) Due(now time.Time) []post.Message {
 
 // waits reports whether a kind may not speak now.
 func (b *Book) waits(now time.Time, k Kind) bool {
-	return !b.urgent[k] && (b.quiet.At(now) || b.said >= b.ordinary) || b.said >= b.all
+	return b.spent(k) || !b.urgent[k] && b.quiet.At(now)
+}
+
+// spent reports whether nothing of the hour's budget is left for a kind. An
+// urgent one that was not heard in it is heard once whatever the others said:
+// one that flaps is not to hide another.
+func (b *Book) spent(k Kind) bool {
+	if !b.urgent[k] {
+		return b.said >= b.ordinary
+	}
+	return b.said >= b.all && b.lines[k].spoke
 }
 
 // Next returns when Due has something to say if nothing new happens; ok is
@@ -235,7 +274,7 @@ func (b *Book) Next(now time.Time) (at time.Time, ok bool) {
 		}
 		t := now
 		switch {
-		case b.said >= b.all || !b.urgent[k] && b.said >= b.ordinary:
+		case b.spent(k):
 			t = b.hour.Add(time.Hour)
 		case !b.urgent[k] && b.quiet.At(now):
 			t = b.quiet.Ends(now)
@@ -280,6 +319,7 @@ func (l *line) token(now time.Time, burst int, gap time.Duration) bool {
 // message says all that there is to say of one kind.
 func (b *Book) message(now time.Time, k Kind) post.Message {
 	text, over := b.tell(now, k)
+	b.lines[k].spoke = true
 	title := k.title()
 	if over {
 		title = "Over: " + title
@@ -293,6 +333,7 @@ func (b *Book) summary(now time.Time, of []Kind) post.Message {
 	var s strings.Builder
 	for _, k := range of {
 		text, over := b.tell(now, k)
+		b.lines[k].spoke = true
 		state := ""
 		if over {
 			state = " (over)"
@@ -314,7 +355,7 @@ func (b *Book) spend(now time.Time, m post.Message) post.Message {
 	until := b.clock(b.hour.Add(time.Hour))
 	switch b.said {
 	case b.all:
-		m.Text += fmt.Sprintf("\n%d alerts in an hour are enough: the next comes at %s.", b.all, until)
+		m.Text += fmt.Sprintf("\n%d alerts in an hour are enough: until %s only an urgent kind that was not heard yet speaks, the rest then, in one.", b.all, until)
 	case b.ordinary:
 		m.Text += fmt.Sprintf("\n%d alerts in an hour: until %s only urgent ones come, the rest then, in one.", b.ordinary, until)
 	}
@@ -346,6 +387,9 @@ func (b *Book) tell(now time.Time, k Kind) (text string, over bool) {
 	}
 	if l.more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more, of which nothing is kept: see the dashboard", l.more))
+		for key := range l.beyond {
+			l.beyond[key] = true
+		}
 		l.more, over = 0, false
 	}
 	return strings.Join(lines, "\n"), over

@@ -31,12 +31,12 @@ type Causes struct {
 }
 
 // calmBelow is how many percent below near a limit's use has to fall to be
-// calm again.
+// calm again, or half of near where that is less: below 0 it never falls.
 const calmBelow = 10
 
 // NewCauses returns causes that tell the hub.
 func NewCauses(cfg Config, hub *Hub) *Causes {
-	return &Causes{hub: hub, near: int64(cfg.RiskNear), calm: int64(cfg.RiskNear - calmBelow), dark: map[market.Symbol]bool{}}
+	return &Causes{hub: hub, near: int64(cfg.RiskNear), calm: int64(cfg.RiskNear - min(calmBelow, cfg.RiskNear/2)), dark: map[market.Symbol]bool{}}
 }
 
 // Link folds the link's newest state. That it is down is told by the alarm

@@ -175,6 +175,7 @@ func TestWatch(t *testing.T) {
 		t.Helper()
 		w.looks = 0
 		w.look(t.Context())
+		w.disk(t.Context())
 		wants(t, h, step, want)
 	}
 	r.Report(health.AlarmName, "")

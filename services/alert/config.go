@@ -46,7 +46,8 @@ type Config struct {
 	Gap time.Duration `koanf:"gap"`
 	// PerHour is how many messages an hour may have, of all kinds; the hour
 	// begins with its first message. The rest is held back and summed up in one
-	// message at its end. Default 30.
+	// message at its end; but an urgent kind that was not heard in the hour is
+	// heard once. Default 30.
 	PerHour int `koanf:"per_hour"`
 	// Timeout bounds one attempt to deliver. Default 10 s.
 	Timeout time.Duration `koanf:"timeout"`

@@ -41,6 +41,8 @@ type Hub struct {
 	wake  chan struct{} // holds one word that there is something to look at
 	ping  chan struct{} // holds one word that the state changed
 
+	retryFor time.Duration // how long a lane tries a message
+
 	cancel context.CancelFunc
 	done   chan struct{}
 
@@ -48,6 +50,7 @@ type Hub struct {
 	book   *Book
 	sent   []event.AlertSent
 	counts map[Kind]*event.AlertCount
+	owes   []owed // by lane
 }
 
 // New returns a hub that has not started. The configuration is a valid one.
@@ -64,10 +67,11 @@ func New(cfg Config, p Parts) *Hub {
 	h := &Hub{
 		parts: p, book: NewBook(cfg, p.Name), counts: map[Kind]*event.AlertCount{},
 		wake: make(chan struct{}, 1), ping: make(chan struct{}, 1), done: make(chan struct{}),
+		retryFor: cfg.RetryFor, owes: make([]owed, len(p.Targets)),
 	}
-	for _, t := range p.Targets {
+	for i, t := range p.Targets {
 		h.lanes = append(h.lanes, post.NewLane(t, p.Client, post.LaneConfig{Timeout: cfg.Timeout, RetryFor: cfg.RetryFor},
-			post.Ears{Done: h.delivered, Changed: h.changed}))
+			post.Ears{Done: func(m post.Message, err error) { h.delivered(i, m, err) }, Changed: h.changed}))
 	}
 	return h
 }
@@ -154,6 +158,7 @@ func (h *Hub) run(ctx context.Context) {
 			continue
 		}
 		h.look(time.Now())
+		h.makeUp(time.Now())
 		next.Stop()
 		if at, ok := h.next(); ok {
 			next.Reset(max(time.Until(at), time.Millisecond))
@@ -165,7 +170,11 @@ func (h *Hub) run(ctx context.Context) {
 func (h *Hub) next() (time.Time, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.book.Next(time.Now())
+	at, ok := h.book.Next(time.Now())
+	if o, owed := h.owedNext(); owed && (!ok || o.Before(at)) {
+		return o, true
+	}
+	return at, ok
 }
 
 // look hands to the lanes what there is to say.
@@ -199,8 +208,10 @@ func (h *Hub) of(k Kind) *event.AlertCount {
 }
 
 // delivered counts what became of a message at one target.
-func (h *Hub) delivered(m post.Message, err error) {
+func (h *Hub) delivered(lane int, m post.Message, err error) {
 	h.mu.Lock()
+	h.owes[lane].settle(time.Now(), m, err, errors.Is(err, post.ErrNotTaken), h.retryFor)
+	owes := h.owes[lane].on
 	if err == nil {
 		h.of(Kind(m.Kind)).Delivered++
 	} else {
@@ -209,6 +220,9 @@ func (h *Hub) delivered(m post.Message, err error) {
 	h.mu.Unlock()
 	if err != nil {
 		h.parts.Log.Error("alert_not_delivered", "kind", m.Kind, "title", m.Title, "error", err)
+	}
+	if owes {
+		poke(h.wake)
 	}
 	poke(h.ping)
 }

@@ -49,7 +49,7 @@ var kinds = []struct {
 	{StaleData, "No market data", false},
 	{Competing, "Another session takes the market data", false},
 	{Journal, "The journal cannot be written", true},
-	{Disk, "The disk is nearly full", false},
+	{Disk, "The disk is nearly full, or hangs", false},
 	{Clock, "This machine's clock is wrong", false},
 	{Component, "A part of the trader has trouble", true},
 	{Other, "Something went wrong", false},

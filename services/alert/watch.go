@@ -3,6 +3,7 @@ package alert
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"robotrader/services/health"
@@ -11,9 +12,10 @@ import (
 
 const (
 	lookEvery  = time.Second
-	diskEvery  = 2  // looks
-	clockEvery = 30 // looks
-	diskCalm   = 5  // a disk is calm again with a fifth more than must be free
+	diskEvery  = 2 * time.Second
+	diskHangs  = 10 * time.Second // after which a disk that does not answer is told
+	clockEvery = 30               // looks
+	diskCalm   = 5                // a disk is calm again with a fifth more than must be free
 	mib        = 1 << 20
 )
 
@@ -29,15 +31,18 @@ type WatchParts struct {
 
 // Watch looks once a second at what nobody tells on the bus: the health's
 // registry, in which the alarm stands that depends on no link, the disk and
-// the clock. Make it with [NewWatch].
+// the clock. The disk has a goroutine of its own, because a disk that hangs
+// holds whoever asks it, and that is not to hide the alarm. Make it with
+// [NewWatch].
 type Watch struct {
 	hub   *Hub
 	parts WatchParts
 	least uint64 // bytes that must be free
 
 	tasks *task.Group
+	asked atomic.Int64 // when the disk was asked that has not answered, Unix time in ns; 0 = it has
 
-	// Of the goroutine alone.
+	// Of the goroutine that looks alone.
 	looks int
 	ill   map[string]bool // components with trouble
 }
@@ -47,32 +52,37 @@ func NewWatch(cfg Config, hub *Hub, p WatchParts) *Watch {
 	return &Watch{hub: hub, parts: p, least: uint64(cfg.DiskFree) * mib, tasks: task.NewGroup("alert"), ill: map[string]bool{}}
 }
 
-// Start begins to look and returns at once; the goroutine lives until Stop.
-func (w *Watch) Start() { w.tasks.Go("watch", w.run) }
+// Start begins to look and returns at once; the goroutines live until Stop.
+func (w *Watch) Start() {
+	w.tasks.Go("watch", func(ctx context.Context) error { return every(ctx, lookEvery, w.look) })
+	if w.parts.Free != nil {
+		w.tasks.Go("disk", func(ctx context.Context) error { return every(ctx, diskEvery, w.disk) })
+	}
+}
 
-// Stop returns when the goroutine has gone or ctx has ended: a disk that hangs
-// can hold it. It may be called without Start.
+// Stop returns when the goroutines have gone or ctx has ended: a disk that hangs
+// can hold one. It may be called without Start.
 func (w *Watch) Stop(ctx context.Context) error { return w.tasks.Stop(ctx) }
 
-func (w *Watch) run(ctx context.Context) error {
-	t := time.NewTicker(lookEvery)
+func every(ctx context.Context, d time.Duration, fn func(context.Context)) error {
+	t := time.NewTicker(d)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-t.C:
-			w.look(ctx)
+			fn(ctx)
 		}
 	}
 }
 
-func (w *Watch) look(ctx context.Context) {
+func (w *Watch) look(context.Context) {
 	if w.parts.Registry != nil {
 		w.components(w.parts.Registry)
 	}
-	if w.parts.Free != nil && w.looks%diskEvery == 0 {
-		w.disk(ctx)
+	if at := w.asked.Load(); at != 0 && time.Since(time.Unix(0, at)) >= diskHangs {
+		w.hub.Raise(Trouble{Kind: Disk, Key: "hangs", Cause: "the data folder's disk does not answer", Advice: "look at it, and at its server where it is on a network: the journal waits for it, too"})
 	}
 	if w.parts.Clock != nil && w.looks%clockEvery == 0 {
 		switch right, known := w.parts.Clock(); {
@@ -117,7 +127,10 @@ func (w *Watch) components(r *health.Registry) {
 func (w *Watch) disk(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lookEvery)
 	defer cancel()
+	w.asked.Store(time.Now().UnixNano())
 	free, err := w.parts.Free(ctx)
+	w.asked.Store(0)
+	w.hub.Clear(Disk, "hangs")
 	switch {
 	case err != nil: // the journal tells when it cannot be written
 	case free < w.least:
