@@ -282,6 +282,26 @@ func treeWithoutLinks(t *testing.T, dir string) map[string]string {
 	return m
 }
 
+// A folder with a blank in its name is one folder: nothing beside it is touched.
+func TestAFolderWithABlankIsOneFolder(t *testing.T) {
+	above := t.TempDir()
+	to := filepath.Join(above, "my root")
+	beside := filepath.Join(above, "my", "own")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(beside), 0o700), os.WriteFile(beside, []byte("mine"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	dir := unpacked(t, "v1")
+	script(t, "", 0, filepath.Join(dir, "install.sh"), "--root", to, "--yes")
+	journal := filepath.Join(to, "var/lib/private/robotrader/journal.db")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(journal), 0o700), os.WriteFile(journal, []byte("rows"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	script(t, "", 0, filepath.Join(dir, "uninstall.sh"), "--root", to, "--yes", "--delete-config", "--delete-data")
+	if left := names(treeWithoutLinks(t, above)); !slices.Equal(left, []string{"my/own"}) {
+		t.Errorf("left: %q, want what stood beside it alone", left)
+	}
+}
+
 func TestScriptsRefuseWhatTheyDoNotKnow(t *testing.T) {
 	dir := unpacked(t, "v1")
 	for _, name := range []string{"install.sh", "uninstall.sh"} {

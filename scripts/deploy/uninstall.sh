@@ -48,12 +48,14 @@ done
 unit=$root/etc/systemd/system/robotrader.service
 etc=$root/etc/robotrader
 # A dynamic user's folder is a link into private/.
-state="$root/var/lib/robotrader $root/var/lib/private/robotrader"
-files=$unit
+link=$root/var/lib/robotrader
+state=$root/var/lib/private/robotrader
+# What is removed is the list of arguments from here on: names with blanks in them
+# stay whole.
+set -- "$unit" "$root/usr/local/share/doc/robotrader/README.md"
 for p in start_trader traderctl gatewaysim; do
-	files="$files $root/usr/local/bin/$p $root/usr/local/bin/$p.previous"
+	set -- "$@" "$root/usr/local/bin/$p" "$root/usr/local/bin/$p.previous"
 done
-files="$files $root/usr/local/share/doc/robotrader/README.md"
 
 plan=''
 want() { plan="$plan
@@ -63,12 +65,12 @@ there() { [ -e "$1" ] || [ -L "$1" ]; }
 if [ -z "$root" ] && there "$unit"; then
 	command -v systemctl >/dev/null 2>&1 && want "stop robotrader.service in order, and start it with the machine no more"
 fi
-for f in $files; do
+for f; do
 	there "$f" && want "remove $f"
 done
 [ $config = delete ] && there "$etc" && want "remove $etc, your configuration"
 if [ $data = delete ]; then
-	for d in $state; do
+	for d in "$link" "$state"; do
 		there "$d" && want "DELETE $d, the data folder with its journal, for good"
 	done
 fi
@@ -76,7 +78,7 @@ fi
 kept=''
 [ $config = keep ] && there "$etc" && kept="$kept $etc"
 if [ $data = keep ]; then
-	for d in $state; do there "$d" && kept="$kept $d"; done
+	for d in "$link" "$state"; do there "$d" && kept="$kept $d"; done
 fi
 [ -z "$kept" ] || say "kept:$kept"
 if [ -z "$plan" ]; then
@@ -101,13 +103,13 @@ fi
 if [ -z "$root" ] && there "$unit" && command -v systemctl >/dev/null 2>&1; then
 	systemctl disable --quiet --now robotrader.service || fail "systemctl could not stop the service; nothing was removed"
 fi
-for f in $files; do
+for f; do
 	! there "$f" || rm -f "$f" || fail "could not remove $f"
 done
 [ ! -d "$root/usr/local/share/doc/robotrader" ] || rmdir "$root/usr/local/share/doc/robotrader" 2>/dev/null || true
 [ $config = keep ] || rm -rf "$etc" || fail "could not remove $etc"
 if [ $data = delete ]; then
-	for d in $state; do rm -rf "$d" || fail "could not remove $d"; done
+	for d in "$link" "$state"; do rm -rf "$d" || fail "could not remove $d"; done
 fi
 if [ -z "$root" ] && command -v systemctl >/dev/null 2>&1; then
 	systemctl daemon-reload
