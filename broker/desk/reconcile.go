@@ -192,6 +192,7 @@ func ask(ctx context.Context, src broker.AccountSource, l *reconcile.Look) error
 		return fmt.Errorf("ask the open orders: %w", err)
 	}
 	executions := func() (n int, err error) {
+		l.Fills, l.Costs = broker.Answer[broker.ExecutionReport]{}, nil // a day's are let go before they come again
 		asked := time.Now()
 		fills, costs, err := src.Executions(ctx)
 		if l.Fills = broker.Answered(asked, fills, err); err != nil {

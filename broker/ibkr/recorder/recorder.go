@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	bufferBytes = 4 << 20                // of each of the two buffers, at most; they grow to it
+	bufferBytes = 4 << 20                // of each of the two buffers, at most; they grow to it, and shrink again
 	firstBytes  = 64 << 10               // of a buffer at the start
 	writeEvery  = 100 * time.Millisecond // at most so often, unless half a buffer is full
 	retryEvery  = time.Minute            // after a failed write
@@ -335,13 +335,22 @@ func (r *Recorder) exchange() error {
 	rest, err := r.ring.append(full)
 	failed := countFrames(rest)
 	r.mu.Lock()
-	r.spare = full[:0]
+	r.spare = emptied(full)
 	r.stats.Bytes, r.stats.OnDisk, r.stats.Segments = r.ring.written, r.ring.total, len(r.ring.segments)
 	r.mu.Unlock()
 	if err != nil {
 		r.stop(err, failed)
 	}
 	return err
+}
+
+// emptied returns a buffer to be used again. One that a burst made long is let go
+// when it is hardly used any more.
+func emptied(buf []byte) []byte {
+	if cap(buf) > firstBytes && len(buf) < cap(buf)/8 {
+		return make([]byte, 0, firstBytes)
+	}
+	return buf[:0]
 }
 
 // stop ends recording until the next attempt. The frames that could not be

@@ -369,3 +369,20 @@ func TestFiguresAreTrue(t *testing.T) {
 		})
 	})
 }
+
+// TestABufferShrinksAgain: what a burst made long does not stay so. Seen in a
+// soak.
+func TestABufferShrinksAgain(t *testing.T) {
+	for _, tt := range []struct{ used, room, want int }{
+		{100, firstBytes, firstBytes},
+		{firstBytes, 2 * firstBytes, 2 * firstBytes},
+		{bufferBytes / 2, bufferBytes, bufferBytes},
+		{firstBytes, bufferBytes, firstBytes},
+		{0, bufferBytes, firstBytes},
+		{100, 1000, 1000}, // a test's own bound
+	} {
+		if got := emptied(make([]byte, tt.used, tt.room)); len(got) != 0 || cap(got) != tt.want {
+			t.Errorf("%d of %d bytes used leave %d of %d, want room for %d", tt.used, tt.room, len(got), cap(got), tt.want)
+		}
+	}
+}
