@@ -14,6 +14,7 @@ import (
 type trial struct {
 	lane      string
 	quick     bool
+	heavy     bool
 	restarted bool
 	samples   []sample
 	missed    int   // looks that failed
@@ -61,7 +62,7 @@ func (t trial) judge() []verdict {
 	add := func(name string, ok bool, limit, format string, args ...any) {
 		list = append(list, verdict{name, fmt.Sprintf(format, args...), limit, ok})
 	}
-	if !t.quick && !t.restarted {
+	if !t.quick && !t.heavy && !t.restarted {
 		warm := after(t.calm(), 1)
 		grows, why := slope(warm, func(s sample) float64 { return s.anonymous })
 		add("memory", why == nil && grows < memoryLimit, "+1 MB a day", "%+.2f MB a simulated day over %d looks%s", grows/1e6, len(warm), tail(why))

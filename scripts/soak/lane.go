@@ -145,9 +145,8 @@ func (l *lane) open(ctx context.Context) (err error) {
 	}
 	l.began = time.Now()
 	if err = l.begin(ctx); err == nil {
-		// Its mean is short, and a dip small: it is there to trade.
 		l.dip, err = rig.Start(filepath.Join(l.dir, "dip.log"), nil, filepath.Join(l.bin, "dip"), "--server", "nats://"+l.bus,
-			"--password-file", filepath.Join(l.dir, "password"), "--window", "20", "--dip", "0.02", "--gain", "0.02", symbols[2])
+			"--password-file", filepath.Join(l.dir, "password"), "--window", strconv.Itoa(l.load.window), "--dip", l.load.dip, "--gain", l.load.dip, symbols[2])
 	}
 	if err != nil {
 		l.kill()
@@ -168,7 +167,7 @@ func (l *lane) kill() {
 
 // begin starts a life of the trader and waits until it is ready.
 func (l *lane) begin(ctx context.Context) (err error) {
-	args := append([]string{"--config", filepath.Join(l.dir, "trader.yaml"), "--set", "fast=2", "--set", "slow=4"}, symbols...)
+	args := append([]string{"--config", filepath.Join(l.dir, "trader.yaml")}, symbols...)
 	if l.trader, err = rig.StartTrader(filepath.Join(l.bin, "start_trader"), l.dir, l.http, l.gateway.Addr, nil, args...); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags.Float64Var(&p.speed, "speed", usualSpeed, "market time over wall time")
 	flags.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "of the market and of what goes wrong; default by the clock")
 	flags.StringVar(&p.sessions, "sessions", "always", "when the market is open: always, or new_york")
+	strategies := flags.String("load", "usual", "how much the strategies trade: usual, or heavy, with which memory is only told")
 	flags.BoolVar(&p.quick, "quick", false, "a run of seconds, judged on what that can show")
 	keep := flags.Bool("keep", false, "keep the folder of the run, which a broken one always leaves")
 	if err := flags.Parse(args); err != nil {
@@ -45,7 +46,12 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return 2
 	}
 	if p.quick {
-		p.hours = quickHours
+		p.hours, *strategies = quickHours, "heavy"
+	}
+	var known bool
+	if p.load, known = loads[*strategies]; !known {
+		fmt.Fprintf(errs, "soak: --load %.40q is neither usual nor heavy\n", *strategies)
+		return 2
 	}
 	if !(p.hours > 0 && p.hours <= 1000) || !(p.speed > 0 && p.speed <= 1000) || flags.NArg() > 0 {
 		fmt.Fprintf(errs, "soak: --hours %v and --speed %v are above 0 and at most 1000, and there are no arguments\n", p.hours, p.speed)

@@ -15,7 +15,26 @@ type plan struct {
 	seed        uint64
 	sessions    string // when the market is open, as gatewaysim's flag says it
 	quick       bool   // a run of seconds, judged on what that can show
+	load        load
 	say         func(format string, args ...any)
+}
+
+// load is how much the strategies trade.
+type load struct {
+	fast   int    // minutes of the trader's own strategy's fast average; the slow one has twice as many
+	window int    // trades of the mean of the strategy outside
+	dip    string // per cent from it, at which that one buys and sells
+}
+
+// loads by their names. The memory of a trader holds each execution of three
+// market days, about a kilobyte, so that what it grows by on the first of them
+// depends on how many there are (broker/desk/books).
+var loads = map[string]load{
+	// Some hundred executions a day, as of a strategy of minutes: that is what
+	// the limit of memory is judged with.
+	"usual": {fast: 10, window: 100, dip: "0.1"},
+	// Some thousands.
+	"heavy": {fast: 2, window: 20, dip: "0.02"},
 }
 
 // The gaps between two interruptions, wall time. One and its recovery take some

@@ -26,7 +26,7 @@ func soak(ctx context.Context, p plan) error {
 	errs := make([]error, len(lanes))
 	var wg sync.WaitGroup
 	for i, l := range lanes {
-		l.trial = trial{lane: l.name, quick: p.quick, restarted: l.restarted, refused: map[string]int{}}
+		l.trial = trial{lane: l.name, quick: p.quick, heavy: p.load == loads["heavy"], restarted: l.restarted, refused: map[string]int{}}
 		wg.Go(func() {
 			if errs[i] = l.run(ctx); errs[i] != nil {
 				cancel()

@@ -28,7 +28,7 @@ func build(t *testing.T) string {
 // after which nothing differs, no socket is left, and descriptors and goroutines
 // are what they were.
 func TestQuickSoak(t *testing.T) {
-	p := plan{bin: build(t), folder: t.TempDir(), hours: quickHours, speed: usualSpeed, seed: 41, sessions: "always", quick: true, say: t.Logf}
+	p := plan{bin: build(t), folder: t.TempDir(), hours: quickHours, speed: usualSpeed, seed: 41, sessions: "always", quick: true, load: loads["heavy"], say: t.Logf}
 	if err := soak(t.Context(), p); err != nil {
 		t.Error(err)
 	}
@@ -52,7 +52,7 @@ func TestEveryScriptIsUnderstood(t *testing.T) {
 }
 
 func TestWrongUseIsTold(t *testing.T) {
-	for _, args := range [][]string{{"--hours", "0"}, {"--speed", "-1"}, {"--hours", "NaN"}, {"AAPL"}, {"--nonsense"}} {
+	for _, args := range [][]string{{"--hours", "0"}, {"--speed", "-1"}, {"--hours", "NaN"}, {"AAPL"}, {"--nonsense"}, {"--load", "much"}} {
 		var out, errs bytes.Buffer
 		if code := run(t.Context(), args, &out, &errs); code != 2 || !strings.Contains(errs.String(), "soak") {
 			t.Errorf("%q ends with code %d and says %q", args, code, errs.String())
