@@ -44,6 +44,7 @@ type Desk struct {
 	batches  chan batch    // from Serve to run
 	asking   chan struct{} // bounds the questions for bars
 	ping     chan struct{} // taken by run: it turns
+	settling chan struct{} // holds one token while a person's word about an order is looked into
 	stopping atomic.Bool
 	stopped  chan struct{} // closed by Stop
 	done     chan struct{} // closed when run has gone
@@ -108,7 +109,7 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		turn:    make(chan struct{}, 1),
 		batches: make(chan batch, cfg.Queue),
 		asking:  make(chan struct{}, maxQuestions),
-		ping:    make(chan struct{}),
+		ping:    make(chan struct{}), settling: make(chan struct{}, 1),
 		taken:   make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		done:    make(chan struct{}),

@@ -30,7 +30,7 @@
 //	mode.go, halt.go, flatten.go, stop.go  the latch, and what it asks for carried out
 //	guard.go             the stops that the guard wants, asked for by the door
 //	serve.go, hold.go    a session's events and ticks, and what it is asked meanwhile
-//	recover.go, reconcile.go, unknown.go   the rungs, the questions to the broker, the entries that wait for them
+//	recover.go, reconcile.go, unknown.go, settle.go   the rungs, the questions to the broker, the entries that wait for them
 //	data.go, subscribe.go, fresh.go, vital.go  subscriptions wanted against held, history, health
 //	notice.go, outlet.go the venue's messages, and what goes onto the bus
 //
@@ -99,7 +99,8 @@
 // end as ours do.
 //
 // An order whose outcome is unknown bars entries in its symbol. What the broker
-// lists as open, completed or executed resolves it. Without that it takes a proof
+// lists as open, completed or executed resolves it, or a person's word that nothing
+// of this contradicts (settle.go). Without that it takes a proof
 // that it is not there, by the lists of a session that stood for a while
 // (package reconcile); one that the venue has acknowledged is never absent by lists
 // alone, and only an order for the day ends with it. A simulated gateway is the

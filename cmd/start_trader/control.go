@@ -9,6 +9,7 @@ import (
 
 	"robotrader/broker"
 	"robotrader/broker/desk"
+	"robotrader/broker/order"
 	"robotrader/broker/supervisor"
 	"robotrader/services/event"
 	"robotrader/services/journal"
@@ -55,6 +56,15 @@ func (c control) Resume(ctx context.Context, by, reason string) (event.ModeChang
 
 func (c control) Flatten(ctx context.Context, by, reason string) (event.ModeChange, error) {
 	return c.Desk.Flatten(ctx, by, reason)
+}
+
+// Settle returns when the end of an order is on the disk.
+func (c control) Settle(ctx context.Context, by string, s event.Settling) (order.Order, error) {
+	o, err := c.Desk.Settle(ctx, by, s)
+	if errors.Is(err, desk.ErrNotSettled) {
+		err = fmt.Errorf("%w: %w", server.ErrNotNow, err)
+	}
+	return o, err
 }
 
 func because(who, reason string) string {

@@ -188,12 +188,14 @@ func printDifference(w io.Writer, events []feed.Event) {
 }
 
 func ordersCommand() *cobra.Command {
-	return withWhy(asking("orders", "List the orders of a running trader, or tell why one was made or refused", func(s feed.Snapshot) any { return s.Orders }, func(w io.Writer, s feed.Snapshot) {
+	c := withWhy(asking("orders", "List the orders of a running trader, or tell why one was made or refused", func(s feed.Snapshot) any { return s.Orders }, func(w io.Writer, s feed.Snapshot) {
 		fmt.Fprintln(w, "CREATED\tREF\tSYMBOL\tSIDE\tQTY\tTYPE\tLIMIT\tSTATE\tFILLED\tAVG")
 		for _, o := range s.Orders {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Created.Format(time.RFC3339), o.Ref, o.Symbol, o.Side, o.Qty, o.Type, known(o.Limit), o.State, o.Filled, known(o.AvgPrice))
 		}
 	}))
+	c.AddCommand(settleCommand())
+	return c
 }
 
 func positionsCommand() *cobra.Command {

@@ -65,6 +65,11 @@ func post(c *cobra.Command, name string) ([]byte, error) { return postJSON(c, na
 
 // postJSON is post with a body, unless that is empty.
 func postJSON(c *cobra.Command, name string, ask map[string]string) ([]byte, error) {
+	return postWithin(c, name, ask, orderWithin)
+}
+
+// postWithin is postJSON with a bound of its own.
+func postWithin(c *cobra.Command, name string, ask map[string]string, within time.Duration) ([]byte, error) {
 	var body io.Reader
 	if len(ask) > 0 {
 		raw, err := json.Marshal(ask)
@@ -73,7 +78,7 @@ func postJSON(c *cobra.Command, name string, ask map[string]string) ([]byte, err
 		}
 		body = bytes.NewReader(raw)
 	}
-	caller, err := where(c, orderWithin)
+	caller, err := where(c, within)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +87,7 @@ func postJSON(c *cobra.Command, name string, ask map[string]string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(c.Context(), orderWithin)
+	ctx, cancel := context.WithTimeout(c.Context(), within)
 	defer cancel()
 	res, err := caller.Post(ctx, "/api/"+name, token, body)
 	if err != nil {

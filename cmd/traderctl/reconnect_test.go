@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"robotrader/broker"
+	"robotrader/broker/market"
+	"robotrader/broker/order"
 	"robotrader/services/event"
 	"robotrader/services/health"
 	"robotrader/websocket/server"
@@ -48,6 +50,11 @@ func (c *counted) Resume(_ context.Context, _, why string) (event.ModeChange, er
 
 func (c *counted) Flatten(_ context.Context, _, why string) (event.ModeChange, error) {
 	return c.set("flatten", why)
+}
+
+func (c *counted) Settle(_ context.Context, _ string, s event.Settling) (order.Order, error) {
+	_, err := c.set("settle "+s.Ref+" as "+s.As, s.Reason)
+	return order.Order{Ref: s.Ref, OrderID: 151, Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(10), State: order.Cancelled, Note: "settled"}, err
 }
 
 func TestReconnect(t *testing.T) {

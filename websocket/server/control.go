@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"robotrader/broker"
+	"robotrader/broker/order"
 	"robotrader/services/event"
 	"robotrader/services/health"
 )
@@ -34,6 +35,10 @@ type Control interface {
 	Resume(ctx context.Context, by, reason string) (event.ModeChange, error)
 	// Flatten halts, and has every position closed.
 	Flatten(ctx context.Context, by, reason string) (event.ModeChange, error)
+	// Settle takes a person's word for how an order ended whose outcome stays
+	// unknown. The broker is asked before, and the error is [ErrNotNow] when its
+	// answer contradicts the word.
+	Settle(ctx context.Context, by string, s event.Settling) (order.Order, error)
 }
 
 // ErrNotNow means that an order makes no sense as the trader stands. The error
@@ -43,6 +48,9 @@ var ErrNotNow = errors.New("not now")
 const (
 	// controlWithin bounds one order to the control.
 	controlWithin = 5 * time.Second
+	// settleWithin bounds one word about an order: the broker is asked some
+	// questions for it.
+	settleWithin = 20 * time.Second
 	// maxBody bounds what is read of a request.
 	maxBody = 4 << 10
 )
@@ -55,6 +63,9 @@ type Done struct {
 	// Mode is the mode right after, with the orders that have not ended yet;
 	// nil when the order is not about it.
 	Mode *event.ModeChange `json:"mode,omitempty"`
+	// Order is what was settled, as it is right after; nil when the order is not
+	// about one.
+	Order *order.Order `json:"order,omitempty"`
 }
 
 // Fault is the answer when something is refused or went wrong.
@@ -79,32 +90,42 @@ type ask struct {
 	Reason string `json:"reason"` // plain words, for the record; at most 200 characters
 	// Mode is, for halt, "halted" (the default) or "reduce_only".
 	Mode broker.Mode `json:"mode"`
+	// Ref and As are, for orders/settle, the order's reference or permanent id, and
+	// "absent", "filled" or "cancelled". It wants a reason, too.
+	Ref string `json:"ref"`
+	As  string `json:"as"`
 }
 
 // maxReason bounds a reason, in bytes.
 const maxReason = 200
 
-// do carries out one kind of order.
-type do func(ctx context.Context, by string, a ask) (*event.ModeChange, error)
+// do carries out one kind of order, and adds to the answer what came of it.
+type do func(ctx context.Context, by string, a ask, done *Done) error
+
+const orderSettle = "orders/settle"
 
 // orders lists what can be ordered by POST /api/NAME.
 func (s *Server) orders() map[string]do {
 	c := s.parts.Control
 	mode := func(set func(context.Context, string, string) (event.ModeChange, error)) do {
-		return func(ctx context.Context, by string, a ask) (*event.ModeChange, error) {
+		return func(ctx context.Context, by string, a ask, done *Done) error {
 			m, err := set(ctx, by, a.Reason)
-			return &m, err
+			done.Mode = &m
+			return err
 		}
 	}
 	return map[string]do{
-		"reconnect": func(ctx context.Context, by string, _ ask) (*event.ModeChange, error) {
-			return nil, c.Reconnect(ctx, by)
-		},
-		"halt": func(ctx context.Context, by string, a ask) (*event.ModeChange, error) {
+		"reconnect": func(ctx context.Context, by string, _ ask, _ *Done) error { return c.Reconnect(ctx, by) },
+		"halt": func(ctx context.Context, by string, a ask, done *Done) error {
 			if a.Mode == broker.ReduceOnly {
-				return mode(c.ReduceOnly)(ctx, by, a)
+				return mode(c.ReduceOnly)(ctx, by, a, done)
 			}
-			return mode(c.Halt)(ctx, by, a)
+			return mode(c.Halt)(ctx, by, a, done)
+		},
+		orderSettle: func(ctx context.Context, by string, a ask, done *Done) error {
+			o, err := c.Settle(ctx, by, event.Settling{Ref: a.Ref, As: a.As, Reason: a.Reason})
+			done.Order = &o
+			return err
 		},
 		"resume":  mode(c.Resume),
 		"flatten": mode(c.Flatten),
@@ -129,7 +150,28 @@ func readAsk(r *http.Request, name string) (a ask, err error) {
 	case a.Mode != "" && (name != "halt" || a.Mode != broker.Halted && a.Mode != broker.ReduceOnly):
 		return a, fmt.Errorf("mode %.20q is not halted or reduce_only, of halt", a.Mode)
 	}
-	return a, nil
+	return a, a.names(name)
+}
+
+// maxRef bounds an order's reference, in bytes.
+const maxRef = 128
+
+// names looks whether the body names an order where it must, and nowhere else.
+func (a ask) names(name string) error {
+	switch {
+	case name != orderSettle && a.Ref+a.As != "":
+		return fmt.Errorf("ref %.20q and as %.20q are of %s", a.Ref, a.As, orderSettle)
+	case name != orderSettle:
+		return nil
+	case a.Ref == "" || len(a.Ref) > maxRef || strings.ContainsFunc(a.Ref, unicode.IsControl):
+		return fmt.Errorf("ref %.40q is not the reference or permanent id of an order", a.Ref)
+	case a.As != event.SettleAbsent && a.As != event.SettleFilled && a.As != event.SettleCancelled:
+		return fmt.Errorf("as %.20q is none of absent, filled, cancelled", a.As)
+	case strings.TrimSpace(a.Reason) == "":
+		return errors.New("reason is empty: say where it was seen, for the record")
+	default:
+		return nil
+	}
 }
 
 // controlRoutes adds what changes something. Without a control, or without a
@@ -222,23 +264,28 @@ func (s *Server) order(name string, do do) http.HandlerFunc {
 			fault(w, http.StatusBadRequest, fmt.Sprintf("%s: the body is not understood: %v", name, err), `send nothing, or {"reason": "…"} as application/json, at most 4 KiB`)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), s.within)
+		within := s.within
+		if name == orderSettle {
+			within = settleWithin
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), within)
 		defer cancel()
-		mode, err := do(ctx, by, asked)
-		if err != nil {
+		done := Done{Done: name}
+		if err := do(ctx, by, asked, &done); err != nil {
 			s.log.Warn("http_order_failed", "order", name, "by", by, "error", err)
 			s.failed(w, name, err)
 			return
 		}
 		s.log.Info("http_order_done", "order", name, "by", by)
-		writeJSON(w, http.StatusOK, Done{Done: name, Link: s.parts.Health.Ready(), Mode: mode})
+		done.Link = s.parts.Health.Ready()
+		writeJSON(w, http.StatusOK, done)
 	}
 }
 
 // failed answers an order that is not known to have taken effect.
 func (s *Server) failed(w http.ResponseWriter, name string, err error) {
 	if errors.Is(err, ErrNotNow) {
-		fault(w, http.StatusConflict, fmt.Sprintf("%s is refused: %v", name, err), "look at what the mode waits for")
+		fault(w, http.StatusConflict, fmt.Sprintf("%s is refused: %v", name, err), refusedMend(name))
 		return
 	}
 	mend := "look at the trader's log, and ask again: asking twice is harmless"
@@ -246,6 +293,13 @@ func (s *Server) failed(w http.ResponseWriter, name string, err error) {
 		mend = "the trader is busy or its disk is slow; ask again: asking twice is harmless"
 	}
 	fault(w, http.StatusServiceUnavailable, fmt.Sprintf("%s is not known to have taken effect: %v", name, err), mend)
+}
+
+func refusedMend(name string) string {
+	if name == orderSettle {
+		return "the broker's word counts before a person's: look the order up in its own window"
+	}
+	return "look at what the mode waits for"
 }
 
 // login swaps the token for a cookie. The body is JSON, which a form of

@@ -20,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"robotrader/broker"
+	"robotrader/broker/order"
 	"robotrader/services/event"
 )
 
@@ -70,6 +71,11 @@ func (c *fakeControl) Resume(ctx context.Context, by, reason string) (event.Mode
 
 func (c *fakeControl) Flatten(ctx context.Context, by, reason string) (event.ModeChange, error) {
 	return c.set(ctx, "flatten", by, reason)
+}
+
+func (c *fakeControl) Settle(ctx context.Context, by string, s event.Settling) (order.Order, error) {
+	_, err := c.set(ctx, "settle "+s.Ref+" as "+s.As, by, s.Reason)
+	return order.Order{Ref: s.Ref, State: order.Cancelled}, err
 }
 
 func controlled(c Control) *Server {

@@ -17,6 +17,7 @@
 // durable:
 //
 //	POST /api/reconnect  no body                 → 200 [Done]
+//	POST /api/orders/settle  {"ref": "…", "as": "absent|filled|cancelled", "reason": "…"} → 200 [Done], with the order
 //	POST /api/login      {"token": "…"} as JSON  → 200 [SignedIn], and the cookie
 //	POST /api/logout     no body                 → 200 [SignedIn], and the cookie's end
 //	GET  /api/session                            → 200 [SignedIn]: is this browser signed in

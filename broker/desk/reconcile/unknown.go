@@ -213,6 +213,7 @@ func (l *Look) adviseUnknown(t *books.Turn, e *books.Entry, why string) {
 	if e.TIF == order.Day {
 		until += ", or its market day is over"
 	}
+	until += ", or a person who has looked it up says how it ended: traderctl orders settle"
 	l.Books.Raise(t, fmt.Sprintf("unknown %s %d %d", e.Ref, e.ClientID, e.OrderID), event.NoticeText{
 		Level: "error", Name: "order_stays_unknown", Symbol: e.Symbol, Ref: e.Ref,
 		Text: fmt.Sprintf("order %d stays unknown: it is not open, and %s; %s. Entries in %s are refused %s", e.OrderID, why, advice, e.Symbol, until),
