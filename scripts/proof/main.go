@@ -16,7 +16,7 @@ func main() {
 	flag.IntVar(&p.each, "each", 4, "kills at each boundary")
 	flag.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "of the instants; default by the clock")
 	flag.BoolVar(&p.naked, "naked", false, "the trader makes no protective stops; more orders in the same time")
-	flag.DurationVar(&p.judge, "judge", 0, "the longest that a start may take until ready; 0 only tells it")
+	flag.DurationVar(&p.judge, "judge", 0, "what the 99th percentile of the starts may take until ready; 0 only tells it")
 	flag.Parse()
 	if err := prove(p); err != nil {
 		fmt.Fprintln(os.Stderr, "proof:", err)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -136,5 +137,20 @@ func TestChecksNotice(t *testing.T) {
 	books.Accounts[0].Cash = market.MustMoney("999999.99")
 	if err := rig.CheckLedger(books, rig.Stored{}); err == nil {
 		t.Error("a cent that is missing is not noticed")
+	}
+}
+
+// A slow start is noticed wherever it was in the run, not only as the last.
+func TestASlowStartIsNoticed(t *testing.T) {
+	fast := slices.Repeat([]time.Duration{time.Second}, 99)
+	if err := inTime(append(fast, 9*time.Second), 3*time.Second); err != nil {
+		t.Errorf("one start in a hundred: %v; that is a stall", err)
+	}
+	slow := append([]time.Duration{9 * time.Second, 9 * time.Second}, fast...)
+	if err := inTime(slow, 3*time.Second); err == nil {
+		t.Error("two starts in a hundred took 9 s, and it passed")
+	}
+	if err := inTime(slow, 0); err != nil {
+		t.Errorf("not judged: %v", err)
 	}
 }
