@@ -137,32 +137,55 @@ func (d *Desk) grouped(h *held, in order.Intent) order.Intent {
 // guarded tells what protection has to say about a new order, or about a change
 // of one that leaves qty to fill.
 func (d *Desk) guarded(h *held, v broker.View, in order.Intent, qty market.Qty) bar {
-	if d.cfg.Protect == ProtectOff || v.Own || v.Position == nil || v.Position.IsZero() {
+	if d.cfg.Protect == ProtectOff || v.Own || v.Position == nil {
 		return bar{}
 	}
-	exit := v.Position.Sign()*in.Side.Signed(qty).Sign() < 0 && !v.Position.Abs().Less(qty)
-	if !exit && enlarges(v, in) {
-		cause := "none was placed yet"
-		if g := d.guards[in.Symbol]; g != nil {
-			switch is := g.State(); {
-			case is.Covered:
-				return bar{}
-			case is.Cause != "":
-				cause = is.Cause
-			}
-		}
-		return bar{"unprotected", fmt.Sprintf("%s holds %v without a protective stop at the broker: %s; wait until it is confirmed, or set desk.protect to off", in.Symbol, v.Position, cause)}
-	}
-	if !exit {
-		return bar{}
+	grows := v.Target == nil || v.Target.Remaining().Less(qty)
+	switch {
+	case v.Position.IsZero():
+		return d.strayed(h, v, in)
+	case v.Position.Sign()*in.Side.Signed(qty).Sign() > 0:
+		return d.unprotected(v, in)
+	case v.Position.Abs().Less(qty) && grows:
+		// What it fills in part a broker takes off the stop by its share, which is
+		// less than the position became smaller by.
+		return bar{"turns_over", fmt.Sprintf("%v are more than the %v of %s that are held, and a stop of what it leaves could turn the position over, too; ask for %v to close it, and for the rest when nothing is held", qty, v.Position, in.Symbol, v.Position.Abs())}
+	case v.Position.Abs().Less(qty):
+		return d.unprotected(v, in)
 	}
 	r := guard.Against(d.books, &h.facts, in.Symbol)
 	if g := r.Group(in.OCA); g != nil && g.Used && in.Action == order.Place {
 		return bar{"group_fills", fmt.Sprintf("an order against the position of %s has executed beside its stop, and a broker lets nobody join their group then; wait until the new stop rests, or cancel what still works in it", in.Symbol)}
 	}
-	grows := v.Target == nil || v.Target.Remaining().Less(qty)
 	if most, splits := r.Splits(in.OCA, qty); splits && grows {
 		return bar{"group_split", fmt.Sprintf("the position of %v is protected by several stops, because an order against it works beside one of them, and this one could take %v; cancel that order and wait until one stop is left", v.Position, most)}
+	}
+	return bar{}
+}
+
+// unprotected bars what enlarges a position, or turns it over, as long as no stop
+// covers what is held.
+func (d *Desk) unprotected(v broker.View, in order.Intent) bar {
+	if !enlarges(v, in) {
+		return bar{}
+	}
+	cause := "none was placed yet"
+	if g := d.guards[in.Symbol]; g != nil {
+		switch is := g.State(); {
+		case is.Covered:
+			return bar{}
+		case is.Cause != "":
+			cause = is.Cause
+		}
+	}
+	return bar{"unprotected", fmt.Sprintf("%s holds %v without a protective stop at the broker: %s; wait until it is confirmed, or set desk.protect to off", in.Symbol, v.Position, cause)}
+}
+
+// strayed bars entries as long as a stop may execute of a position that is gone.
+// The guard has it cancelled, and again when that has no effect.
+func (d *Desk) strayed(h *held, v broker.View, in order.Intent) bar {
+	if e := guard.Stray(d.books, &h.facts, in.Symbol); e != nil && enlarges(v, in) {
+		return bar{"stop_ends", fmt.Sprintf("stop %s (%s %v) of a position in %s that is gone is %v and may execute beside this order; it is being cancelled: wait until it has ended", e.Ref, e.Side, e.MostLeft(), in.Symbol, e.State)}
 	}
 	return bar{}
 }

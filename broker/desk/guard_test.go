@@ -281,3 +281,57 @@ func TestOrderBesideTheGuard(t *testing.T) {
 		})
 	}
 }
+
+// TestNoOrderTurnsOverAProtectedPosition: what it fills in part is taken off the
+// stop by its share, which leaves a stop that is larger than the position. Also
+// not by a change.
+func TestNoOrderTurnsOverAProtectedPosition(t *testing.T) {
+	play(t, func(t *testing.T, s *shop) {
+		s.trade(order.Buy, 13, "")
+		s.holds(13, "95")
+		if r := s.request(order.Sell, 24, "104"); r.Rule != "turns_over" || !strings.Contains(r.Reason, "ask for 13 to close it") {
+			t.Errorf("24 against 13: %+v", r)
+		}
+		if r := s.trade(order.Sell, 13, "104"); r.Result != event.Written {
+			t.Fatalf("13 against 13: %+v", r)
+		}
+		raise := changeOf("m", "t-3", "14", "104")
+		raise.Side = order.Sell
+		if r := s.desk.request(context.Background(), raise); r.Rule != "turns_over" {
+			t.Errorf("raised to 14: %+v", r)
+		}
+		s.desk.request(context.Background(), cancelOf("c", "t-3"))
+		s.turn()
+		s.desk.cfg.Protect = ProtectOff // nothing rests beside it then
+		if r := s.request(order.Sell, 24, "104"); r.Result != event.Written {
+			t.Errorf("without protection: %+v", r)
+		}
+	})
+}
+
+// TestAnEntryWaitsForAStopThatProtectsNothing: the position was closed elsewhere,
+// and its stop may execute beside the entry until the broker says that it ended.
+func TestAnEntryWaitsForAStopThatProtectsNothing(t *testing.T) {
+	reconciling(t, func(t *testing.T, r *rig, _ *knowing) {
+		time.Sleep(time.Second)
+		placed := r.orders()
+		if len(placed) != 1 {
+			t.Fatalf("placed %+v", placed)
+		}
+		stop := described(placed[0].OrderID, placed[0].Intent.ID, order.Acked)
+		stop.Order.Side, stop.Order.Type, stop.Order.TIF, stop.Order.OCA = order.Sell, order.Stop, order.GTC, placed[0].Intent.OCA
+		stop.Order.Qty, stop.Order.StopPrice = placed[0].Intent.Qty, placed[0].Intent.Stop
+		r.send(stop)
+		x := executed(9000, "byhand", "h.01", "100")
+		x.Fill.Side = order.Sell
+		r.send(x)
+		if reply := r.ask(buy("early")); reply.Rule != "stop_ends" || !strings.Contains(reply.Reason, stop.Order.Ref) {
+			t.Errorf("beside the stop: %+v", reply)
+		}
+		time.Sleep(time.Second) // the guard has it cancelled
+		r.send(status(stop.Order.OrderID, order.CancelDone))
+		if reply := r.ask(buy("late")); reply.Result != event.Written {
+			t.Errorf("when the stop has ended: %+v", reply)
+		}
+	}, func(r *rig, c *Config) { c.Protect = ProtectOn; r.session.held = heldAt("100") })
+}

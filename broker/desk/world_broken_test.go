@@ -15,8 +15,7 @@ import (
 // yet, by check: why. Such a failure is told and counted. It is empty when all of
 // it is mended.
 var worldKnown = map[string]string{
-	"over_flip":        "what is left of a stop is too much when an order larger than the position has filled in part in its group",
-	"over_exiting":     "a stop that is larger than the position stays so as long as an exit works in its group",
+	"over_exiting":     "as limits_change",
 	"reduction_change": "as limits_change",
 	"over_change":      "as limits_change",
 	"own_change":       "as limits_change",

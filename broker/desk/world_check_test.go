@@ -158,6 +158,7 @@ func (w *world) checkBoot() {
 // checkWrite looks at an order whose first byte is about to go out.
 func (w *world) checkWrite(t broker.Ticket) {
 	ref := t.Intent.ID
+	w.wrote[ref] = len(w.wrote) + 1
 	rec, durable := w.journal.find(ref)
 	switch {
 	case rec == nil || !durable:

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,9 +51,21 @@ func (v *worldVenue) pending() (list []mayFill) {
 		}
 	}
 	for _, t := range v.stuck {
-		list = v.with(list, t, false)
+		if !v.behind(list, t) {
+			list = v.with(list, t, false)
+		}
 	}
 	return list
+}
+
+// behind reports whether a change of a stop is held behind a dialog, and an exit
+// that was written after it works in the group. No exit waits for that: one would
+// wait for a click, and the guard mends what the change makes too large.
+func (v *worldVenue) behind(list []mayFill, t broker.Ticket) bool {
+	in := t.Intent
+	return in.Action == order.Modify && in.OCA != "" && slices.ContainsFunc(list, func(f mayFill) bool {
+		return f.group == in.OCA && !f.guards() && v.w.wrote[in.ID] < v.w.wrote[f.ref]
+	})
 }
 
 // with adds an order that is about to be written. A change takes the place of

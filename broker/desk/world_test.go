@@ -83,6 +83,7 @@ type world struct {
 
 	sent   map[string]int64 // references that were written, with their number
 	ids    map[int64]string // numbers that were used
+	wrote  map[string]int   // orders and changes, by their intents: which of all it was
 	liquid market.Hours     // of the regular sessions
 	times  []time.Time      // market times of the entries that were written
 	spent  market.Money     // its notional
@@ -98,7 +99,7 @@ type world struct {
 func newWorld(t *testing.T, seed uint64, steps int, f fake) *world {
 	w := &world{
 		ctx: t.Context(), dice: rand.New(rand.NewPCG(seed, 2718)), steps: steps, fake: f, began: time.Now(),
-		mode: broker.Active, sure: true, sent: map[string]int64{}, ids: map[int64]string{},
+		mode: broker.Active, sure: true, sent: map[string]int64{}, ids: map[int64]string{}, wrote: map[string]int{},
 		known: map[string]int{}, naked: map[market.Symbol]time.Time{}, wrong: map[market.Symbol]time.Time{}, ended: map[market.Symbol]time.Time{}, doubt: map[market.Symbol]time.Time{}, altered: map[market.Symbol]time.Time{},
 	}
 	w.journal = &worldJournal{memJournal: &memJournal{trace: &trace{}}, w: w}

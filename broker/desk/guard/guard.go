@@ -38,6 +38,12 @@
 // it is of no group or of one that is used, is cancelled after some seconds: it
 // can be asked for again, and joins the stop then.
 //
+// An order that is larger than the position does not join: what it fills in part
+// the broker takes off the stop by its share, less than the position became
+// smaller by. Nor does an entry go out beside a stop of a position that is gone.
+// An exit does not wait for a change of its stop that has no answer: to get out is
+// worth more, and a stop that the change makes too large beside it is cancelled.
+//
 // What a stop may be placed for, or grow to, is what is held whoever is right,
 // the books or what the broker told last. One beside a stop that is called ended
 // only because the broker did not list it joins that one's group.

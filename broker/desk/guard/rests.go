@@ -63,6 +63,17 @@ func Against(b *books.Books, who *broker.Facts, s market.Symbol) *Rests {
 	return r
 }
 
+// Stray returns a stop of the desk's that may execute though nothing is held of a
+// symbol, nil without one.
+func Stray(b *books.Books, who *broker.Facts, s market.Symbol) *books.Entry {
+	for _, e := range b.Live[s] {
+		if e.Type == order.Stop && e.ClientID == who.ClientID && e.Protects() && !books.Foreign(who, e.Account) {
+			return e
+		}
+	}
+	return nil
+}
+
 // Group returns the group of a name, nil when there is none.
 func (r *Rests) Group(name string) *Group {
 	for _, g := range r.Groups {
