@@ -146,6 +146,9 @@ func appendDecided(dst []byte, d *Decided) ([]byte, bool) {
 }
 
 func appendOrder(dst []byte, o *order.Order) ([]byte, bool) {
+	if o.Change != nil { // a few orders have one, for a moment
+		return dst, false
+	}
 	f := fields{b: dst}
 	f.text(`{"ref":`, o.Ref)
 	f.int(`,"order_id":`, o.OrderID)
@@ -161,6 +164,9 @@ func appendOrder(dst []byte, o *order.Order) ([]byte, bool) {
 	f.price(`,"limit":`, o.Limit)
 	f.somePrice(`,"stop_price":`, o.StopPrice)
 	f.some(`,"oca":`, o.OCA)
+	if o.Extended {
+		f.b = append(f.b, `,"extended":true`...)
+	}
 	f.text(`,"state":`, o.State.String())
 	f.qty(`,"filled":`, o.Filled)
 	f.price(`,"avg_price":`, o.AvgPrice)
