@@ -7,7 +7,7 @@
 // an illegal one never applied; and that silence is called unknown, not
 // failure. It does not promise that the broker does what it was asked, nor that
 // its reports come in order, once, or soon. When the journal cannot store,
-// nothing is sent; that is the journal's fault, and the answer says so.
+// nothing is sent but cancels; that is the journal's fault, and the answer says so.
 //
 // # Map
 //
@@ -116,6 +116,16 @@
 // the broker says so: a halt and a flatten write it again when it stays silent, or
 // a confirmed list shows the order as open. A list that shows an order which the
 // books call ended, twice, opens it again and takes entries away.
+//
+// With a journal that cannot be written no order goes out, also none of the guard's
+// or of a flatten: after a crash nobody would know its id, so that the next life
+// could close twice what it closed, and turn the position over. A second place for
+// intents beside the journal would make two truths of what was asked, to be joined
+// in whatever life comes next. What can only take away passes: a halt holds in
+// memory and its cancels are written, and stops that rest at the broker stay. To
+// close what is held a person moves the one truth to a disk that works: traderctl
+// flatten --direct --spare goes on with a copy of the journal there, and restore
+// brings it back.
 //
 // Memory is bounded: the books (package books says by how much), 65,536 ticks
 // and a read of the session's. What is older is in the journal, which also tells

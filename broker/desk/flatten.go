@@ -35,7 +35,8 @@ func (d *Desk) Flatten(ctx context.Context, by, reason string) (event.ModeChange
 		Mode: broker.Halted, Flatten: true, Reason: said("flatten", by, reason), Since: time.Now(),
 	})
 	if err != nil {
-		return c, fmt.Errorf("flatten: it is not durable and not begun, though no entry goes out: %w", err)
+		return c, fmt.Errorf("flatten: it is not durable and not begun, though no entry goes out and the working ones are cancelled: %w; "+
+			"let the disk be written again and ask once more, or stop the trader and run traderctl flatten --direct --spare FOLDER, with a folder on another disk", err)
 	}
 	return d.shown(ctx, c), nil
 }

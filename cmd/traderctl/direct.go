@@ -45,6 +45,7 @@ var directFlags = []struct{ name, usage string }{
 func addDirect(c *cobra.Command) {
 	c.Flags().Bool("direct", false, "without a running trader: close everything from this program, and wait until it is done")
 	c.Flags().Duration("within", 2*time.Minute, "how long --direct tries")
+	c.Flags().String("spare", "", "with --direct: a folder on another disk, where a copy of the journal goes on when its own disk cannot be written")
 	c.Flags().Bool("live", false, "with --direct: permit an account that is not a paper account")
 	for _, f := range directFlags {
 		c.Flags().String(f.name, "", "with --direct: "+f.usage)
@@ -77,9 +78,10 @@ func directConfig(c *cobra.Command) (configs.Config, error) {
 // alone is a desk with a link and nothing else: no strategy asks it for
 // anything.
 type alone struct {
-	desk  *desk.Desk
-	link  *supervisor.Supervisor
-	stops []func(context.Context) error // the last first
+	journal string // its file
+	desk    *desk.Desk
+	link    *supervisor.Supervisor
+	stops   []func(context.Context) error // the last first
 }
 
 // flattenDirect does what a trader would, in place of a dead one.
@@ -93,7 +95,8 @@ func flattenDirect(c *cobra.Command) (err error) {
 		return fmt.Errorf("%w: --within %v is not above 0", errUsage, within)
 	}
 	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError}))
-	a, err := openAlone(c.Context(), cfg, log)
+	spare := flagText(c, "spare")
+	a, err := openAlone(c.Context(), cfg, spare, log)
 	defer func() { err = errors.Join(err, a.close()) }()
 	if err != nil {
 		return err
@@ -105,6 +108,9 @@ func flattenDirect(c *cobra.Command) (err error) {
 		err = errors.Join(err, json.NewEncoder(c.OutOrStdout()).Encode(m))
 	} else if err == nil {
 		err = printFlat(c.OutOrStdout(), m, cfg.Broker.IBKR.ClientID)
+	}
+	if spare != "" {
+		fmt.Fprintf(c.ErrOrStderr(), "journal %s goes on, and that of the trader knows nothing of this: when its disk works again, traderctl restore %[1]s --data %s\n", a.journal, cfg.Data.Dir)
 	}
 	if err == nil && len(m.Left) > 0 {
 		err = exitCode(exitLeft)
@@ -126,9 +132,10 @@ func printFlat(w io.Writer, m event.ModeChange, clientID int) error {
 	return err
 }
 
-// openAlone takes the data folder's lock and starts desk and link. What it
-// returns is to be closed also after an error.
-func openAlone(ctx context.Context, cfg configs.Config, log *slog.Logger) (a *alone, err error) {
+// openAlone takes the data folder's lock and starts desk and link, on the dead
+// trader's journal or, with a spare folder, on a copy of it there. What it returns
+// is to be closed also after an error.
+func openAlone(ctx context.Context, cfg configs.Config, spare string, log *slog.Logger) (a *alone, err error) {
 	a = &alone{}
 	if _, err := os.Stat(cfg.Data.Dir); err != nil {
 		return a, fmt.Errorf("data folder: %w; name the dead trader's with --data: its journal knows its orders", err)
@@ -141,9 +148,15 @@ func openAlone(ctx context.Context, cfg configs.Config, log *slog.Logger) (a *al
 		return a, fmt.Errorf("data folder: %s is in use: its trader lives; ask it with traderctl flatten, or stop it first", cfg.Data.Dir)
 	}
 	a.stops = append(a.stops, func(context.Context) error { return lock.Unlock() })
-	store, err := journal.Open(filepath.Join(cfg.Data.Dir, "journal.db"))
+	a.journal = filepath.Join(cfg.Data.Dir, "journal.db")
+	if spare != "" {
+		if a.journal, err = journal.Spare(a.journal, spare); err != nil {
+			return a, err
+		}
+	}
+	store, err := journal.Open(a.journal)
 	if err != nil {
-		return a, fmt.Errorf("%w; no order goes out that is not stored before: close the positions at the broker", err)
+		return a, fmt.Errorf("%w; no order goes out that is not stored before: name a folder on a disk that works with --spare, or close the positions at the broker", err)
 	}
 	a.stops = append(a.stops, store.Close)
 	b := cfg.Bus

@@ -62,7 +62,9 @@ left is named.
 
 With --direct no trader has to run: this program takes the dead one's data
 folder and its place at the gateway, does the same, and waits for the end of it.
-Give it the flags or the file that the trader was started with.
+Give it the flags or the file that the trader was started with. No order goes out
+that is not stored before, so where the trader's disk is full or broken --spare
+names a folder on another: a copy of the journal goes on there.
 `+modeExits+`
 With --direct: 0 flat, 1 not known to be flat, 2 usage, 3 flat in stocks, and
 other positions are left.`)

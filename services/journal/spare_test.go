@@ -1,0 +1,94 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"robotrader/broker"
+)
+
+// TestASpareGoesOn: the copy has all that was stored, is written on while the
+// journal is only read, goes on when it is asked for again, and becomes the
+// journal by a restore.
+func TestASpareGoesOn(t *testing.T) {
+	ctx := context.Background()
+	path, folder := filepath.Join(t.TempDir(), "journal.db"), filepath.Join(t.TempDir(), "spare")
+	latch := func(path string, m broker.Mode) {
+		t.Helper()
+		j, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		if err := errors.Join(j.Record(ctx, broker.Record{Wall: now, Mode: &broker.ModeRecord{Mode: m, Reason: "a test", Since: now}}), j.Sync(ctx), j.Close(ctx)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Spare(path, folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of nothing: %v", err)
+	}
+	latch(path, broker.ReduceOnly)
+	before := files(t, filepath.Dir(path))
+	spare, err := Spare(path, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	latch(spare, broker.Halted)
+	if again, err := Spare(path, folder); err != nil || again != spare {
+		t.Errorf("asked again: %s, %v", again, err)
+	}
+	mode := func(path string) broker.Mode {
+		t.Helper()
+		j, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := j.Load(ctx, "", 10)
+		if err = errors.Join(err, j.Close(ctx)); err != nil {
+			t.Fatal(err)
+		}
+		return b.Mode.Mode
+	}
+	if got := mode(spare); got != broker.Halted {
+		t.Errorf("the copy begins again: %s", got)
+	}
+	if after := files(t, filepath.Dir(path)); after != before {
+		t.Errorf("the journal's own folder was written:\n%s\nbefore\n%s", after, before)
+	}
+	if err := os.Chtimes(path, time.Time{}, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Spare(path, folder); err == nil || !strings.Contains(err.Error(), "name a new folder") {
+		t.Errorf("a journal that went on since: %v", err)
+	}
+	if _, _, err := Restore(ctx, spare, path); err != nil {
+		t.Fatal(err)
+	}
+	if got := mode(path); got != broker.Halted {
+		t.Errorf("restored, the mode is %s", got)
+	}
+}
+
+// files tells names, sizes and times of a folder's files.
+func files(t *testing.T, folder string) string {
+	t.Helper()
+	list, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, e := range list {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.WriteString(e.Name() + " " + info.ModTime().String() + "\n")
+	}
+	return b.String()
+}
