@@ -41,7 +41,7 @@ func Reply[Q, A any](c *Conn, q event.Query[Q, A], fn func(ctx context.Context, 
 		delete(srv.responders, subject)
 		srv.mu.Unlock()
 	}
-	s, err := c.subscribe(subject, "", Keep, func(s *Sub, m *nats.Msg) {
+	s, err := c.subscribe(subject, Keep, func(s *Sub, m *nats.Msg) {
 		if m.Reply == "" {
 			return // nobody to answer
 		}

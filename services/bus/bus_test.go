@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
 	"robotrader/broker"
@@ -219,13 +220,44 @@ func TestBoundedDropsCountsAndTells(t *testing.T) {
 	}
 }
 
+// lost returns how many messages found no room in the subscription's queue.
+func lost(s *Sub) int {
+	if s.direct != nil {
+		s.direct.mu.Lock()
+		defer s.direct.mu.Unlock()
+		return s.direct.dropped
+	}
+	n, _ := s.nats.Dropped()
+	return n
+}
+
+// shortWay subscribes so that a publisher fills the queue itself.
+func shortWay(c *Conn, p Policy, fn func()) (*Sub, error) {
+	return SubscribeAll(c, "desk", p, func(string, []byte) { fn() })
+}
+
+// overNATS subscribes so that NATS fills the queue.
+func overNATS(c *Conn, p Policy, fn func()) (*Sub, error) {
+	return c.subscribe(event.Subject(c.server.instance, "desk")+".>", p, func(s *Sub, m *nats.Msg) {
+		pub, seq, err := Head(m.Data)
+		if err != nil {
+			s.undecodable(m, err)
+		}
+		s.check(m.Subject, pub, seq)
+		fn()
+	})
+}
+
+// ways are both, by name.
+var ways = map[string]func(*Conn, Policy, func()) (*Sub, error){"the short way": shortWay, "over NATS": overNATS}
+
 // hung is a subscription whose handler hangs, with an empty queue, until leave
 // is closed.
-func hung(t *testing.T, c, desk *Conn, p Policy) (sub *Sub, leave chan struct{}) {
+func hung(t *testing.T, c, desk *Conn, p Policy, way func(*Conn, Policy, func()) (*Sub, error)) (sub *Sub, leave chan struct{}) {
 	t.Helper()
 	leave = make(chan struct{})
 	entered := make(chan struct{}, 1)
-	sub, err := SubscribeAll(c, "desk", p, func(string, []byte) {
+	sub, err := way(c, p, func() {
 		select {
 		case entered <- struct{}{}:
 		default:
@@ -253,15 +285,21 @@ func eventually(t *testing.T, what string, is func() bool) {
 }
 
 func TestRoomIsThatOfThePaced(t *testing.T) {
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) { roomOf(t, way) })
+	}
+}
+
+func roomOf(t *testing.T, way func(*Conn, Policy, func()) (*Sub, error)) {
 	s := start(t)
 	desk, run := connect(t, s, "desk"), connect(t, s, "run")
 	room := func() bool { yes, _ := desk.Room(); return yes }
 	if !room() {
 		t.Fatal("a bus without subscriptions has no room")
 	}
-	_, leaveKeep := hung(t, run, desk, Keep)
+	_, leaveKeep := hung(t, run, desk, Keep, way)
 	defer close(leaveKeep)
-	sub, leave := hung(t, run, desk, Paced)
+	sub, leave := hung(t, run, desk, Paced, way)
 	publish := func(n int) {
 		for range n {
 			if err := Publish(desk, event.Progress, event.Counts{}); err != nil {
@@ -270,9 +308,9 @@ func TestRoomIsThatOfThePaced(t *testing.T) {
 		}
 	}
 	waiting := func(n int) func() bool {
-		return func() bool { have, _, _ := sub.nats.Pending(); return have == n }
+		return func() bool { have, _ := sub.pending(); return have == n }
 	}
-	publish(roomMost - 2) // NATS counts the one that is being handled
+	publish(roomMost - 2) // the one that is being handled counts
 	eventually(t, "all messages wait", waiting(roomMost-1))
 	if !room() {
 		t.Errorf("no room with %d messages waiting", roomMost-1)
@@ -288,7 +326,7 @@ func TestRoomIsThatOfThePaced(t *testing.T) {
 	}
 	close(leave)
 	eventually(t, "a paced subscription that caught up has room", room)
-	_, leave = hung(t, run, desk, Paced)
+	_, leave = hung(t, run, desk, Paced, way)
 	for range 3 {
 		if err := Publish(desk, event.Position, order.Position{Account: strings.Repeat("x", roomBytes/2)}); err != nil {
 			t.Fatal(err)
@@ -312,44 +350,48 @@ func TestEveryQueueHasABound(t *testing.T) {
 		{"paced, by bytes", Paced, 1 << 20, 80, keepBytes >> 20},
 		{"bounded, by bytes", Bounded(1 << 16), 1 << 20, 40, boundedBytes >> 20},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := start(t)
-			desk, run := connect(t, s, "desk"), connect(t, s, "run")
-			gaps := make(chan Gap, 1)
-			sub, leave := hung(t, run, desk, tt.policy)
-			sub.OnGap(func(g Gap) {
-				select {
-				case gaps <- g:
-				default:
-				}
-			})
-			big := order.Position{Account: strings.Repeat("x", tt.size)}
-			for range tt.messages {
-				if err := Publish(desk, event.Position, big); err != nil {
-					t.Fatal(err)
-				}
-			}
-			var dropped int
-			eventually(t, "all came or were dropped", func() bool {
-				waiting, bytes, _ := sub.nats.Pending()
-				dropped, _ = sub.nats.Dropped()
-				if waiting > tt.most || bytes > keepBytes {
-					t.Fatalf("%d messages of %d bytes wait, want %d at most", waiting, bytes, tt.most)
-				}
-				return waiting+dropped == tt.messages+1
-			})
-			if dropped == 0 {
-				t.Fatal("nothing was dropped")
-			}
-			close(leave)
-			eventually(t, "the queue is empty", func() bool { n, _, _ := sub.nats.Pending(); return n == 0 })
-			if err := Publish(desk, event.Position, order.Position{}); err != nil {
-				t.Fatal(err)
-			}
-			if g := next(t, gaps, "gap"); g.Lost != uint64(dropped) || sub.Gaps() != uint64(dropped) {
-				t.Errorf("%d were dropped, the gap tells %+v", dropped, g)
-			}
-		})
+		for name, way := range ways {
+			t.Run(tt.name+", "+name, func(t *testing.T) { bounded(t, tt.policy, tt.size, tt.messages, tt.most, way) })
+		}
+	}
+}
+
+func bounded(t *testing.T, p Policy, size, messages, most int, way func(*Conn, Policy, func()) (*Sub, error)) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	gaps := make(chan Gap, 1)
+	sub, leave := hung(t, run, desk, p, way)
+	sub.OnGap(func(g Gap) {
+		select {
+		case gaps <- g:
+		default:
+		}
+	})
+	big := order.Position{Account: strings.Repeat("x", size)}
+	for range messages {
+		if err := Publish(desk, event.Position, big); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var dropped int
+	eventually(t, "all came or were dropped", func() bool {
+		waiting, bytes := sub.pending()
+		dropped = lost(sub)
+		if waiting > most || bytes > keepBytes {
+			t.Fatalf("%d messages of %d bytes wait, want %d at most", waiting, bytes, most)
+		}
+		return waiting+dropped == messages+1
+	})
+	if dropped == 0 {
+		t.Fatal("nothing was dropped")
+	}
+	close(leave)
+	eventually(t, "the queue is empty", func() bool { n, _ := sub.pending(); return n == 0 })
+	if err := Publish(desk, event.Position, order.Position{}); err != nil {
+		t.Fatal(err)
+	}
+	if g := next(t, gaps, "gap"); g.Lost != uint64(dropped) || sub.Gaps() != uint64(dropped) {
+		t.Errorf("%d were dropped, the gap tells %+v", dropped, g)
 	}
 }
 
@@ -575,7 +617,7 @@ func TestCrossTraffic(t *testing.T) {
 }
 
 // TestAllMeansAll holds that listeners to everything do not share messages,
-// though the server serves each as a queue group.
+// though each has a queue of its own.
 func TestAllMeansAll(t *testing.T) {
 	s := start(t)
 	desk, run, feed := connect(t, s, "desk"), connect(t, s, "run"), connect(t, s, "feed")

@@ -51,21 +51,40 @@ func (c *Conn) Name() string { return c.name }
 func (c *Conn) Undecodable() uint64 { return c.bad.Load() }
 
 // Publish sends data on a topic. Parts follow the topic's name in the subject,
-// such as a tick's symbol. It returns when the server has read the message.
+// such as a tick's symbol. Who listens by [SubscribeAll] has it before the NATS
+// server; Publish returns when the server has read the message. After an error
+// those who listen so may have it, and nobody else.
 func Publish[T any](c *Conn, t event.Topic[T], data T, parts ...string) error {
 	body, err := event.AppendJSON(nil, data)
 	if err != nil {
 		return fmt.Errorf("bus: publish %s: %w", t.Name, err)
 	}
 	subject := event.Subject(c.server.instance, t.Name, parts...)
+	if err := c.publish(subject, body); err != nil {
+		return fmt.Errorf("bus: publish %s: %w", t.Name, closedErr(err))
+	}
+	return nil
+}
+
+// publish numbers a message and sends it both ways. A message that nobody got
+// leaves no gap.
+func (c *Conn) publish(subject string, body []byte) error {
 	c.seq.mu.Lock()
 	defer c.seq.mu.Unlock()
 	n := c.seq.topics[subject] + 1
-	if err := c.pub.Publish(subject, c.envelope(n, body)); err != nil {
-		return fmt.Errorf("bus: publish %s: %w", t.Name, closedErr(err))
+	raw := c.envelope(n, body)
+	switch { // what NATS would refuse goes no other way, either
+	case c.pub.IsClosed():
+		return nats.ErrConnectionClosed
+	case len(raw) > maxPayload:
+		return nats.ErrMaxPayload
 	}
-	c.seq.topics[subject] = n // a message that was not sent leaves no gap
-	return nil
+	given := c.hand(parcel{subject: subject, pub: c.name, seq: n, raw: raw})
+	err := c.pub.Publish(subject, raw)
+	if err == nil || given {
+		c.seq.topics[subject] = n
+	}
+	return err
 }
 
 // Room reports whether every [Paced] subscription of the bus has room: fewer

@@ -19,6 +19,14 @@
 // through instead of waking a flusher goroutine, which saves one wake-up on
 // the way of a tick to its order.
 //
+// A publication goes two ways. Who takes all of a part's topics in one queue, as
+// the runner takes the desk's ([SubscribeAll]), has each put there by the
+// publisher itself, before NATS has it: four goroutines fewer stand between a
+// tick and its order. All others, and the programs outside, get it over NATS.
+// Both ways carry the same bytes under the same number, in the same order, with
+// the same bounds; numbering and both hand-overs are one step, under one mutex a
+// publisher.
+//
 // Subscriptions have a written [Policy]: [Keep] has a bound that only a handler
 // that hangs reaches, [Bounded] drops the newest when its queue is full, and a
 // [Paced] one is asked for room by publishers that can hold back. Subscribing waits for the server's word,

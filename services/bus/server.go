@@ -30,8 +30,8 @@ type Server struct {
 	instance string
 	log      *slog.Logger
 	ns       *server.Server
-	groups   atomic.Uint64 // queue groups so far; each has one member
 	paced    atomic.Pointer[[]*Sub]
+	directs  atomic.Pointer[[]*Sub] // that take the short way
 
 	mu         sync.Mutex           // guards what follows
 	seqs       map[string]*sequence // by publisher, for the process's life
@@ -81,16 +81,35 @@ func Start(cfg Config) (*Server, error) {
 	}, nil
 }
 
-// pace changes the list of paced subscriptions.
-func (s *Server) pace(change func([]*Sub) []*Sub) {
+// enlist adds a subscription to the lists that it belongs to.
+func (s *Server) enlist(sub *Sub) {
+	s.relist(sub, func(list []*Sub) []*Sub { return append(list, sub) })
+}
+
+// delist takes a subscription out of them again.
+func (s *Server) delist(sub *Sub) {
+	s.relist(sub, func(list []*Sub) []*Sub {
+		return slices.DeleteFunc(list, func(o *Sub) bool { return o == sub })
+	})
+}
+
+func (s *Server) relist(sub *Sub, change func([]*Sub) []*Sub) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []*Sub
-	if now := s.paced.Load(); now != nil {
-		list = slices.Clone(*now)
+	edit := func(p *atomic.Pointer[[]*Sub]) {
+		var list []*Sub
+		if now := p.Load(); now != nil {
+			list = slices.Clone(*now) // who reads it holds no lock
+		}
+		list = change(list)
+		p.Store(&list)
 	}
-	list = change(list)
-	s.paced.Store(&list)
+	if sub.policy == Paced {
+		edit(&s.paced)
+	}
+	if sub.direct != nil {
+		edit(&s.directs)
+	}
 }
 
 // Instance returns the second word of every subject.

@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -71,7 +70,8 @@ type Gap struct {
 // subscription owns, one message at a time.
 type Sub struct {
 	conn    *Conn
-	nats    *nats.Subscription
+	nats    *nats.Subscription // nil when it is direct
+	direct  *direct            // nil when NATS delivers to it
 	subject string
 	policy  Policy
 	done    chan struct{} // closed when the handler's goroutine has gone
@@ -98,7 +98,7 @@ func Subscribe[T any](c *Conn, t event.Topic[T], p Policy, fn func(event.Message
 	if len(parts) == 0 && event.HasSymbol(t.Name) {
 		subject += ".*"
 	}
-	return c.subscribe(subject, "", p, func(s *Sub, m *nats.Msg) {
+	return c.subscribe(subject, p, func(s *Sub, m *nats.Msg) {
 		msg, err := Decode[T](m.Data)
 		if err != nil {
 			s.undecodable(m, err)
@@ -112,48 +112,31 @@ func Subscribe[T any](c *Conn, t event.Topic[T], p Policy, fn func(event.Message
 // SubscribeAll calls fn for every message of all topics that begin with
 // prefix, such as "desk", in the order in which they came, on one goroutine.
 // An empty prefix means all topics. Questions and answers are left out. fn may
-// keep raw, and decodes it with [Decode]; the topic comes without its symbol.
+// keep raw but must not change it, and decodes it with [Decode]; the topic
+// comes without its symbol.
 //
-// The server delivers to it after all plain subscriptions: whom it wakes last
-// runs first, and the rest wait for a processor. That is 50 µs of a tick's way
-// to its order when a dashboard listens too.
+// It takes the short way: [Publish] puts the message into its queue before NATS
+// has it. The queue is bounded, and a loss is told, as with all others.
 func SubscribeAll(c *Conn, prefix string, p Policy, fn func(topic string, raw []byte)) (*Sub, error) {
 	subject := event.Subject(c.server.instance, prefix) + ".>"
 	if prefix == "" {
 		subject = event.Subject(c.server.instance, ">")
 	}
-	return c.subscribe(subject, alone(c), p, func(s *Sub, m *nats.Msg) {
-		if m.Reply != "" { // a question
-			return
-		}
-		pub, seq, err := Head(m.Data)
-		if err != nil {
-			s.undecodable(m, err)
-			return
-		}
-		s.check(m.Subject, pub, seq)
-		fn(event.TopicOf(c.server.instance, m.Subject), m.Data)
+	return c.subscribeDirect(subject, p, func(s *Sub, m parcel) {
+		s.check(m.subject, m.pub, m.seq)
+		fn(event.TopicOf(c.server.instance, m.subject), m.raw)
 	})
 }
 
 // Tap calls fn for every message of all topics with its subject and payload as
 // they are, in the order in which they came, on one goroutine: for who carries
 // them elsewhere. Questions and answers are left out. fn may keep raw.
-//
-// The server delivers to it before [SubscribeAll], so that whoever answers a
-// tick with an order runs before it.
 func Tap(c *Conn, p Policy, fn func(subject string, raw []byte)) (*Sub, error) {
-	return c.subscribe(event.Subject(c.server.instance, "")+">", "", p, func(s *Sub, m *nats.Msg) {
+	return c.subscribe(event.Subject(c.server.instance, "")+">", p, func(s *Sub, m *nats.Msg) {
 		if m.Reply == "" {
 			fn(m.Subject, m.Data)
 		}
 	})
-}
-
-// alone names a queue group with one member, which gets every message. The
-// server serves groups after plain subscriptions.
-func alone(c *Conn) string {
-	return c.name + "-" + strconv.FormatUint(c.server.groups.Add(1), 10)
 }
 
 // Head returns who published a payload, and its number.
@@ -169,19 +152,42 @@ func Head(raw []byte) (pub string, seq uint64, err error) {
 	return head.Pub, head.Seq, err
 }
 
-// subscribe joins a queue group, or none when that is empty.
-func (c *Conn) subscribe(subject, group string, p Policy, fn func(*Sub, *nats.Msg)) (*Sub, error) {
-	s := &Sub{
+func (c *Conn) newSub(subject string, p Policy) *Sub {
+	return &Sub{
 		conn: c, subject: subject, policy: p, mark: KeepMark,
 		done: make(chan struct{}), newest: map[origin]uint64{},
 	}
+}
+
+// subscribeDirect subscribes on the short way to what begins as the subject does
+// before its ">".
+func (c *Conn) subscribeDirect(subject string, p Policy, fn func(*Sub, parcel)) (*Sub, error) {
+	s := c.newSub(subject, p)
+	s.direct = newDirect(strings.TrimSuffix(subject, ">"), p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil, fmt.Errorf("bus: subscribe %s: %w", subject, ErrClosed)
 	}
-	ns, err := c.sub.QueueSubscribe(subject, group, func(m *nats.Msg) {
-		s.watchQueue(m)
+	go s.direct.serve(s.done, func(m parcel) { // joined by Stop
+		s.watchQueue(m.subject)
+		fn(s, m)
+		s.taken.Add(1)
+	})
+	c.subs[s] = struct{}{}
+	c.server.enlist(s)
+	return s, nil
+}
+
+func (c *Conn) subscribe(subject string, p Policy, fn func(*Sub, *nats.Msg)) (*Sub, error) {
+	s := c.newSub(subject, p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, fmt.Errorf("bus: subscribe %s: %w", subject, ErrClosed)
+	}
+	ns, err := c.sub.Subscribe(subject, func(m *nats.Msg) {
+		s.watchQueue(m.Subject)
 		fn(s, m)
 		s.taken.Add(1)
 	})
@@ -198,16 +204,27 @@ func (c *Conn) subscribe(subject, group string, p Policy, fn func(*Sub, *nats.Ms
 		return nil, fmt.Errorf("bus: subscribe %s: the server is silent: %w", subject, closedErr(err))
 	}
 	c.subs[s] = struct{}{}
-	if p == Paced {
-		c.server.pace(func(list []*Sub) []*Sub { return append(list, s) })
-	}
+	c.server.enlist(s)
 	return s, nil
 }
 
 // room reports whether few enough messages wait.
 func (s *Sub) room() bool {
+	messages, bytes := s.pending()
+	return messages < roomMost && bytes < roomBytes
+}
+
+// pending returns what waits for the handler, with what it is at; nothing once
+// it is gone, so that it holds up nobody.
+func (s *Sub) pending() (messages, bytes int) {
+	if s.direct != nil {
+		return s.direct.pending()
+	}
 	messages, bytes, err := s.nats.Pending()
-	return err != nil || messages < roomMost && bytes < roomBytes // who is gone holds up nobody
+	if err != nil {
+		return 0, 0
+	}
+	return messages, bytes
 }
 
 // Gaps returns how many messages were lost so far.
@@ -228,10 +245,11 @@ func (s *Sub) Stop(ctx context.Context) error {
 	s.conn.mu.Lock()
 	delete(s.conn.subs, s)
 	s.conn.mu.Unlock()
-	if s.policy == Paced {
-		s.conn.server.pace(func(list []*Sub) []*Sub { return slices.DeleteFunc(list, func(o *Sub) bool { return o == s }) })
-	}
-	if s.nats.IsValid() {
+	s.conn.server.delist(s)
+	switch {
+	case s.direct != nil:
+		s.direct.end()
+	case s.nats.IsValid():
 		_ = s.nats.Unsubscribe() // fails only when it is gone already
 		// Until the server knows, it would hand questions to nobody.
 		told, cancel := context.WithTimeout(ctx, callWait)
@@ -285,15 +303,15 @@ func (s *Sub) undecodable(m *nats.Msg, err error) {
 }
 
 // watchQueue complains about a Keep or Paced queue each time it has doubled.
-func (s *Sub) watchQueue(m *nats.Msg) {
+func (s *Sub) watchQueue(subject string) {
 	if s.policy > Keep {
 		return
 	}
-	waiting, _, err := m.Sub.Pending()
-	if err != nil || waiting < s.mark {
+	waiting, _ := s.pending()
+	if waiting < s.mark {
 		return
 	}
 	s.mark *= 2
 	s.conn.server.log.Warn("bus_queue_long", slog.String("subscriber", s.conn.name),
-		slog.String("subject", m.Subject), slog.Int("waiting", waiting))
+		slog.String("subject", subject), slog.Int("waiting", waiting))
 }

@@ -1,0 +1,208 @@
+package bus
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"robotrader/services/event"
+)
+
+// TestBothWaysCarryTheSame has several publish at once, each from several
+// goroutines as the desk does, and holds what comes the short way against what
+// NATS carries: the same bytes, each once, and each publisher's in their order.
+func TestBothWaysCarryTheSame(t *testing.T) {
+	const publishers, goroutines, each = 3, 4, 250
+	s := start(t)
+	run, tap := connect(t, s, "run"), connect(t, s, "tap")
+	type heard struct {
+		mu    sync.Mutex
+		of    map[string][][]byte // by publisher
+		total int
+	}
+	listen := func(h *heard, all chan<- struct{}) func(raw []byte) {
+		h.of = map[string][][]byte{}
+		return func(raw []byte) {
+			pub, _, err := Head(raw)
+			if err != nil {
+				t.Error(err)
+			}
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.of[pub] = append(h.of[pub], raw)
+			if h.total++; h.total == publishers*goroutines*each {
+				close(all)
+			}
+		}
+	}
+	var short, long heard
+	shortAll, longAll := make(chan struct{}), make(chan struct{})
+	takeShort, takeLong := listen(&short, shortAll), listen(&long, longAll)
+	sub, err := SubscribeAll(run, "", Keep, func(_ string, raw []byte) { takeShort(raw) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Tap(tap, Keep, func(_ string, raw []byte) { takeLong(raw) }); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for p := range publishers {
+		c := connect(t, s, "p"+string(rune('0'+p)))
+		for g := range goroutines {
+			wg.Go(func() {
+				for i := range uint64(each) {
+					var err error
+					if g%2 == 0 {
+						err = Publish(c, event.Tick, event.Ticks{Symbol: "AAPL", Frames: i}, "AAPL")
+					} else {
+						err = Publish(c, event.Progress, event.Counts{Ticks: i})
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	next(t, shortAll, "end of the short way")
+	next(t, longAll, "end of NATS's way")
+	for pub, want := range long.of {
+		got := short.of[pub]
+		if len(got) != len(want) {
+			t.Fatalf("%s: %d messages the short way, %d over NATS", pub, len(got), len(want))
+		}
+		for i := range want {
+			if !bytes.Equal(got[i], want[i]) {
+				t.Fatalf("%s, message %d: %s the short way, %s over NATS", pub, i, got[i], want[i])
+			}
+		}
+	}
+	if sub.Gaps() != 0 || sub.late.Load() != 0 {
+		t.Errorf("%d lost, %d late", sub.Gaps(), sub.late.Load())
+	}
+}
+
+func TestAHandlerThatHangsHoldsUpNoPublisher(t *testing.T) {
+	s := start(t)
+	desk, run, feed := connect(t, s, "desk"), connect(t, s, "run"), connect(t, s, "feed")
+	got := make(chan uint64, KeepMark)
+	if _, err := Subscribe(feed, event.Progress, Keep, func(m event.Message[event.Counts]) { got <- m.Seq }); err != nil {
+		t.Fatal(err)
+	}
+	sub, leave := hung(t, run, desk, Bounded(2), shortWay)
+	for range 100 {
+		if err := Publish(desk, event.Progress, event.Counts{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range uint64(101) {
+		if n := next(t, got, "message of the other listener"); n != i+1 {
+			t.Fatalf("number %d, want %d", n, i+1)
+		}
+	}
+	if n := lost(sub); n != 98 {
+		t.Errorf("%d were dropped, want 98", n)
+	}
+	close(leave)
+}
+
+func TestWhatIsNotPublishedGoesNoWay(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	got := make(chan uint64, 8)
+	if _, err := SubscribeAll(run, "", Keep, func(_ string, raw []byte) {
+		_, n, err := Head(raw)
+		if err != nil {
+			t.Error(err)
+		}
+		got <- n
+	}); err != nil {
+		t.Fatal(err)
+	}
+	err := Publish(desk, event.Notice, event.NoticeText{Text: strings.Repeat("x", maxPayload)})
+	if !errors.Is(err, nats.ErrMaxPayload) {
+		t.Fatalf("a message beyond the bound: %v", err)
+	}
+	if err := Publish(desk, event.Notice, event.NoticeText{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := next(t, got, "message"); n != 1 {
+		t.Errorf("the first that was published has the number %d", n)
+	}
+	if err := desk.Close(within(t, time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Publish(desk, event.Notice, event.NoticeText{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("after close: %v", err)
+	}
+	if len(got) != 0 {
+		t.Error("a closed connection was heard")
+	}
+}
+
+// TestStopOfTheShortWay holds that Stop waits for the handler, that nothing
+// comes after it, and that who is gone holds up nobody.
+func TestStopOfTheShortWay(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	sub, leave := hung(t, run, desk, Paced, shortWay)
+	for range roomMost {
+		if err := Publish(desk, event.Progress, event.Counts{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if room, _ := desk.Room(); room {
+		t.Fatal("there is room behind a handler that hangs")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := sub.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "desk") {
+		t.Errorf("Stop of a hanging handler: %v, want a named deadline error", err)
+	}
+	if room, _ := desk.Room(); !room {
+		t.Error("no room though nobody listens")
+	}
+	close(leave)
+	if err := sub.Stop(within(t, 5*time.Second)); err != nil {
+		t.Error(err)
+	}
+	if n := sub.taken.Load(); n != 1 {
+		t.Errorf("%d messages were handled, want the one that it was at", n)
+	}
+	if err := Publish(desk, event.Progress, event.Counts{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestQueueGivesItsRoomBack has a queue grow and shrink without ever being empty.
+func TestQueueGivesItsRoomBack(t *testing.T) {
+	q := newDirect("", Keep)
+	raw := []byte("x")
+	seq, want := uint64(0), uint64(0)
+	put := func() { seq++; q.put(parcel{seq: seq, raw: raw}) }
+	handled := -1
+	for range KeepMark / 2 {
+		put()
+	}
+	for range 20 * KeepMark {
+		put()
+		p, ok := q.take(handled)
+		if want++; !ok || p.seq != want {
+			t.Fatalf("took %d, %v; want %d", p.seq, ok, want)
+		}
+		handled = len(p.raw)
+	}
+	if messages, size := q.pending(); messages != KeepMark/2+1 || size != messages {
+		t.Errorf("%d messages of %d bytes wait, want %d", messages, size, KeepMark/2+1)
+	}
+	if c := cap(q.list); c > 8*KeepMark {
+		t.Errorf("room for %d messages is kept for %d that wait", c, KeepMark/2)
+	}
+}
