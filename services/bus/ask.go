@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/nats-io/nats.go"
 
@@ -20,57 +21,51 @@ type answer[A any] struct {
 // Reply answers a query with fn, which is called for one question after the
 // other on one goroutine. The context ends when the subscription does; it
 // carries no deadline of the asker. A second responder for a query of one
-// instance is refused. Questions wait as [Keep] says; one that is dropped there
-// gets no answer.
+// instance is refused. Questions wait as [Keep] says; one that is dropped there,
+// or waits when the subscription ends, gets no answer. They take the short way:
+// nobody but the responder has a use for them.
 func Reply[Q, A any](c *Conn, q event.Query[Q, A], fn func(ctx context.Context, question Q) A) (*Sub, error) {
 	subject := event.Subject(c.server.instance, q.Name)
-	srv := c.server
-	srv.mu.Lock()
-	who, taken := srv.responders[subject]
-	if !taken {
-		srv.responders[subject] = c.name
-	}
-	srv.mu.Unlock()
-	if taken {
+	s := c.newSub(subject, Keep)
+	s.direct = newDirect(Keep)
+	if who, ok := c.server.respond(s); !ok {
 		return nil, fmt.Errorf("bus: reply to %s: %s answers it already", q.Name, who)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	release := func() {
+	s.release = func() {
+		c.server.fallSilent(s)
 		cancel()
-		srv.mu.Lock()
-		delete(srv.responders, subject)
-		srv.mu.Unlock()
 	}
-	s, err := c.subscribe(subject, Keep, func(s *Sub, m *nats.Msg) {
-		if m.Reply == "" {
-			return // nobody to answer
-		}
-		question, err := Decode[Q](m.Data)
+	err := c.serve(s, func(m parcel) {
+		question, err := Decode[Q](m.raw)
 		if err != nil {
-			s.undecodable(m, err)
+			s.undecodable(m.subject, err)
 			body, _ := json.Marshal(answer[struct{}]{Error: err.Error()})
-			s.send(m.Reply, body)
+			s.answer(m, body)
 			return
 		}
 		body, err := event.AppendJSON(nil, fn(ctx, question.Data))
 		if err != nil {
-			s.undecodable(m, err)
+			s.undecodable(m.subject, err)
 			return
 		}
-		s.send(m.Reply, c.envelope(0, body))
+		s.answer(m, c.envelope(0, body))
 	})
 	if err != nil {
-		release()
+		s.release()
 		return nil, err
 	}
-	s.release = release
 	return s, nil
 }
 
-func (s *Sub) send(subject string, body []byte) {
-	if err := s.conn.pub.Publish(subject, body); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
-		s.conn.server.log.Error("bus_answer_failed", "subject", s.subject, "error", err)
+// answer hands an answer to who asked. It does not block: there is room for one,
+// and there is one.
+func (s *Sub) answer(m parcel, body []byte) {
+	if len(body) > maxPayload {
+		s.conn.server.log.Error("bus_answer_failed", slog.String("subject", s.subject), slog.Any("error", nats.ErrMaxPayload))
+		return
 	}
+	m.answer <- body
 }
 
 // Ask asks a query and waits for its answer. The context must have a deadline
@@ -86,14 +81,14 @@ func Ask[Q, A any](ctx context.Context, c *Conn, q event.Query[Q, A], question Q
 	if err != nil {
 		return fail(err)
 	}
-	m, err := c.pub.RequestWithContext(ctx, event.Subject(c.server.instance, q.Name), c.envelope(0, body))
+	raw, err := c.ask(ctx, event.Subject(c.server.instance, q.Name), c.envelope(0, body))
 	if err != nil {
-		return fail(askErr(err))
+		return fail(err)
 	}
 	var a answer[A]
-	if err := json.Unmarshal(m.Data, &a); err != nil {
+	if err := json.Unmarshal(raw, &a); err != nil {
 		c.bad.Add(1)
-		return fail(fmt.Errorf("%w: the answer %.80q: %w", ErrNotUnderstood, m.Data, err))
+		return fail(fmt.Errorf("%w: the answer %.80q: %w", ErrNotUnderstood, raw, err))
 	}
 	if a.Error != "" {
 		return fail(fmt.Errorf("%w: %s", ErrNotUnderstood, a.Error))
@@ -101,13 +96,31 @@ func Ask[Q, A any](ctx context.Context, c *Conn, q event.Query[Q, A], question Q
 	return a.Data, nil
 }
 
-// askErr gives an error of NATS the kind on which code branches.
-func askErr(err error) error {
-	switch {
-	case errors.Is(err, nats.ErrNoResponders):
-		return ErrNobody
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
-		return errors.Join(ErrNoAnswer, context.DeadlineExceeded)
+// ask puts a question into the responder's queue and waits for the answer.
+func (c *Conn) ask(ctx context.Context, subject string, raw []byte) ([]byte, error) {
+	select {
+	case <-c.gone:
+		return nil, ErrClosed
+	default:
 	}
-	return closedErr(err)
+	if len(raw) > maxPayload {
+		return nil, nats.ErrMaxPayload
+	}
+	to := c.server.responder(subject)
+	if to == nil {
+		return nil, ErrNobody
+	}
+	answer := make(chan []byte, 1) // who answers after the deadline does not wait
+	to.direct.put(parcel{subject: subject, pub: c.name, raw: raw, answer: answer})
+	select {
+	case raw := <-answer:
+		return raw, nil
+	case <-c.gone:
+		return nil, ErrClosed
+	case <-ctx.Done():
+	}
+	if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
+		return nil, err
+	}
+	return nil, errors.Join(ErrNoAnswer, context.DeadlineExceeded)
 }

@@ -241,7 +241,7 @@ func overNATS(c *Conn, p Policy, fn func()) (*Sub, error) {
 	return c.subscribe(event.Subject(c.server.instance, "desk")+".>", p, func(s *Sub, m *nats.Msg) {
 		pub, seq, err := Head(m.Data)
 		if err != nil {
-			s.undecodable(m, err)
+			s.undecodable(m.Subject, err)
 		}
 		s.check(m.Subject, pub, seq)
 		fn()

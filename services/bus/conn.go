@@ -36,7 +36,8 @@ type Conn struct {
 	name     string
 	server   *Server
 	seq      *sequence
-	pub, sub *nats.Conn // pub writes and asks, sub receives
+	pub, sub *nats.Conn    // pub writes, sub receives
+	gone     chan struct{} // closed with the connection
 	bad      atomic.Uint64
 
 	mu     sync.Mutex // guards what follows
@@ -154,6 +155,7 @@ func (c *Conn) Close(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
+	close(c.gone)
 	c.sub.Close()
 	c.pub.Close()
 	c.server.mu.Lock()

@@ -10,15 +10,15 @@ import (
 type parcel struct {
 	subject, pub string
 	seq          uint64
-	raw          []byte // the payload as NATS carries it, shared by all who get it
+	raw          []byte        // the payload as NATS carries it, shared by all who get it
+	answer       chan<- []byte // of a question: with room for the one answer; nil of others
 }
 
 // direct is the queue of a subscription that takes the short way. It is bounded
 // and counted as that of a NATS subscription is: what is being handled counts
 // as waiting, and what finds no room is dropped.
 type direct struct {
-	prefix    string // of the subjects
-	most      int    // messages
+	most      int // messages
 	mostBytes int
 
 	filled sync.Cond  // something came, or the queue is over
@@ -32,8 +32,8 @@ type direct struct {
 	over            bool
 }
 
-func newDirect(prefix string, p Policy) *direct {
-	q := &direct{prefix: prefix}
+func newDirect(p Policy) *direct {
+	q := &direct{}
 	q.most, q.mostBytes = p.limits()
 	q.filled.L = &q.mu
 	return q
@@ -124,7 +124,7 @@ func (c *Conn) hand(p parcel) (given bool) {
 	}
 	woke := false
 	for _, s := range *list {
-		if strings.HasPrefix(p.subject, s.direct.prefix) {
+		if strings.HasPrefix(p.subject, s.prefix) {
 			given = true
 			woke = s.direct.put(p) || woke
 		}

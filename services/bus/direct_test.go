@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"robotrader/broker/order"
 	"robotrader/services/event"
 )
 
@@ -183,7 +184,7 @@ func TestStopOfTheShortWay(t *testing.T) {
 
 // TestQueueGivesItsRoomBack has a queue grow and shrink without ever being empty.
 func TestQueueGivesItsRoomBack(t *testing.T) {
-	q := newDirect("", Keep)
+	q := newDirect(Keep)
 	raw := []byte("x")
 	seq, want := uint64(0), uint64(0)
 	put := func() { seq++; q.put(parcel{seq: seq, raw: raw}) }
@@ -204,5 +205,113 @@ func TestQueueGivesItsRoomBack(t *testing.T) {
 	}
 	if c := cap(q.list); c > 8*KeepMark {
 		t.Errorf("room for %d messages is kept for %d that wait", c, KeepMark/2)
+	}
+}
+
+// TestQuestionsWaitInOrderAndWithinTheBound asks more than one at a time of a
+// responder that hangs: what waits is answered in order, what found no room is
+// not, and who gave up holds up nobody.
+func TestQuestionsWaitInOrderAndWithinTheBound(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	entered, leave := make(chan string, 8), make(chan struct{})
+	sub, err := Reply(desk, event.OrderRequest, func(_ context.Context, in order.Intent) event.OrderReply {
+		entered <- in.ID
+		<-leave
+		return event.OrderReply{IntentID: in.ID}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub.direct.mu.Lock()
+	sub.direct.most = 3 // with the one that is handled
+	sub.direct.mu.Unlock()
+	type answered struct {
+		id  string
+		err error
+	}
+	answers := make(chan answered, 4)
+	ask := func(ctx context.Context, id string) {
+		go func() {
+			r, err := Ask(ctx, run, event.OrderRequest, order.Intent{ID: id})
+			answers <- answered{r.IntentID, err}
+		}()
+	}
+	waiting := func(n int) {
+		eventually(t, "the question waits", func() bool { have, _ := sub.pending(); return have == n })
+	}
+	long := within(t, 5*time.Second)
+	ask(long, "a")
+	next(t, entered, "question")
+	impatient, cancel := context.WithCancel(long)
+	ask(impatient, "b")
+	waiting(2)
+	ask(long, "c")
+	waiting(3)
+	if _, err := Ask(within(t, 10*time.Millisecond), run, event.OrderRequest, order.Intent{ID: "d"}); !errors.Is(err, ErrNoAnswer) {
+		t.Errorf("a question that found no room: %v, want ErrNoAnswer", err)
+	}
+	cancel()
+	if a := next(t, answers, "end of the impatient"); !errors.Is(a.err, context.Canceled) || errors.Is(a.err, ErrNoAnswer) {
+		t.Errorf("who gave up: %v", a.err)
+	}
+	close(leave)
+	if b, c := next(t, entered, "question"), next(t, entered, "question"); b != "b" || c != "c" {
+		t.Errorf("after a came %s, %s", b, c)
+	}
+	if a, c := next(t, answers, "answer"), next(t, answers, "answer"); a != (answered{"a", nil}) || c != (answered{"c", nil}) {
+		t.Errorf("answers %v, %v", a, c)
+	}
+	if n := lost(sub); n != 1 {
+		t.Errorf("%d found no room, want 1", n)
+	}
+}
+
+func TestWhoAsksIsToldThatItsConnectionCloses(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	entered, leave := make(chan struct{}), make(chan struct{})
+	if _, err := Reply(desk, event.RunState, func(context.Context, event.Empty) event.Run {
+		close(entered)
+		<-leave
+		return event.Run{}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan error, 1)
+	go func() {
+		_, err := Ask(within(t, 5*time.Second), run, event.RunState, event.Empty{})
+		told <- err
+	}()
+	next(t, entered, "question")
+	if err := run.Close(within(t, time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := next(t, told, "end of the question"); !errors.Is(err, ErrClosed) {
+		t.Errorf("a question whose connection closed: %v, want ErrClosed", err)
+	}
+	close(leave)
+}
+
+func TestAResponderThatStoppedTwiceTakesNobodysPlace(t *testing.T) {
+	s := start(t)
+	desk, other := connect(t, s, "desk"), connect(t, s, "other")
+	reply := func(c *Conn) *Sub {
+		sub, err := Reply(c, event.RunState, func(context.Context, event.Empty) event.Run { return event.Run{} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sub
+	}
+	first := reply(desk)
+	if err := first.Stop(within(t, time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	reply(other)
+	if err := first.Stop(within(t, time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Ask(within(t, time.Second), desk, event.RunState, event.Empty{}); err != nil {
+		t.Errorf("the second responder: %v", err)
 	}
 }

@@ -12,7 +12,7 @@
 //
 // # Design
 //
-// A [Conn] is two NATS connections, one that only publishes and asks, and one
+// A [Conn] is two NATS connections, one that only publishes, and one
 // that only subscribes. The in-process transport is a pipe without a buffer,
 // so a connection that writes while the server delivers to it could wait for
 // itself; with two, no circle can close. The publishing connection writes
@@ -22,7 +22,8 @@
 // A publication goes two ways. Who takes all of a part's topics in one queue, as
 // the runner takes the desk's ([SubscribeAll]), has each put there by the
 // publisher itself, before NATS has it: four goroutines fewer stand between a
-// tick and its order. All others, and the programs outside, get it over NATS.
+// tick and its order. A question goes into its one responder's queue, and the
+// answer straight to who asked. All others, and the programs outside, get it over NATS.
 // Both ways carry the same bytes under the same number, in the same order, with
 // the same bounds; numbering and both hand-overs are one step, under one mutex a
 // publisher.

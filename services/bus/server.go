@@ -33,11 +33,13 @@ type Server struct {
 	paced    atomic.Pointer[[]*Sub]
 	directs  atomic.Pointer[[]*Sub] // that take the short way
 
-	mu         sync.Mutex           // guards what follows
-	seqs       map[string]*sequence // by publisher, for the process's life
-	conns      map[string]*Conn     // open ones by name
-	responders map[string]string    // query subject → name of who answers it
-	stopped    bool
+	answering  sync.RWMutex    // guards responders
+	responders map[string]*Sub // query subject → who answers it
+
+	mu      sync.Mutex           // guards what follows
+	seqs    map[string]*sequence // by publisher, for the process's life
+	conns   map[string]*Conn     // open ones by name
+	stopped bool
 }
 
 // sequence numbers one publisher's messages.
@@ -77,7 +79,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	return &Server{
 		instance: cfg.Instance, log: log, ns: ns,
-		seqs: map[string]*sequence{}, conns: map[string]*Conn{}, responders: map[string]string{},
+		seqs: map[string]*sequence{}, conns: map[string]*Conn{}, responders: map[string]*Sub{},
 	}, nil
 }
 
@@ -107,9 +109,37 @@ func (s *Server) relist(sub *Sub, change func([]*Sub) []*Sub) {
 	if sub.policy == Paced {
 		edit(&s.paced)
 	}
-	if sub.direct != nil {
+	if sub.prefix != "" {
 		edit(&s.directs)
 	}
+}
+
+// respond makes a subscription the one that answers its subject. When there is
+// one already, ok is false and who is its connection's name.
+func (s *Server) respond(sub *Sub) (who string, ok bool) {
+	s.answering.Lock()
+	defer s.answering.Unlock()
+	if now := s.responders[sub.subject]; now != nil {
+		return now.conn.name, false
+	}
+	s.responders[sub.subject] = sub
+	return "", true
+}
+
+// fallSilent takes back what respond did.
+func (s *Server) fallSilent(sub *Sub) {
+	s.answering.Lock()
+	defer s.answering.Unlock()
+	if s.responders[sub.subject] == sub { // Stop may come twice
+		delete(s.responders, sub.subject)
+	}
+}
+
+// responder returns who answers a subject, nil when nobody does.
+func (s *Server) responder(subject string) *Sub {
+	s.answering.RLock()
+	defer s.answering.RUnlock()
+	return s.responders[subject]
 }
 
 // Instance returns the second word of every subject.
@@ -134,7 +164,7 @@ func (s *Server) Connect(name string) (*Conn, error) {
 		seq = &sequence{topics: map[string]uint64{}}
 		s.seqs[name] = seq
 	}
-	c := &Conn{name: name, server: s, seq: seq, subs: map[*Sub]struct{}{}}
+	c := &Conn{name: name, server: s, seq: seq, subs: map[*Sub]struct{}{}, gone: make(chan struct{})}
 	var err error
 	if c.pub, err = s.dial(name+".pub", nats.WriteBufferSize(1)); err != nil {
 		return nil, err

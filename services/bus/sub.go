@@ -72,6 +72,7 @@ type Sub struct {
 	conn    *Conn
 	nats    *nats.Subscription // nil when it is direct
 	direct  *direct            // nil when NATS delivers to it
+	prefix  string             // of the subjects that it takes directly, "" = it takes no publications so
 	subject string
 	policy  Policy
 	done    chan struct{} // closed when the handler's goroutine has gone
@@ -101,7 +102,7 @@ func Subscribe[T any](c *Conn, t event.Topic[T], p Policy, fn func(event.Message
 	return c.subscribe(subject, p, func(s *Sub, m *nats.Msg) {
 		msg, err := Decode[T](m.Data)
 		if err != nil {
-			s.undecodable(m, err)
+			s.undecodable(m.Subject, err)
 			return
 		}
 		s.check(m.Subject, msg.Pub, msg.Seq)
@@ -122,10 +123,16 @@ func SubscribeAll(c *Conn, prefix string, p Policy, fn func(topic string, raw []
 	if prefix == "" {
 		subject = event.Subject(c.server.instance, ">")
 	}
-	return c.subscribeDirect(subject, p, func(s *Sub, m parcel) {
+	s := c.newSub(subject, p)
+	s.direct, s.prefix = newDirect(p), strings.TrimSuffix(subject, ">")
+	err := c.serve(s, func(m parcel) {
 		s.check(m.subject, m.pub, m.seq)
 		fn(event.TopicOf(c.server.instance, m.subject), m.raw)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Tap calls fn for every message of all topics with its subject and payload as
@@ -159,24 +166,21 @@ func (c *Conn) newSub(subject string, p Policy) *Sub {
 	}
 }
 
-// subscribeDirect subscribes on the short way to what begins as the subject does
-// before its ">".
-func (c *Conn) subscribeDirect(subject string, p Policy, fn func(*Sub, parcel)) (*Sub, error) {
-	s := c.newSub(subject, p)
-	s.direct = newDirect(strings.TrimSuffix(subject, ">"), p)
+// serve begins to take what comes the short way.
+func (c *Conn) serve(s *Sub, fn func(parcel)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return nil, fmt.Errorf("bus: subscribe %s: %w", subject, ErrClosed)
+		return fmt.Errorf("bus: subscribe %s: %w", s.subject, ErrClosed)
 	}
 	go s.direct.serve(s.done, func(m parcel) { // joined by Stop
 		s.watchQueue(m.subject)
-		fn(s, m)
+		fn(m)
 		s.taken.Add(1)
 	})
 	c.subs[s] = struct{}{}
 	c.server.enlist(s)
-	return s, nil
+	return nil
 }
 
 func (c *Conn) subscribe(subject string, p Policy, fn func(*Sub, *nats.Msg)) (*Sub, error) {
@@ -246,18 +250,18 @@ func (s *Sub) Stop(ctx context.Context) error {
 	delete(s.conn.subs, s)
 	s.conn.mu.Unlock()
 	s.conn.server.delist(s)
+	if s.release != nil {
+		s.release()
+	}
 	switch {
 	case s.direct != nil:
 		s.direct.end()
 	case s.nats.IsValid():
 		_ = s.nats.Unsubscribe() // fails only when it is gone already
-		// Until the server knows, it would hand questions to nobody.
+		// Until the server knows, it delivers.
 		told, cancel := context.WithTimeout(ctx, callWait)
 		_ = s.conn.sub.FlushWithContext(told) // the wait below says what is wrong
 		cancel()
-	}
-	if s.release != nil {
-		s.release()
 	}
 	select {
 	case <-s.done:
@@ -296,10 +300,10 @@ func (s *Sub) lost(g Gap) {
 	}
 }
 
-func (s *Sub) undecodable(m *nats.Msg, err error) {
+func (s *Sub) undecodable(subject string, err error) {
 	s.conn.bad.Add(1)
 	s.conn.server.log.Error("bus_undecodable", slog.String("subscriber", s.conn.name),
-		slog.String("subject", m.Subject), slog.Any("error", err))
+		slog.String("subject", subject), slog.Any("error", err))
 }
 
 // watchQueue complains about a Keep or Paced queue each time it has doubled.
