@@ -121,6 +121,8 @@ func trade(ctx context.Context, cfg configs.Config, out, errs io.Writer) (code i
 	if os.Getenv("GOMAXPROCS") == "" && cfg.Procs > 0 {
 		runtime.GOMAXPROCS(cfg.Procs)
 	}
+	heap := startCollector()
+	defer heap.stop()
 	fail := func(err error) int {
 		fmt.Fprintf(errs, "start_trader: %v\n", err)
 		return exitUnexpected

@@ -168,3 +168,8 @@ func writeControl(conn net.Conn, opcode byte, payload []byte) error {
 	_, err := conn.Write(frame)
 	return err
 }
+
+// Poke writes what needs no answer (a pong that nobody asked for). It fails, at the
+// second time at the latest, when the trader has let the connection go: one that
+// does not read may not hear of that.
+func (d *Dashboard) Poke() error { return writeControl(d.conn, opPong, nil) }

@@ -55,6 +55,8 @@ func TestTheJudgeNotices(t *testing.T) {
 	}{
 		{"all well", func(*trial) {}, ""},
 		{"memory leaks", func(d *trial) { each(d, func(h float64, s *sample) { s.anonymous += 2e6 * h / 24 }) }, "memory"},
+		{"the heap leaks below its floor", func(d *trial) { each(d, func(h float64, s *sample) { s.live += 5e6 * h / 24 }) }, "live heap"},
+		{"lists fill", func(d *trial) { each(d, func(h float64, s *sample) { s.live += 3e6 * min(h, 8.3) / 8.3 }) }, ""},
 		{"memory grows within the limit", func(d *trial) { each(d, func(h float64, s *sample) { s.anonymous += 0.3e6 * h / 24 }) }, ""},
 		{"memory grows in the first hour", func(d *trial) { each(d, func(h float64, s *sample) { s.anonymous += 9e6 * min(h, 1) }) }, ""},
 		{"a descriptor leaks every three hours", func(d *trial) { each(d, func(h float64, s *sample) { s.files += float64(int(h / 3)) }) }, "descriptors"},

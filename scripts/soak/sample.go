@@ -30,7 +30,7 @@ type sample struct {
 
 	anonymous  float64 // memory of its own
 	resident   float64 // with the pages of its binary
-	live       float64 // heap that the newest collection found in use: half of the next one's goal
+	live       float64 // heap that the newest collection found in use, by the next one's goal
 	goroutines float64
 	files      float64 // descriptors
 	losses     float64 // of the link, in this life
@@ -70,6 +70,7 @@ func (s *sample) metrics(ctx context.Context, t *rig.Trader) error {
 		return err
 	}
 	in := bufio.NewScanner(strings.NewReader(text))
+	var goal, percent float64
 	for in.Scan() {
 		name, value, ok := strings.Cut(in.Text(), " ")
 		n, err := strconv.ParseFloat(value, 64)
@@ -82,11 +83,14 @@ func (s *sample) metrics(ctx context.Context, t *rig.Trader) error {
 		case "go_goroutines":
 			s.goroutines = n
 		case "go_memstats_next_gc_bytes":
-			s.live = n / 2
+			goal = n
+		case "go_gc_gogc_percent":
+			percent = n
 		case "trader_link_lost_total":
 			s.losses = n
 		}
 	}
+	s.live = goal / (1 + percent/100)
 	if s.goroutines == 0 || s.files == 0 || s.live == 0 {
 		return errors.New("the metrics lack goroutines, descriptors or heap")
 	}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	// heapFloor is the size to which the heap may grow, at least, before it is
+	// collected. What a trader holds is a few MB, of which Go would collect twice:
+	// then each burst (a reconnection, a day's executions, a page that opens) makes
+	// the process larger for good, and memory creeps for days. With a floor it has
+	// its size within minutes, is collected a third as often, and what grows is seen.
+	// Our own choice: above it, Go's rule holds.
+	heapFloor = 20 << 20
+	// heapLook is the time between two looks at what is held: it changes slowly.
+	heapLook = 5 * time.Second
+	// leastPercent is Go's own rule, twice what is held; mostPercent bounds what
+	// a heap that is hardly used is given.
+	leastPercent, mostPercent = 100, 500
+)
+
+// collector keeps the collector's goal at [heapFloor] or above. One goroutine
+// looks, until stop.
+type collector struct {
+	quit chan struct{}
+	done chan struct{} // closed when the goroutine has gone
+}
+
+// startCollector begins, unless the environment says how to collect.
+func startCollector() *collector {
+	c := &collector{quit: make(chan struct{}), done: make(chan struct{})}
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		close(c.done)
+		return c
+	}
+	go c.run()
+	return c
+}
+
+func (c *collector) run() {
+	defer close(c.done)
+	tick := time.NewTicker(heapLook)
+	defer tick.Stop()
+	is := leastPercent
+	held := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	for {
+		metrics.Read(held)
+		if held[0].Value.Kind() == metrics.KindUint64 {
+			// A change stops all for some microseconds, so small ones are left out.
+			if want := percent(held[0].Value.Uint64(), heapFloor); want > is+is/10 || want < is-is/10 {
+				debug.SetGCPercent(want)
+				is = want
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-c.quit:
+			return
+		}
+	}
+}
+
+// stop ends the goroutine.
+func (c *collector) stop() {
+	close(c.quit)
+	<-c.done
+}
+
+// percent is how much the heap may grow over what is held, in per cent of it, so
+// that it reaches the floor.
+func percent(held, floor uint64) int {
+	switch {
+	case held >= floor/2:
+		return leastPercent
+	case held == 0: // nothing was collected yet
+		return mostPercent
+	}
+	return min(int((floor-held)*100/held), mostPercent)
+}

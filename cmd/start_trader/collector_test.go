@@ -1,0 +1,49 @@
+package main
+
+import (
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+	"time"
+)
+
+func TestTheHeapHasAFloor(t *testing.T) {
+	for _, tt := range []struct {
+		held uint64
+		want int
+	}{
+		{0, mostPercent},
+		{1 << 20, mostPercent},
+		{5 << 20, 300},
+		{8 << 20, 150},
+		{10 << 20, leastPercent},
+		{100 << 20, leastPercent},
+	} {
+		if got := percent(tt.held, heapFloor); got != tt.want {
+			t.Errorf("%d MB held: %d per cent, want %d", tt.held>>20, got, tt.want)
+		}
+	}
+}
+
+// TestTheCollectorObeys: what is held by the test is little, so the goal is the
+// floor and not twice of it. The environment goes before us.
+func TestTheCollectorObeys(t *testing.T) {
+	was := debug.SetGCPercent(leastPercent)
+	defer debug.SetGCPercent(was)
+	t.Setenv("GOGC", "")
+	t.Setenv("GOMEMLIMIT", "")
+	c := startCollector()
+	goal := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	awaits(t, "another rule than Go's", 5*time.Second, func() (string, bool) {
+		metrics.Read(goal)
+		return "", goal[0].Value.Uint64() > leastPercent
+	})
+	c.stop()
+	debug.SetGCPercent(leastPercent)
+	t.Setenv("GOGC", "70")
+	c = startCollector()
+	c.stop()
+	if metrics.Read(goal); goal[0].Value.Uint64() != leastPercent {
+		t.Errorf("with GOGC in the environment it is %d", goal[0].Value.Uint64())
+	}
+}
