@@ -25,8 +25,9 @@ type BusState struct {
 	// anew, and what was known before is to be asked for again.
 	Life    string `json:"life"`
 	Account string `json:"account"` // that the trader trades, "" = not known yet
-	// Newest holds, for each subject that never drops, the number of the newest
-	// message that was written. Who has not seen it when the next state comes has
+	// Newest holds, for each subject that never drops but the notices, of which
+	// each publisher numbers its own, the number of the newest message that was
+	// written. Who has not seen it when the next state comes has
 	// lost what lies between, and asks desk.get.
 	Newest map[string]uint64 `json:"newest"`
 	// Dropped counts messages of such subjects that found no room while the bus

@@ -60,6 +60,7 @@ type Bridge struct {
 	poke   chan struct{} // holds one token when the manager should look
 
 	server   *listener // nil with a cluster
+	lines    *lines
 	pub, sub *nats.Conn
 	tap      *bus.Sub
 	links    *bus.Sub
@@ -68,10 +69,10 @@ type Bridge struct {
 	serving atomic.Bool            // connected, and the claims are held
 	account atomic.Pointer[string] // that the link told last
 
-	// Of the manager alone.
-	state   event.BusState
-	settled uint64 // cuts for which the claims were made
-	seq     uint64 // of the bridge's own messages outside; of the writer alone
+	settled atomic.Uint64 // cuts for which the claims were made; the manager sets it
+
+	state event.BusState // of the manager alone
+	seq   uint64         // of the bridge's own messages outside; of the writer alone
 }
 
 // Check returns what is wrong with the files that the configuration names, all
@@ -106,7 +107,7 @@ func New(cfg bus.Config, p Parts) (*Bridge, error) {
 	}
 	b := &Bridge{
 		cfg: cfg, parts: p, log: log, queue: newQueue(cfg.Instance), tasks: task.NewGroup("bridge"),
-		life: rand.Text(), poke: make(chan struct{}, 1),
+		life: rand.Text(), poke: make(chan struct{}, 1), lines: newLines(),
 	}
 	b.door = newDoor(b)
 	if cfg.Listen == "" {
@@ -137,8 +138,9 @@ func (b *Bridge) Start() error {
 	b.tasks.Go("manage", b.manage)
 	b.tasks.Go("orders", b.door.orders)
 	for range questioners {
-		b.tasks.Go("questions", b.door.questions)
+		b.tasks.Go("questions", func(ctx context.Context) error { return b.door.questions(ctx, b.door.asks, askWithin) })
 	}
+	b.tasks.Go("bars", func(ctx context.Context) error { return b.door.questions(ctx, b.door.bars, historyWithin) })
 	return nil
 }
 
@@ -183,7 +185,7 @@ func (b *Bridge) dial(url, which string, options []nats.Option) (*nats.Conn, err
 		}
 	}
 	nc, err := nats.Connect(url, append([]nats.Option{
-		nats.Name("robotrader-" + b.cfg.Instance + "-" + which),
+		nats.Name("robotrader-" + b.cfg.Instance + "-" + which), nats.SetCustomDialer(b.lines), nats.SkipHostLookup(),
 		nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort(), nats.ReconnectBufSize(-1),
 		nats.CustomReconnectDelay(again), nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
 		nats.Timeout(2 * time.Second), nats.FlusherTimeout(2 * time.Second),
@@ -280,6 +282,9 @@ func (b *Bridge) confirm(ctx context.Context) {
 		b.broken(err)
 		return
 	}
+	if b.cuts.Load() != b.settled.Load() {
+		return // it may have gone into the connection before: the manager has it written again
+	}
 	b.queue.confirm(n)
 }
 
@@ -337,6 +342,13 @@ func (b *Bridge) say(s event.BusState) {
 // goroutines have gone or ctx has ended.
 func (b *Bridge) Stop(ctx context.Context) error {
 	served := b.serving.Load()
+	last, cancel := context.WithTimeout(ctx, lastWords)
+	defer cancel()
+	defer b.lines.end()
+	if !served {
+		b.lines.end() // nobody is there to hear a word
+	}
+	defer context.AfterFunc(last, b.lines.end)() // wakes whoever waits for the network
 	errs := []error{b.tasks.Stop(ctx)}
 	for _, s := range []*bus.Sub{b.tap, b.links} {
 		if s != nil {
@@ -345,7 +357,6 @@ func (b *Bridge) Stop(ctx context.Context) error {
 	}
 	b.door.close()
 	if served && b.pub != nil {
-		last, cancel := context.WithTimeout(ctx, lastWords)
 		for last.Err() == nil {
 			m, ok := b.queue.take()
 			if !ok || !b.put(m) {
@@ -355,8 +366,8 @@ func (b *Bridge) Stop(ctx context.Context) error {
 		newest, dropped, _ := b.queue.told()
 		b.say(event.BusState{State: event.BusStopped, Life: b.life, Since: time.Now(), Cause: "the trader stops", Account: b.accountNow(), Newest: newest, Dropped: dropped})
 		_ = b.pub.FlushWithContext(last) // who is away hears nothing
-		cancel()
 	}
+	b.lines.end()
 	for _, nc := range []*nats.Conn{b.sub, b.pub} {
 		if nc != nil {
 			nc.Close()

@@ -34,17 +34,19 @@
 // written again when the connection breaks before; a reader leaves out numbers
 // that it has seen. What a node loses behind that, or a reader's own connection,
 // nobody tells; so once a second the topic "bus" tells the newest number of each
-// kept topic, and who has not seen it a second later asks desk.get. That is the
+// kept topic but notices, which each publisher numbers for itself, and who has not seen it a second later asks desk.get. That is the
 // one way to close a gap: the bridge keeps no history.
 //
 // Requests come in by the door. An order request comes on a subject that ends
 // with its strategy's name, which the permissions of its user name, and the
 // door holds name, id and target to it: ids begin with the name and a colon, so
 // no program touches what is another's. Each strategy has a rate and 8 places,
-// all together 64, and one request at a time goes to the desk, so that a flood
+// all together 64 (a name that was quiet for a while gives its rate up to
+// others), and one request at a time goes to the desk, so that a flood
 // costs the trader's own order at most one turn. What waits for 2 s, or is older
 // than bus.max_request_age, is refused: it may not become an order late. The
-// risk gate behind it is the same as for everybody.
+// risk gate behind it is the same as for everybody. Questions for bars, which may
+// take a venue half a minute, have a line of their own.
 //
 // On a cluster two traders may be configured alike by mistake. Each asks on a
 // claim's subject who else is there, before it answers anything and every 3 s:

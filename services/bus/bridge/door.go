@@ -24,8 +24,8 @@ const (
 	ordersMost    = 64               // order requests that wait, of all strategies
 	oneStrategy   = 8                // and of one
 	strategiesMax = 64               // strategies with a rate of their own
-	questionsMost = 16               // questions that wait
-	questioners   = 2                // goroutines that answer them
+	questionsMost = 16               // questions that wait, and as many for bars
+	questioners   = 2                // goroutines that answer them; one more is for bars
 	requestBytes  = 16 << 10         // of one request or question
 	waitMost      = 2 * time.Second  // in line; what waited longer is refused
 	orderWithin   = 6 * time.Second  // for the desk, whose own deadline is 5 s
@@ -49,6 +49,7 @@ type door struct {
 	bridge *Bridge
 	line   chan asked // order requests
 	asks   chan asked // questions
+	bars   chan asked // and those for bars, which may take half a minute each
 	ask    *rate.Limiter
 
 	mu      sync.Mutex // guards what follows
@@ -67,7 +68,7 @@ type asked struct {
 
 func newDoor(b *Bridge) *door {
 	return &door{
-		bridge: b, line: make(chan asked, ordersMost), asks: make(chan asked, questionsMost),
+		bridge: b, line: make(chan asked, ordersMost), asks: make(chan asked, questionsMost), bars: make(chan asked, questionsMost),
 		ask: b.limiter(), rates: map[string]*rate.Limiter{}, waiting: map[string]int{},
 	}
 }
@@ -152,8 +153,8 @@ func (d *door) admit(a asked) (rule, reason string) {
 	defer d.mu.Unlock()
 	l := d.rates[a.strategy]
 	if l == nil {
-		if len(d.rates) >= strategiesMax {
-			return ruleBusy, fmt.Sprintf("%d strategies have asked already; start the trader again to begin anew", strategiesMax)
+		if d.forget(); len(d.rates) >= strategiesMax {
+			return ruleBusy, fmt.Sprintf("%d strategies ask already; ask again later, with the same id", strategiesMax)
 		}
 		l = d.bridge.limiter()
 		d.rates[a.strategy] = l
@@ -170,6 +171,21 @@ func (d *door) admit(a asked) (rule, reason string) {
 		return "", ""
 	default:
 		return ruleBusy, fmt.Sprintf("%d requests wait already; ask again later, with the same id", ordersMost)
+	}
+}
+
+// forget makes room for other strategies when there is none: one whose rate is
+// full again and of which nothing waits is as one that never asked. The caller
+// holds mu.
+func (d *door) forget() {
+	if len(d.rates) < strategiesMax {
+		return
+	}
+	for name, l := range d.rates {
+		if d.waiting[name] == 0 && l.Tokens() >= float64(l.Burst()) {
+			delete(d.rates, name)
+			delete(d.waiting, name)
+		}
 	}
 }
 
@@ -261,21 +277,30 @@ func (d *door) question(topic string, m *nats.Msg) {
 	case !d.ask.Allow():
 		d.cannot(m, fmt.Sprintf("busy: more than %d questions a second; ask again later", d.bridge.cfg.RequestsPerSecond))
 	default:
+		line := d.asks
+		if topic == event.HistoryRequest.Name {
+			line = d.bars
+		}
 		select {
-		case d.asks <- asked{msg: m, topic: topic, came: time.Now()}:
+		case line <- asked{msg: m, topic: topic, came: time.Now()}:
 		default:
 			d.cannot(m, fmt.Sprintf("busy: %d questions wait already; ask again later", questionsMost))
 		}
 	}
 }
 
-// questions is a goroutine that answers them.
-func (d *door) questions(ctx context.Context) error {
+// questions is a goroutine that answers those of one line. Who asked does not
+// wait any more for one that waited longer than its answer may take.
+func (d *door) questions(ctx context.Context, line <-chan asked, most time.Duration) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case a := <-d.asks:
+		case a := <-line:
+			if time.Since(a.came) > most {
+				d.cannot(a.msg, fmt.Sprintf("busy: it waited in line for more than %v; ask again later", most))
+				continue
+			}
 			switch a.topic {
 			case event.LinkState.Name:
 				passOn(ctx, d, a.msg, event.LinkState, askWithin)

@@ -20,12 +20,15 @@ import (
 )
 
 // The bounds of the listening server. A program that does not read is cut off
-// when 8 MiB wait for it, or a write to it takes 2 s.
+// when a write to it takes 5 s, or 64 MiB wait for it. The second bound is the
+// bridge's own, too: below a few of the largest messages of every program at
+// once, a flood of them cuts the bridge off, and with it everybody.
 const (
 	clientsMost = 32
-	subsMost    = 256 // of one program
-	payloadMost = 4 << 20
-	pendingEach = 8 << 20
+	subsMost    = 256     // of one program
+	payloadMost = 1 << 20 // as a cluster has it, unless its configuration says otherwise
+	pendingEach = 64 << 20
+	writeWithin = 5 * time.Second
 	serverWait  = 5 * time.Second
 	serverLook  = 50 * time.Millisecond
 )
@@ -69,7 +72,7 @@ func serverOptions(cfg bus.Config, reserved []string) (*server.Options, error) {
 	o := &server.Options{
 		ServerName: "robotrader-" + cfg.Instance + "-outside", Host: host, NoSigs: true, NoLog: true, NoSystemAccount: true,
 		MaxConn: clientsMost, MaxSubs: subsMost, MaxPayload: payloadMost, MaxPending: pendingEach,
-		WriteDeadline: 2 * time.Second, PingInterval: 10 * time.Second, MaxPingsOut: 2, AuthTimeout: 2,
+		WriteDeadline: writeWithin, PingInterval: 10 * time.Second, MaxPingsOut: 2, AuthTimeout: 2,
 	}
 	for _, u := range users {
 		o.Users = append(o.Users, &server.User{Username: u.name, Password: u.password, Permissions: permissions(cfg.Instance, u)})

@@ -20,7 +20,7 @@ func (b *Bridge) manage(ctx context.Context) error {
 		return err
 	}
 	b.learn(ctx)
-	b.settled = b.cuts.Load() - 1 // no claim was made yet
+	b.settled.Store(b.cuts.Load() - 1) // no claim was made yet
 	for {
 		b.look(ctx)
 		select {
@@ -45,7 +45,7 @@ func (b *Bridge) learn(ctx context.Context) {
 // look brings the bridge to where it should be.
 func (b *Bridge) look(ctx context.Context) {
 	cuts := b.cuts.Load()
-	if cuts != b.settled {
+	if cuts != b.settled.Load() {
 		b.serving.Store(false)
 	}
 	if !b.pub.IsConnected() || !b.sub.IsConnected() {
@@ -72,10 +72,10 @@ func (b *Bridge) look(ctx context.Context) {
 		b.away()
 		return
 	}
-	if cuts != b.settled {
+	if cuts != b.settled.Load() {
 		b.queue.rewind()
 	}
-	b.settled = cuts
+	b.settled.Store(cuts)
 	b.queue.come()
 	b.serving.Store(true)
 	b.enter(event.BusUp, "")

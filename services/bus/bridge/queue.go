@@ -24,7 +24,8 @@ const (
 )
 
 // kept are the topics that never drop: they wait for a bus that is away, up to
-// keptMost, and [event.BusState] tells their newest numbers.
+// keptMost, and [event.BusState] tells their newest numbers; but not that of
+// notices, which several publishers number, each for itself.
 var kept = []string{
 	event.Link.Name, event.Order.Name, event.Fill.Name, event.Position.Name, event.Mode.Name, event.Decision.Name,
 	event.Data.Name, event.Finding.Name, event.Notice.Name,
@@ -52,7 +53,7 @@ type queue struct {
 	loose    []message
 	ticks    map[string]*waiting // by subject
 	turn     []string            // subjects of ticks, in the order in which they began to wait
-	newest   map[string]uint64   // by topic, of kept ones
+	newest   map[string]uint64   // by topic, of kept ones with one publisher
 	dropped  uint64              // kept messages that found no room
 	skipped  uint64              // loose messages and trades
 	combined uint64              // messages of ticks that became part of another
@@ -78,7 +79,7 @@ func (q *queue) put(subject string, raw []byte) {
 	defer q.mu.Unlock()
 	switch {
 	case slices.Contains(kept, topic):
-		if _, seq, err := bus.Head(raw); err == nil {
+		if _, seq, err := bus.Head(raw); err == nil && topic != event.Notice.Name {
 			q.newest[topic] = seq
 		}
 		q.keep(message{subject, raw})

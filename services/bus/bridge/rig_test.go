@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -342,6 +344,14 @@ func (r *reader) count() (orders, gaps int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.orders), r.gaps
+}
+
+// first returns the number of the first order that came: those before it were
+// written before the cluster knew that somebody listens.
+func (r *reader) first() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Min(slices.Collect(maps.Keys(r.orders)))
 }
 
 // proxy stands between two parties and can stop to forward, as a network does.
