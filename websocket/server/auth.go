@@ -153,7 +153,12 @@ func peer(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{} // all of these are counted as one
 	}
-	addr := ap.Addr().Unmap().WithZone("")
+	return owner(ap.Addr())
+}
+
+// owner is an address, or for IPv6 the /64 that it is from.
+func owner(addr netip.Addr) netip.Addr {
+	addr = addr.Unmap().WithZone("")
 	if addr.Is6() && !addr.IsLoopback() {
 		if p, err := addr.Prefix(64); err == nil {
 			return p.Addr()

@@ -9,7 +9,8 @@
 // a cookie and asks from a page of ours. A secret is in no log, address or
 // error. As long as only this machine can reach it, it does not limit who reads.
 // Beyond that it takes no plain request but from a proxy that it was told of, and
-// tells nobody without the token more than whether it serves and is ready.
+// tells nobody without the token more than whether it serves and is ready. One
+// address has 64 connections at most, one of this machine or a proxy 256.
 //
 // # Design
 //
@@ -150,6 +151,7 @@ func (s *Server) Start() error {
 		return fmt.Errorf("server: listen on %s: %w (%s)", s.cfg.Listen, err, mend)
 	}
 	s.ln = ln
+	ln = &bounded{Listener: ln, near: s.trusts, log: s.log, by: map[netip.Addr]int{}}
 	if cert != nil {
 		ln = tls.NewListener(ln, cert.config())
 	}

@@ -73,18 +73,19 @@ func sendMail(ctx context.Context, cfg *shout.Config, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, maxSend)
 	defer cancel()
 	var d net.Dialer // a mail server's: no gateway's port comes here
-	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port))))
+	line, err := d.DialContext(ctx, "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port))))
 	if err != nil {
 		return err
 	}
-	defer conn.Close() // again after Quit, which does no harm
+	defer line.Close() // again after Quit, which does no harm
 	if at, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(at); err != nil {
+		if err := line.SetDeadline(at); err != nil {
 			return err
 		}
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // wakes who waits
+	stop := context.AfterFunc(ctx, func() { _ = line.SetDeadline(time.Unix(1, 0)) }) // wakes who waits
 	defer stop()
+	conn := line // or TLS over it; what wakes, on another goroutine, knows the line alone
 	secure := &tls.Config{ServerName: cfg.Host, MinVersion: tls.VersionTLS12}
 	if implicit(cfg) {
 		conn = tls.Client(conn, secure)
