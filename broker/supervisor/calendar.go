@@ -80,6 +80,12 @@ func (c Calendar) expected(now, since time.Time) (phase broker.Phase, until time
 	return broker.NoPhase, time.Time{}
 }
 
+// Expected returns what a gateway goes through by the calendar at now, wall time,
+// and until when; [broker.NoPhase] is nothing.
+func (c Calendar) Expected(now time.Time) (phase broker.Phase, until time.Time) {
+	return c.expected(now, now)
+}
+
 // edge returns when the calendar says something else at the latest.
 func (c Calendar) edge(now time.Time) time.Time {
 	next := now.Add(time.Minute) // a machine may sleep, and its clock be set

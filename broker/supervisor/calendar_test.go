@@ -189,3 +189,26 @@ func TestAWeeklyLoginAtTheHourOfTheRestart(t *testing.T) {
 		}
 	}
 }
+
+// Expected says what a person who asks from outside is to expect.
+func TestExpectedFromOutside(t *testing.T) {
+	c, err := NewCalendar("23:45 America/New_York", 5*time.Minute, "sun 01:00 America/New_York", 10*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]broker.Phase{
+		"2026-11-25T23:47:00-05:00": broker.RestartPhase,
+		"2026-11-25T23:51:00-05:00": broker.NoPhase,
+		"2026-11-29T01:05:00-05:00": broker.LoginPhase,
+		"2026-11-25T12:00:00-05:00": broker.NoPhase,
+	} {
+		now, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		phase, until := c.Expected(now)
+		if phase != want || want != broker.NoPhase && !until.After(now) {
+			t.Errorf("%s: %q until %v, want %q", at, phase, until, want)
+		}
+	}
+}

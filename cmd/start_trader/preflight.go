@@ -7,9 +7,11 @@ import (
 	"strings"
 
 	"robotrader/broker/ibkr"
+	"robotrader/broker/supervisor"
 	"robotrader/configs"
 	"robotrader/services/diag"
 	"robotrader/services/host"
+	"robotrader/services/journal"
 )
 
 // spareID is the client id of a pre-flight handshake whose own id is taken.
@@ -47,6 +49,7 @@ func question(cfg configs.Config) diag.Question {
 		ClientID: cfg.Broker.IBKR.ClientID, SpareID: spareID, Timeout: cfg.Broker.IBKR.HandshakeTimeout,
 		Folder: cfg.Data.Dir, Version: version(), Starts: true, HTTP: cfg.Websocket.Listen,
 		Config: func() ([]string, error) { return []string{"no fault: it is shown above"}, nil },
+		Books:  journal.Look,
 	}
 	if q.SpareID == q.ClientID {
 		q.SpareID--
@@ -63,5 +66,9 @@ func question(cfg configs.Config) diag.Question {
 		q.Instead = err.Error() // validated: cannot be
 	}
 	q.Gateway = gateway
+	g := cfg.Broker.IBKR
+	if calendar, err := supervisor.NewCalendar(g.RestartAt, g.RestartLasts, g.LoginAt, g.LoginWithin); err == nil { // validated
+		q.Calendar = calendar.Expected
+	}
 	return q
 }

@@ -10,9 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"robotrader/broker/ibkr"
+	"robotrader/broker/supervisor"
 	"robotrader/configs"
 	"robotrader/services/diag"
 	"robotrader/services/host"
+	"robotrader/services/journal"
 )
 
 func doctorCommand() *cobra.Command {
@@ -20,8 +22,10 @@ func doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Look at everything between a trader and its gateway, and say what to do and what not",
 		Long: `Look at everything between a trader and its gateway, step by step: configuration,
-data folder, running trader, clock, gateway process, sockets by state and ports
-(read from the kernel, never dialled), then one handshake, closed well.
+data folder and its disk, running trader, journal, service of systemd, clock,
+calendar, gateway process, sockets by state and ports (read from the kernel,
+never dialled), then one handshake, closed well. A situation that the runbook in
+README.md has is told with the name of its entry.
 
 The handshake uses the trader's client id, or a spare one when a running trader
 holds that or the gateway says that it is in use. While a running trader has
@@ -112,9 +116,14 @@ func doctorQuestion(c *cobra.Command) (diag.Question, error) {
 		Force: flagOn(c, "force"), TryIDs: flagOn(c, "try-ids"), TryTimeouts: flagOn(c, "try-timeouts"), TryTWS: flagOn(c, "try-tws"),
 		Build: build, Version: revision(),
 		Config: func() ([]string, error) { return configFound(file, cfg), loadErr },
+		Books:  journal.Look,
 	}
 	if cfg.Broker.IBKR.Validate() == nil {
 		q.ClientID, q.Timeout = cfg.Broker.IBKR.ClientID, cfg.Broker.IBKR.HandshakeTimeout
+		usual = cfg.Broker.IBKR
+	}
+	if calendar, err := supervisor.NewCalendar(usual.RestartAt, usual.RestartLasts, usual.LoginAt, usual.LoginWithin); err == nil { // validated
+		q.Calendar = calendar.Expected
 	}
 	f := c.Flags()
 	var errs error

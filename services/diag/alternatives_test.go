@@ -35,7 +35,10 @@ func (h told) Gateways(context.Context, string) ([]host.Gateway, error) { return
 func (h told) Sockets(context.Context, string) (host.Sockets, error)    { return host.Sockets{}, nil }
 func (h told) Listening(context.Context, ...int) ([]host.Port, error)   { return h.ports, nil }
 func (h told) LockHolder(context.Context, string) (pid int, err error)  { return 0, nil }
-func (h told) Clock() (host.Clock, error)                               { return host.Clock{}, nil }
+func (h told) Unit(context.Context, string) (host.Unit, error) {
+	return host.Unit{}, errors.ErrUnsupported
+}
+func (h told) Clock() (host.Clock, error) { return host.Clock{}, nil }
 
 // script is a gateway's answers, by what was asked.
 type script struct {

@@ -20,6 +20,7 @@ type Host interface {
 	Gateways(ctx context.Context, address string) ([]host.Gateway, error)
 	LockHolder(ctx context.Context, path string) (pid int, err error)
 	Clock() (host.Clock, error)
+	Unit(ctx context.Context, name string) (host.Unit, error)
 }
 
 // Doctor looks at everything between a trader and its gateway, step by step.
@@ -46,6 +47,12 @@ type Question struct {
 	// Config tells what the configuration is, or all that is wrong with it. Nil
 	// skips the check.
 	Config func() (found []string, err error)
+
+	// Books looks at the journal of the data folder, and Calendar says what the
+	// gateway goes through by its calendar at a wall time, and until when. Nil
+	// skips either check.
+	Books    Bookkeeper
+	Calendar func(now time.Time) (broker.Phase, time.Time)
 
 	// Starts is true before the start of a trader: then another one that runs
 	// with the folder is a fault, and so is somebody who listens at HTTP.
@@ -79,6 +86,8 @@ type Check struct {
 	Verdict Verdict   `json:"verdict"`
 	Found   []string  `json:"found"`
 	Advice  []string  `json:"advice"`
+	// Findings are the situations of the runbook that it shows.
+	Findings []Finding `json:"findings,omitempty"`
 
 	Probe    *Probe         `json:"probe,omitempty"`    // of a handshake
 	Sockets  *host.Sockets  `json:"sockets,omitempty"`  // of the gateway's port
@@ -144,6 +153,8 @@ func (d Doctor) Examine(ctx context.Context, q Question) Report {
 	step("data_folder", func(ctx context.Context, c *Check) { checkFolder(ctx, c, q.Folder, q.Starts) })
 	c, t := d.trader(ctx, q)
 	add(c)
+	step("journal", func(ctx context.Context, c *Check) { checkJournal(ctx, c, q) })
+	step("service", func(ctx context.Context, c *Check) { d.checkUnit(ctx, c) })
 	if q.Starts {
 		step("http", func(ctx context.Context, c *Check) { d.checkHTTP(ctx, c, q.HTTP) })
 	}
@@ -153,8 +164,9 @@ func (d Doctor) Examine(ctx context.Context, q Question) Report {
 		r.DoNot, r.Exit = []string{}, exit(r.Checks, nil)
 		return r
 	}
+	step("calendar", func(_ context.Context, c *Check) { checkCalendar(c, q, time.Now()) })
 	step("gateway_process", func(ctx context.Context, c *Check) { d.checkProcess(ctx, c, q.Gateway) })
-	step("sockets", func(ctx context.Context, c *Check) { d.checkSockets(ctx, c, q.Gateway) })
+	step("sockets", func(ctx context.Context, c *Check) { d.checkSockets(ctx, c, q.Gateway, t) })
 	t.seen = connected(r.Checks[len(r.Checks)-1].Sockets)
 	step("ports", func(ctx context.Context, c *Check) { d.checkPorts(ctx, c, q.Gateway) })
 	ports := r.Checks[len(r.Checks)-1].Ports
@@ -185,6 +197,7 @@ func run(ctx context.Context, name string, within time.Duration, f func(ctx cont
 		c.judge(VerdictFailed, "look at the disk and at the load of this machine")
 		c.found("it did not end within %v", within+time.Second)
 	}
+	c.settle()
 	c.TookMS = float64(time.Since(began).Microseconds()) / 1000
 	return c
 }

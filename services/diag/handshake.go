@@ -135,6 +135,7 @@ func (d Doctor) shake(ctx context.Context, name string, q Question, gateway stri
 		} else {
 			c.found("%s", p.Error)
 			c.judge(VerdictFailed, p.Advice)
+			c.recogniseFailure(p.Failure)
 		}
 		for _, w := range []string{p.Warning(), MarkWarning(q.Folder, build)} {
 			if w != "" {

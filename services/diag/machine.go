@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/shirou/gopsutil/v4/disk"
@@ -69,8 +70,7 @@ func checkFolder(ctx context.Context, c *Check, dir string, starts bool) {
 		}
 	}
 	if err := writable(dir); err != nil && c.Verdict != VerdictFailed {
-		c.found("nothing can be written into it: %v", err)
-		c.judge(VerdictFailed, "mount its disk for writing, or choose another folder with --data")
+		judgeUnwritable(c, err)
 	}
 	token, err := os.Stat(filepath.Join(dir, "token"))
 	if err == nil && token.Mode().Perm()&0o077 != 0 {
@@ -99,11 +99,27 @@ func checkSpace(ctx context.Context, c *Check, dir string) {
 		return
 	}
 	c.found("%s free", size(use.Free))
+	judgeSpace(c, use.Free)
+}
+
+// judgeUnwritable says why nothing can be written into the data folder.
+func judgeUnwritable(c *Check, err error) {
+	c.found("nothing can be written into it: %v", err)
+	c.judge(VerdictFailed, "mount its disk for writing and make room on it, or choose another folder with --data")
+	if errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOSPC) {
+		c.recognise(EntryDisk, "the disk of the data folder takes nothing")
+	}
+}
+
+// judgeSpace says what the free bytes of the data folder's disk mean.
+func judgeSpace(c *Check, free uint64) {
 	switch {
-	case use.Free < fullSpace:
+	case free < fullSpace:
 		c.judge(VerdictFailed, "make room: the journal cannot be written for long, and without it there is no trading")
-	case use.Free < lowSpace:
+		c.recognise(EntryDisk, "the disk of the data folder is full, or will be in an hour")
+	case free < lowSpace:
 		c.judge(VerdictWarning, "make room soon")
+		c.recognise(EntryDisk, "the disk of the data folder is nearly full")
 	}
 }
 
@@ -156,9 +172,11 @@ func (d Doctor) checkClock(c *Check) {
 	case !*clock.Synchronized:
 		c.found("the kernel does not know of anything that keeps the clock right")
 		c.judge(VerdictWarning, "run an NTP service, such as chrony or systemd-timesyncd; bars and session times depend on the clock")
+		c.recognise(EntryClock, "nothing keeps this machine's clock right")
 	case clock.Error > maxClockError:
 		c.found("the kernel says that it may be wrong by %v", clock.Error.Round(time.Millisecond))
 		c.judge(VerdictWarning, "look at the NTP service")
+		c.recognise(EntryClock, "this machine's clock may be wrong by more than a second")
 	default:
 		c.found("kept right (NTP)")
 	}
@@ -225,7 +243,7 @@ func describe(g host.Gateway, now time.Time) string {
 
 const restartByHand = "restart the gateway by hand and log in again (with IBC: by IBC's own restart, once)"
 
-func (d Doctor) checkSockets(ctx context.Context, c *Check, gateway string) {
+func (d Doctor) checkSockets(ctx context.Context, c *Check, gateway string, t trader) {
 	e := d.Host.Listener(ctx, gateway)
 	if !e.Readable {
 		c.skip("%s", e.Why)
@@ -253,11 +271,14 @@ func (d Doctor) checkSockets(ctx context.Context, c *Check, gateway string) {
 			c.found("%s, %s: %s", part.what, who, side.States)
 		}
 	}
+	judgeOthers(c, s, t)
 	if n := s.Count(host.CloseWait); n > 0 {
+		c.recognise(EntryHangs, "the gateway holds dead connections")
 		c.found("%d of the gateway's connections are in CLOSE_WAIT: the other side has closed them and the gateway has not", n)
 		c.judge(VerdictWarning, "if they stay, the gateway hangs: "+restartByHand+"; never kill these sockets or their process from here")
 	}
 	if s.Queue > 0 {
+		c.recognise(EntryHangs, "the gateway does not take up connections")
 		c.found("%d connections wait for the gateway to accept them", s.Queue)
 		c.judge(VerdictWarning, "if they stay, the gateway hangs: "+restartByHand)
 	}
@@ -352,6 +373,7 @@ func checkOffset(c *Check, p *Probe) {
 	c.found("this machine's clock is %+.1f s from the gateway's, to the second, and but for whole quarters of an hour", offset.Seconds())
 	if offset.Abs() > maxOffset {
 		c.judge(VerdictWarning, "set the clocks of both machines by NTP")
+		c.recognise(EntryClock, "the clocks of this machine and the gateway differ")
 	}
 }
 

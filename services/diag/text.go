@@ -16,6 +16,9 @@ func (c Check) Text(w io.Writer) error {
 	for _, line := range c.Advice {
 		fmt.Fprintf(&b, "         → %s\n", line)
 	}
+	for _, f := range c.Findings {
+		fmt.Fprintf(&b, "         ! %s: see the runbook, %s\n", f.Cause, f.Link)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

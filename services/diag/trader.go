@@ -21,6 +21,8 @@ type trader struct {
 	runs bool
 	pid  int
 	link *broker.Link // nil when it could not be asked
+	// health is its session's, nil when there is none or nobody told.
+	health *broker.Health
 	// seen is a trader's process that is connected to the gateway by the
 	// kernel's word, 0 when none is.
 	seen int
@@ -42,6 +44,7 @@ func (d Doctor) trader(ctx context.Context, q Question) (Check, trader) {
 		}
 		if t.runs && q.Starts {
 			c.judge(VerdictFailed, "stop that trader, or choose another folder with --data")
+			c.recognise(EntryMoving, "another trader runs with this data folder")
 		}
 	})
 	select {
@@ -76,7 +79,7 @@ func (d Doctor) lookForTrader(ctx context.Context, c *Check, dir string) trader 
 		c.judge(VerdictWarning)
 		return t
 	}
-	t.link, err = ask(ctx, told, dir)
+	t.link, t.health, err = ask(ctx, told, dir)
 	switch {
 	case errors.Is(err, errNobody) && !held:
 		c.found("no trader runs with this folder: trader.json is left over")
@@ -122,9 +125,15 @@ func judgeTrader(c *Check, t trader) {
 	}
 	c.found("a trader runs (process %d): %s since %s, gateway %s, client id %d", t.pid, l.State,
 		l.Since.Local().Format(time.DateTime), l.Facts.Gateway, l.Facts.ClientID)
+	if h := t.health; h != nil && h.Competing != nil {
+		c.found("another session of this user takes the market data since %s (code 10197)", h.Competing.Local().Format(time.DateTime))
+		c.judge(VerdictWarning, "log out there, or give the trader a user of its own")
+		c.recognise(EntryCompeting, "another session of this user takes the market data")
+	}
 	if l.State == broker.Ready {
 		return
 	}
+	c.recogniseLink(*l)
 	c.found("cause: %s", l.Cause)
 	verdict := VerdictWarning
 	if l.State == broker.NeedsRestart || l.State == broker.Refused {
@@ -169,29 +178,36 @@ func Announced(dir string) (Place, error) {
 // errNobody means that nothing listens at the trader's own address.
 var errNobody = errors.New("nobody answers")
 
-// ask asks a running trader for its link.
-func ask(ctx context.Context, p Place, dir string) (*broker.Link, error) {
+// ask asks a running trader for its link, and for its session's health, which
+// is nil without a session.
+func ask(ctx context.Context, p Place, dir string) (*broker.Link, *broker.Health, error) {
 	res, err := p.Caller(dir, localWithin).Get(ctx, "/api/state")
 	if refused(err) {
-		return nil, fmt.Errorf("%w at %s", errNobody, p.HTTP)
+		return nil, nil, fmt.Errorf("%w at %s", errNobody, p.HTTP)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer res.Body.Close()
 	var msg struct {
 		Data struct {
-			Link *broker.Link `json:"link"`
+			Link   *broker.Link `json:"link"`
+			Health *struct {
+				Session *broker.Health `json:"session"`
+			} `json:"health"`
 		} `json:"data"`
 	}
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("it answers %s", res.Status)
+		return nil, nil, fmt.Errorf("it answers %s", res.Status)
 	}
 	if err := json.NewDecoder(io.LimitReader(res.Body, maxState)).Decode(&msg); err != nil {
-		return nil, fmt.Errorf("its answer is not understood: %w", err)
+		return nil, nil, fmt.Errorf("its answer is not understood: %w", err)
 	}
 	if msg.Data.Link == nil {
-		return nil, errors.New("it does not tell its link yet")
+		return nil, nil, errors.New("it does not tell its link yet")
 	}
-	return msg.Data.Link, nil
+	if msg.Data.Health == nil {
+		return msg.Data.Link, nil, nil
+	}
+	return msg.Data.Link, msg.Data.Health.Session, nil
 }

@@ -143,7 +143,7 @@ func haltRestored(ctx context.Context, next, from string) error {
 	err = errors.Join(
 		j.Record(ctx, broker.Record{Wall: now, Mode: &broker.ModeRecord{
 			Mode: broker.Halted, Since: now,
-			Reason: "restored from " + from + ", which knows nothing of what came after it: compare orders, positions and mode with the broker, then resume",
+			Reason: restoredFrom + from + ", which knows nothing of what came after it: compare orders, positions and mode with the broker, then resume",
 		}}),
 		j.Sync(ctx), j.Close(ctx), // which leaves all in the one file
 	)

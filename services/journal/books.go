@@ -301,14 +301,5 @@ func (j *Journal) LastLink(ctx context.Context) (*broker.Link, error) {
 }
 
 func (j *Journal) loadMode() (*broker.ModeRecord, error) {
-	modes, err := collect(j.ctx, j.write, func(scan func(...any) error) (m broker.ModeRecord, err error) {
-		var since sql.NullInt64
-		err = scan(&m.Mode, &m.Reason, &since, &m.Flatten)
-		m.Since = unstamp(since)
-		return m, err
-	}, "SELECT mode, reason, since, flatten FROM modes ORDER BY seq DESC LIMIT 1")
-	if err != nil || len(modes) == 0 {
-		return nil, err
-	}
-	return &modes[0], nil
+	return newestMode(j.ctx, j.write)
 }
