@@ -65,6 +65,7 @@ type Desk struct {
 	begun   *asked                         // has its own mutex
 	denied  refusals                       // of the turn
 	guards  map[market.Symbol]*guard.Guard // of the turn
+	covers  event.Protection               // of the turn: what was told last
 	weighed bool                           // of the turn: nothing came since that says how the account fares
 	opened  []order.Order                  // of the turn: used again for every look at the exposure
 	looked  time.Time                      // of the turn: when the symbols' data was looked at last
@@ -226,6 +227,7 @@ func (d *Desk) run() {
 			d.turn <- struct{}{} // whoever has the turn is bounded by its own deadline
 			d.judge(time.Now())
 			d.protect(time.Now())
+			d.tellProtection()
 			d.give()
 			d.showHealth(time.Now())
 		case <-d.stopped:

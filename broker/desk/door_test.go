@@ -427,6 +427,7 @@ func (noOutlet) notice(event.NoticeText)     {}
 func (noOutlet) progress(event.Counts)       {}
 func (noOutlet) health(event.HealthState)    {}
 func (noOutlet) finding(broker.Finding)      {}
+func (noOutlet) protection(event.Protection) {}
 
 func BenchmarkTicks(b *testing.B) {
 	d := newDesk(DefaultConfig(), nil, noJournal{}, noOutlet{}, quiet)

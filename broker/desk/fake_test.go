@@ -66,6 +66,7 @@ type recorder struct {
 	counts    []event.Counts
 	healths   []event.HealthState
 	findings  []broker.Finding
+	covers    []event.Protection
 }
 
 func keepIn[T any](r *recorder, list *[]T, v T) {
@@ -93,6 +94,8 @@ func (r *recorder) progress(v event.Counts)       { r.note("progress"); keepIn(r
 
 func (r *recorder) health(v event.HealthState) { keepIn(r, &r.healths, v) }
 func (r *recorder) finding(v broker.Finding)   { keepIn(r, &r.findings, v) }
+
+func (r *recorder) protection(v event.Protection) { keepIn(r, &r.covers, v) }
 
 func (r *recorder) named(name string) int {
 	r.mu.Lock()

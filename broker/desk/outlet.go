@@ -30,6 +30,7 @@ type outlet interface {
 	progress(event.Counts)
 	health(event.HealthState)
 	finding(broker.Finding)
+	protection(event.Protection)
 }
 
 // busOutlet publishes on the bus.
@@ -55,6 +56,8 @@ func (b busOutlet) progress(v event.Counts)       { tell(b, event.Progress, v) }
 
 func (b busOutlet) health(v event.HealthState) { tell(b, event.Health, v) }
 func (b busOutlet) finding(v broker.Finding)   { tell(b, event.Finding, v) }
+
+func (b busOutlet) protection(v event.Protection) { tell(b, event.Protected, v) }
 
 // order publishes and logs: the log tells the life of every order.
 func (b busOutlet) order(v order.Order) {

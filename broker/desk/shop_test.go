@@ -175,7 +175,7 @@ func (s *shop) holds(pos int64, stop string) order.Order {
 		*stops[0].StopPrice != market.MustPrice(stop) || stops[0].TIF != order.GTC || stops[0].OCA != stops[0].Ref {
 		s.t.Fatalf("position %d, stops %+v, want one at %s", pos, stops, stop)
 	}
-	if len(guards) != 1 || !guards[0].Covered || guards[0].Cause != "" || guards[0].Ref != stops[0].Ref || *guards[0].StopPrice != *stops[0].StopPrice || guards[0].Position != market.Shares(pos) {
+	if len(guards) != 1 || !guards[0].Covered || guards[0].Held != market.Shares(pos).Abs() || guards[0].Cause != "" || guards[0].Ref != stops[0].Ref || *guards[0].StopPrice != *stops[0].StopPrice || guards[0].Position != market.Shares(pos) {
 		s.t.Fatalf("guards %+v", guards)
 	}
 	return stops[0]

@@ -105,7 +105,7 @@ func sections(cfg configs.Config, res resources, log *slog.Logger) fx.Option {
 		secret, records = res.folder.token, attemptFolder(res.folder.dir)
 	}
 	f := feed.DefaultConfig()
-	f.Version = version()
+	f.Version, f.Limits = version(), cfg.Risk.Limits()
 	waits, err := linkConfig(cfg)
 	if err != nil {
 		return fx.Error(err)

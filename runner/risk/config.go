@@ -196,9 +196,9 @@ func (c Config) Validate() error {
 // isWait reports whether d is a duration in market time that a limit may have.
 func isWait(d time.Duration) bool { return d > 0 && d <= 24*time.Hour }
 
-// text names all limits in one line, so that a decision tells them, too: a
+// Limits names all limits in one line, so that a decision tells them, too: a
 // limit that was changed since would make an old answer a riddle.
-func (c Config) text() string {
+func (c Config) Limits() string {
 	return fmt.Sprintf("max_order_qty=%v max_order_notional=%v max_position_notional=%v max_gross_notional=%v max_leverage=%v"+
 		" orders_per_minute=%d notional_per_day=%v max_quote_age=%v price_collar=%v max_jump=%v max_spread=%v"+
 		" duplicate_within=%v churn_cooldown=%v max_daily_loss=%v max_drawdown=%v max_losing_streak=%d off=%s",

@@ -23,7 +23,7 @@ func New(cfg Config) (*Gate, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	g := &Gate{cfg: cfg, limits: cfg.text()}
+	g := &Gate{cfg: cfg, limits: cfg.Limits()}
 	for _, r := range rules {
 		if !slices.Contains(cfg.Off, r.name) {
 			g.rules = append(g.rules, r)

@@ -215,7 +215,7 @@ func TestReasonsNameValueLimitAndMend(t *testing.T) {
 		"equity": "1000000", "currency": "USD", "day_start_equity": "1000000", "peak_equity": "1000000",
 		"day_loss": "0", "drawdown": "0", "realized_today": "0", "losing_streak": "0",
 		"orders_last_minute": "0", "notional_today": "0", "session": "open",
-		"limits": DefaultConfig().text(),
+		"limits": DefaultConfig().Limits(),
 	}, d.Saw.Map()); diff != "" {
 		t.Errorf("saw: %s", diff)
 	}

@@ -52,6 +52,7 @@ var (
 	Progress  = Topic[Counts]{"desk.progress"}
 	Health    = Topic[HealthState]{"desk.health"}
 	Finding   = Topic[broker.Finding]{"desk.finding"}
+	Protected = Topic[Protection]{"desk.protection"}
 	Bar       = Topic[BarUpdate]{"run.bar"}
 	Strategy  = Topic[StrategyState]{"run.strategy"}
 	Portfolio = Topic[PortfolioState]{"run.portfolio"}
@@ -304,7 +305,10 @@ type GuardState struct {
 	Symbol   market.Symbol `json:"symbol"`
 	Position market.Qty    `json:"position"`
 	// Covered says that the broker has confirmed a stop for all of it.
-	Covered   bool          `json:"covered"`
+	Covered bool `json:"covered"`
+	// Held is what the stops that the broker has confirmed hold of it, without a
+	// sign and at most all of it.
+	Held      market.Qty    `json:"held"`
 	StopPrice *market.Price `json:"stop_price"` // of the desk's stop, nil without one
 	Ref       string        `json:"ref"`        // of it, empty without one
 	Since     time.Time     `json:"since"`      // wall time since when Covered is what it is

@@ -97,7 +97,10 @@ var (
 		Kind: "position", Symbol: "AAPL", Ref: intent.ID, Ours: "100", Theirs: "140", Explained: true,
 		Evidence: "execution 0000e0d5.6592c1a3.01.01 of client 0 bought 40", Done: "taken into the books", At: wall,
 	}
-	position  = order.Position{Account: "DU7654321", Symbol: "AAPL#700", ConID: 700, Qty: market.Shares(-40), AvgCost: &price, SecType: "OPT", Unmanaged: true}
+	position = order.Position{Account: "DU7654321", Symbol: "AAPL#700", ConID: 700, Qty: market.Shares(-40), AvgCost: &price, SecType: "OPT", Unmanaged: true}
+	guarded  = event.GuardState{
+		Symbol: "AAPL", Position: qty, Covered: true, Held: qty, StopPrice: &price, Ref: "guard-AAPL-1002", Since: at, Cause: "one",
+	}
 	data      = event.DataState{Symbol: "AAPL", State: "live", Cause: "ticks come", Since: wall}
 	counts    = event.Counts{Ticks: 812, Reports: 9, Written: 3}
 	holder    = event.Holder{ID: "q1w2e3r4", Instance: "main", Account: "DU7654321", Host: "trader-1", PID: 812, Since: wall, Held: true}
@@ -158,6 +161,7 @@ func goldens() []golden {
 		topic(event.Progress, "desk", counts),
 		topic(event.Health, "desk", health),
 		topic(event.Finding, "desk", finding),
+		topic(event.Protected, "desk", event.Protection{Off: true, Guards: []event.GuardState{guarded}}),
 		topic(event.Bar, "runner", event.BarUpdate{Symbol: "AAPL", Width: time.Minute, Bar: bar, Closed: true}),
 		topic(event.Strategy, "runner", strategy),
 		topic(event.Portfolio, "runner", portfolio),
@@ -189,9 +193,7 @@ func goldens() []golden {
 			Mode: mode, ReadOnly: true, Account: "DU7654321", Orders: []order.Order{ord}, Fills: []order.Fill{fill},
 			Positions: []order.Position{position}, Values: []broker.AccountValue{value}, Data: []event.DataState{data},
 			Details: map[market.Symbol]market.Details{"AAPL": details}, Market: at, Counts: counts, Health: health,
-			Guards: []event.GuardState{{
-				Symbol: "AAPL", Position: qty, Covered: true, StopPrice: &price, Ref: "guard-AAPL-1002", Since: at, Cause: "one",
-			}},
+			Guards:   []event.GuardState{guarded},
 			Findings: []broker.Finding{finding},
 		}),
 		query(event.Claim, holder, holder),

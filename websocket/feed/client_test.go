@@ -69,7 +69,7 @@ func (c *client) apply(m message) {
 	d := m.Data
 	switch m.Type {
 	case "beat":
-	case "link", "health", "mode", "read_only", "orders", "fills", "positions", "risk", "sim", "alerts", "bus":
+	case "link", "health", "mode", "read_only", "orders", "fills", "positions", "protection", "risk", "sim", "alerts", "bus":
 		c.data[m.Type] = d
 	case "quote":
 		c.data["quotes"].(obj)[d.(obj)["symbol"].(string)] = d
@@ -99,9 +99,13 @@ func (c *client) apply(m message) {
 	case "event":
 		events := append(c.data["events"].(list), d)
 		c.data["events"] = events[max(0, len(events)-200):]
+	case "finding":
+		c.data["findings"] = putAny(c.data["findings"], d, 50, "at", "kind", "symbol", "ref", "at")
 	case "account":
 		c.data["account"] = d
-		if p, ok := d.(obj)["portfolio"].(obj); ok && p["equity"] != nil && p["market"] != "0001-01-01T00:00:00Z" {
+	case "portfolio":
+		c.data["account"].(obj)["portfolio"] = d
+		if p := d.(obj); p["equity"] != nil && p["market"] != "0001-01-01T00:00:00Z" {
 			at := timeOf(p["market"]).Truncate(time.Minute).Format(time.RFC3339)
 			c.data["equity"] = putAny(c.data["equity"], obj{"at": at, "equity": p["equity"]}, 1000, "at", "at")
 		}

@@ -26,7 +26,7 @@
 //
 // The types of deltas are those of the snapshot's parts: link, health, mode, read_only,
 // quote, bar, bars (all of some symbols), order, fill, position, positions
-// (all), account, risk, strategy, data, sim, alerts, event; and beat, once a second,
+// (all), protection, finding, account, portfolio (that of the account), risk, strategy, data, sim, alerts, event; and beat, once a second,
 // whose only news is that the line is alive. A type that a client does not
 // know may be left out, but is numbered.
 package feed

@@ -23,6 +23,9 @@ type Config struct {
 	QuotesPerSecond int
 	// Version is shown on the page. Default "dev".
 	Version string
+	// Limits are the risk limits as a decision words them, name=value between
+	// spaces; they are shown before the first decision. Default "" = not known.
+	Limits string
 }
 
 // DefaultConfig returns the defaults that the fields name.
@@ -65,11 +68,15 @@ type Broadcaster interface{ Broadcast(msg []byte) }
 // New returns a feed without any state; its epoch is the time of its making.
 func New(cfg Config, out Broadcaster, log *slog.Logger) *Feed {
 	now := time.Now().UTC()
+	snap := newSnapshot(cfg.Version, now)
+	if cfg.Limits != "" {
+		snap.Risk.Limits = limitsOf(cfg.Limits)
+	}
 	return &Feed{
 		cfg: cfg, out: out, log: log,
 		epoch: now.Format("20060102T150405.000000000"),
 		mail:  make(chan func(), mailbox), quit: make(chan struct{}), done: make(chan struct{}),
-		snap: newSnapshot(cfg.Version, now), dirty: map[market.Symbol]struct{}{},
+		snap: snap, dirty: map[market.Symbol]struct{}{},
 	}
 }
 

@@ -83,9 +83,9 @@ func (f *Feed) onMode(m event.Message[event.ModeChange]) {
 }
 
 func (f *Feed) onDecision(m event.Message[event.Decided]) {
-	f.snap.Risk.decided(m.Data.Decision)
+	f.snap.Risk.decided(m.Data.Decision, m.At)
 	if !m.Data.Decision.Allowed {
-		f.snap.Risk.Last = &m.Data
+		f.snap.Risk.Last, f.snap.Risk.LastAt = &m.Data, &m.At
 	}
 	f.tell("risk", f.snap.Risk)
 }
@@ -138,7 +138,7 @@ func (f *Feed) onStrategy(m event.Message[event.StrategyState]) (changed bool) {
 func (f *Feed) onPortfolio(m event.Message[event.PortfolioState]) {
 	f.owners[runOwner].note("portfolio", "")
 	f.snap.putPortfolio(m.Data)
-	f.tell("account", f.snap.Account)
+	f.tell("portfolio", m.Data) // without the broker's values, which are many and change rarely
 }
 
 func (f *Feed) onNotice(m event.Message[event.NoticeText]) {
@@ -190,6 +190,8 @@ func (f *Feed) setDesk(d event.Desk) {
 		}
 	}
 	f.setPositions(own, d.Positions)
+	f.setProtection(own, d)
+	f.setFindings(own, d.Findings)
 	for _, s := range d.Data {
 		was, ok := f.snap.Data[s.Symbol]
 		if !own.newer("data", string(s.Symbol)) && room(f.snap.Data, s.Symbol) && (!ok || !reflect.DeepEqual(was, s)) {
@@ -253,7 +255,7 @@ func (f *Feed) setRun(r event.Run) {
 	}
 	f.setBars(own, r)
 	if !own.newer("portfolio", "") && f.snap.putPortfolio(r.Portfolio) {
-		f.tell("account", f.snap.Account)
+		f.tell("portfolio", r.Portfolio)
 	}
 }
 

@@ -62,6 +62,12 @@ var (
 	values = rapid.Custom(func(t *rapid.T) broker.AccountValue {
 		return broker.AccountValue{Account: "DU1", Key: refs.Draw(t, "key"), Value: words.Draw(t, "value"), Currency: "USD"}
 	})
+	findings = rapid.Custom(func(t *rapid.T) broker.Finding {
+		return broker.Finding{Kind: words.Draw(t, "kind"), Symbol: symbols.Draw(t, "symbol"), Explained: rapid.Bool().Draw(t, "explained"), At: times.Draw(t, "at")}
+	})
+	guards = rapid.Custom(func(t *rapid.T) event.GuardState {
+		return event.GuardState{Symbol: symbols.Draw(t, "symbol"), Covered: rapid.Bool().Draw(t, "covered"), StopPrice: maybePrices.Draw(t, "stop")}
+	})
 	modes = rapid.Custom(func(t *rapid.T) event.ModeChange {
 		return event.ModeChange{Mode: broker.Halted, Reason: words.Draw(t, "reason"), Since: times.Draw(t, "since")}
 	})
@@ -104,7 +110,11 @@ var (
 		}
 		if rapid.Bool().Draw(t, "positions known") {
 			d.Positions = rapid.SliceOfN(positions, 0, 4).Draw(t, "positions")
+			if rapid.Bool().Draw(t, "protected") {
+				d.Guards = rapid.SliceOfN(guards, 0, 3).Draw(t, "guards")
+			}
 		}
+		d.Findings = rapid.SliceOfN(findings, 0, 3).Draw(t, "findings")
 		return d
 	})
 	runs = rapid.Custom(func(t *rapid.T) event.Run {
@@ -133,7 +143,11 @@ func steps(t *rapid.T, f *Feed, r *recorder) map[string]func() {
 		"account": func() {
 			f.onAccount(msg(event.AccountValues{Account: "DU1", Values: []broker.AccountValue{values.Draw(t, "v")}}))
 		},
-		"mode": func() { f.onMode(msg(modes.Draw(t, "mode"))) },
+		"protection": func() {
+			f.onProtection(msg(event.Protection{Off: rapid.Bool().Draw(t, "off"), Guards: rapid.SliceOfN(guards, 0, 2).Draw(t, "guards")}))
+		},
+		"finding": func() { f.onFinding(msg(findings.Draw(t, "finding"))) },
+		"mode":    func() { f.onMode(msg(modes.Draw(t, "mode"))) },
 		"decision": func() {
 			f.onDecision(msg(event.Decided{Decision: order.Decision{Allowed: rapid.Bool().Draw(t, "allowed")}}))
 		},
@@ -200,6 +214,7 @@ func TestSameAnswerTwiceTellsNothing(t *testing.T) {
 		d, l, run := desks.Draw(t, "desk"), links.Draw(t, "link"), runs.Draw(t, "run")
 		// One identity once, as owners answer.
 		d.Orders, d.Fills, d.Positions, d.Values, d.Data = first(d.Orders), first(d.Fills), first(d.Positions), first(d.Values), first(d.Data)
+		d.Findings = first(d.Findings)
 		run.Strategies = first(run.Strategies)
 		for s := range run.Bars {
 			run.Bars[s] = first(run.Bars[s])

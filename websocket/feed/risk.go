@@ -2,6 +2,7 @@ package feed
 
 import (
 	"strings"
+	"time"
 
 	"robotrader/broker/order"
 )
@@ -13,9 +14,9 @@ var used = [...]string{
 	"notional_today", "orders_last_minute", "gross", "position_notional",
 }
 
-// decided counts a decision and takes over what it tells about the limits. A
-// cancel tells nothing.
-func (r *Risk) decided(d order.Decision) {
+// decided counts a decision and takes over what it tells about the limits at a
+// wall time. A cancel tells nothing.
+func (r *Risk) decided(d order.Decision, at time.Time) {
 	if d.Allowed {
 		r.Allowed++
 	} else {
@@ -26,15 +27,22 @@ func (r *Risk) decided(d order.Decision) {
 	if !ok {
 		return
 	}
-	r.Use, r.Limits = map[string]string{}, map[string]string{}
+	r.Use, r.Limits = map[string]string{}, limitsOf(limits)
+	r.Currency, r.At = saw["currency"], &at
 	for _, name := range used {
 		if v, ok := saw[name]; ok {
 			r.Use[name] = v
 		}
 	}
-	for _, limit := range strings.Fields(limits) {
+}
+
+// limitsOf reads name=value pairs.
+func limitsOf(text string) map[string]string {
+	limits := map[string]string{}
+	for _, limit := range strings.Fields(text) {
 		if name, v, ok := strings.Cut(limit, "="); ok {
-			r.Limits[name] = v
+			limits[name] = v
 		}
 	}
+	return limits
 }

@@ -11,12 +11,12 @@ import (
 func TestRiskTellsUseAndLimits(t *testing.T) {
 	var r Risk
 	r.decided(order.Decision{Allowed: true, Saw: order.SawOf(
-		"day_loss", "12.5", "gross", "400", "bid", "100", "limits", "max_daily_loss=2000 max_leverage=1 off=",
-	)})
-	r.decided(order.Decision{Saw: order.SawOf("link", "ready")}) // a cancel
+		"day_loss", "12.5", "gross", "400", "bid", "100", "currency", "USD", "limits", "max_daily_loss=2000 max_leverage=1 off=",
+	)}, noon)
+	r.decided(order.Decision{Saw: order.SawOf("link", "ready")}, noon.Add(1)) // a cancel
 	want := Risk{
 		Allowed: 1, Refused: 1, Use: map[string]string{"day_loss": "12.5", "gross": "400"},
-		Limits: map[string]string{"max_daily_loss": "2000", "max_leverage": "1", "off": ""},
+		Limits: map[string]string{"max_daily_loss": "2000", "max_leverage": "1", "off": ""}, Currency: "USD", At: &noon,
 	}
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Error(diff)

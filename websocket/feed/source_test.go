@@ -237,7 +237,7 @@ func TestAGapIsAskedAbout(t *testing.T) {
 	answers(s, runner, event.RunState, func() event.Run { asked <- struct{}{}; return event.Run{Width: time.Minute} })
 	s.open()
 	await(t, asked, "first question")
-	s.untilKind("account") // the answer is folded
+	s.untilKind("portfolio") // the answer is folded
 
 	held, goOn := make(chan struct{}), make(chan struct{})
 	s.feed.do(func() { close(held); <-goOn })
@@ -292,6 +292,8 @@ func TestBusToClient(t *testing.T) {
 		publish(s, desk, event.Order, order.Order{Ref: fmt.Sprint("o", i%50), Qty: market.Shares(int64(i)), Created: at})
 		publish(s, desk, event.Fill, order.Fill{ExecID: fmt.Sprint("x", i), At: at})
 		publish(s, desk, event.Position, order.Position{Account: "DU1", Symbol: "AAPL", Qty: market.Shares(int64(i))})
+		publish(s, desk, event.Protected, event.Protection{Guards: []event.GuardState{{Symbol: "AAPL", Cause: fmt.Sprint(i)}}})
+		publish(s, desk, event.Finding, broker.Finding{Kind: "position", Done: fmt.Sprint(i), At: at})
 		publish(s, desk, event.Account, event.AccountValues{Account: "DU1", Values: manyValues(3)})
 		publish(s, desk, event.Decision, event.Decided{Decision: order.Decision{Allowed: true}})
 		publish(s, desk, event.Data, event.DataState{Symbol: "AAPL", Cause: fmt.Sprint(i)})
@@ -317,11 +319,14 @@ func TestBusToClient(t *testing.T) {
 		"strategy": func(d obj) any { return d["detail"] }, "event": func(d obj) any { return d["text"] }, "sim": func(d obj) any { return d["source"] },
 		"bus":   func(d obj) any { return d["cause"] },
 		"quote": func(d obj) any { return d["bid"] }, "fill": func(d obj) any { return d["exec_id"].(string)[1:] },
-		"risk": func(d obj) any { return fmt.Sprint(d["allowed"].(float64) - 1) },
-		"bar":  func(d obj) any { return fmt.Sprint(d["bar"].(obj)["trades"]) },
-		"account": func(d obj) any {
-			if p, ok := d["portfolio"].(obj); ok {
-				return p["equity"]
+		"risk":      func(d obj) any { return fmt.Sprint(d["allowed"].(float64) - 1) },
+		"bar":       func(d obj) any { return fmt.Sprint(d["bar"].(obj)["trades"]) },
+		"portfolio": func(d obj) any { return d["equity"] },
+		"account":   func(obj) any { return last }, // what its values became is checked below
+		"finding":   func(d obj) any { return d["done"] },
+		"protection": func(d obj) any {
+			if g, ok := d["guards"].(list); ok && len(g) > 0 {
+				return g[0].(obj)["cause"]
 			}
 			return nil
 		},

@@ -24,6 +24,7 @@ const (
 	maxPositions  = 200
 	maxStrategies = 200
 	maxValues     = 300
+	maxFindings   = 50
 	maxSymbols    = 200 // with quotes, bars, or states of data; more are not shown
 )
 
@@ -58,11 +59,17 @@ type Risk struct {
 	Allowed uint64         `json:"allowed"`
 	Refused uint64         `json:"refused"`
 	Last    *event.Decided `json:"last"` // newest refusal, nil without one
+	// LastAt is the wall time at which Last was told.
+	LastAt *time.Time `json:"last_at"`
 	// Use is how far the limits were used up at the newest decision about an
-	// order, and Limits are the limits, by their names in the configuration;
-	// both are nil before the first.
+	// order, nil before the first, and Limits are the limits, by their names in
+	// the configuration, nil when they are not known.
 	Use    map[string]string `json:"use"`
 	Limits map[string]string `json:"limits"`
+	// Currency is that of Use's amounts, "" when it is not told. At is the wall
+	// time at which Use was told, nil before.
+	Currency string     `json:"currency"`
+	At       *time.Time `json:"at"`
 }
 
 // Account is what broker and portfolio say about the account. Null is unknown.
@@ -84,8 +91,9 @@ type Snapshot struct {
 	Bars       map[market.Symbol][]market.Bar    `json:"bars"` // oldest first; the newest may be forming
 	BarWidth   time.Duration                     `json:"bar_width"`
 	Positions  []order.Position                  `json:"positions"`
-	Orders     []order.Order                     `json:"orders"` // oldest first
-	Fills      []order.Fill                      `json:"fills"`  // oldest first
+	Protection *event.Protection                 `json:"protection"` // of the positions by stops at the broker
+	Orders     []order.Order                     `json:"orders"`     // oldest first
+	Fills      []order.Fill                      `json:"fills"`      // oldest first
 	Account    Account                           `json:"account"`
 	Risk       Risk                              `json:"risk"`
 	Strategies []event.StrategyState             `json:"strategies"`
@@ -95,6 +103,9 @@ type Snapshot struct {
 	Alerts     *event.AlertState                 `json:"alerts"` // who is told of troubles, and of which; null where nobody is
 	Bus        *event.BusState                   `json:"bus"`    // the way to programs outside; nil = there is none
 	Events     []Event                           `json:"events"` // in the order in which they came
+	// Findings are the differences between the desk's books and the broker, and
+	// what explained them; oldest first.
+	Findings []broker.Finding `json:"findings"`
 }
 
 // EquityPoint is the equity at one market time, for the equity line.
@@ -107,7 +118,7 @@ func newSnapshot(version string, started time.Time) Snapshot {
 	return Snapshot{
 		Started: started, Version: version,
 		Quotes: map[market.Symbol]Quote{}, Bars: map[market.Symbol][]market.Bar{}, Data: map[market.Symbol]event.DataState{},
-		Strategies: []event.StrategyState{}, Equity: []EquityPoint{}, Events: []Event{},
+		Strategies: []event.StrategyState{}, Equity: []EquityPoint{}, Events: []Event{}, Findings: []broker.Finding{},
 	}
 }
 
@@ -233,6 +244,11 @@ func (s *Snapshot) putEvent(e Event) {
 	put(&s.Events, e, maxEvents, func(*Event) bool { return false }, nil)
 }
 
+func (s *Snapshot) putFinding(x broker.Finding) bool {
+	return put(&s.Findings, x, maxFindings, func(y *broker.Finding) bool { return findingID(y) == findingID(&x) },
+		func(y *broker.Finding) time.Time { return y.At })
+}
+
 // putPortfolio keeps the newest portfolio and a point of the equity line for
 // each minute of market time.
 func (s *Snapshot) putPortfolio(p event.PortfolioState) bool {
@@ -305,6 +321,11 @@ func fillID(f *order.Fill) string {
 }
 
 func positionID(p *order.Position) string { return p.Account + " " + string(p.Symbol) }
+
+// findingID tells one finding from another about the same thing.
+func findingID(x *broker.Finding) string {
+	return fmt.Sprintf("%s %s %s %d", x.Kind, x.Symbol, x.Ref, x.At.UnixNano())
+}
 
 func valueID(v *broker.AccountValue) string { return v.Account + " " + v.Currency + " " + v.Key }
 

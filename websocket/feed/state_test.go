@@ -280,6 +280,12 @@ func scene(f *Feed) {
 		Values:    []broker.AccountValue{{Account: "DU7654321", Key: "NetLiquidation", Value: "100000.00", Currency: "USD"}},
 		Data:      []event.DataState{{Symbol: "AAPL", State: "live", Since: noon}},
 	})
+	f.onProtection(msg(event.Protection{Guards: []event.GuardState{{
+		Symbol: "AAPL", Position: market.Shares(-5), Held: market.Shares(3), StopPrice: price("196.61"), Ref: "guard-AAPL-1002", Since: noon, Cause: "stops hold 3 of 5",
+	}}}))
+	f.onFinding(msg(broker.Finding{
+		Kind: "position", Symbol: "AAPL", Ours: "0", Theirs: "-5", Evidence: "no execution accounts for it", Done: "the broker's is taken; the mode is reduce_only", At: noon,
+	}))
 	f.onTicks(msg(event.Ticks{Symbol: "AAPL", Ticks: []event.TickData{
 		bidTick("187.24"),
 		{Kind: "ask", Price: price("187.26"), Size: market.Shares(300).Ptr(), At: noon},

@@ -205,7 +205,10 @@ func (g *Guard) Conclude(v View) (done bool, notice *event.NoticeText) {
 	if g.why != "" && !p.covered && p.in != nil { // it is asked for again
 		p.cause = g.why
 	}
-	g.state.Position, g.state.StopPrice, g.state.Ref = pos, nil, ""
+	g.state.Position, g.state.Held, g.state.StopPrice, g.state.Ref = pos, p.held, nil, ""
+	if pos.Abs().Less(p.held) {
+		g.state.Held = pos.Abs()
+	}
 	if p.stop != nil {
 		g.state.StopPrice, g.state.Ref = p.stop.StopPrice, p.stop.Ref
 	}

@@ -17,6 +17,7 @@ const exitsWithin = 10 * time.Second
 // plan is what is to be done for one position. Without an action, nothing is.
 type plan struct {
 	covered bool
+	held    market.Qty   // what stops that the broker has confirmed hold
 	cause   string       // why it is not covered, or not all of it can be
 	stop    *books.Entry // the largest of the desk's stops for it, nil without one
 	in      *order.Intent
@@ -44,7 +45,8 @@ func (g *Guard) plan(v View) (p plan) {
 	if pos.IsZero() {
 		return p
 	}
-	p.covered = !r.held().Less(v.whole(r.pos))
+	p.held = r.held()
+	p.covered = !p.held.Less(v.whole(r.pos))
 	p.cause = uncovered(r, p.stop)
 	if !v.Market.IsZero() {
 		g.mend(v, r, pos, &p)
