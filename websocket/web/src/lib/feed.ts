@@ -8,6 +8,12 @@ import type { Message } from "./types";
 /** The trader beats once a second; after three silent ones we do not trust the line. */
 export const SILENT_MS = 3000;
 
+/**
+ * How often the page is drawn at most. A hundred symbols tell a thousand quotes
+ * a second; nobody reads faster than this.
+ */
+export const DRAW_MS = 100;
+
 export interface Contact {
   /** open: messages come. silent: the socket stands, nothing comes. closed: no socket. */
   state: "connecting" | "open" | "silent" | "closed";
@@ -23,6 +29,8 @@ export class Feed {
   private failures = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private watch: ReturnType<typeof setInterval> | undefined;
+  private drawn = 0;
+  private drawing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly url: string,
@@ -36,6 +44,7 @@ export class Feed {
 
   stop(): void {
     clearTimeout(this.timer);
+    clearTimeout(this.drawing);
     clearInterval(this.watch);
     this.socket?.close();
     this.socket = null;
@@ -89,7 +98,21 @@ export class Feed {
   }
 
   private set(state: Contact["state"]): void {
-    if (this.contact.state !== state) this.contact = { state, since: state === "silent" ? this.heard : Date.now() };
+    const changed = this.contact.state !== state;
+    if (changed) this.contact = { state, since: state === "silent" ? this.heard : Date.now() };
+    this.draw(changed);
+  }
+
+  /** Tells at once after a pause or a change of contact, and else at the end of the interval. */
+  private draw(now: boolean): void {
+    const wait = now ? 0 : this.drawn + DRAW_MS - Date.now();
+    if (wait > 0) {
+      this.drawing ??= setTimeout(() => this.draw(true), wait);
+      return;
+    }
+    clearTimeout(this.drawing);
+    this.drawing = undefined;
+    this.drawn = Date.now();
     this.tell(this.view, this.contact);
   }
 }

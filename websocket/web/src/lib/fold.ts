@@ -1,11 +1,11 @@
 // fold is the page's whole memory: a snapshot, then numbered deltas. It is pure
 // so that it can be tested without a browser.
 import type {
-  Account, Bar, DataState, FeedEvent, Fill, Health, Link, Message, Order, Position, Quote, Snapshot, Strategy,
+  Account, Bar, DataState, FeedEvent, Fill, Finding, Health, Link, Message, Order, Portfolio, Position, Protection, Quote, Snapshot, Strategy,
 } from "./types";
 
 /** The same bounds as the feed's own lists: the newest stay, and orders that have not ended. */
-export const LIMITS = { orders: 200, fills: 500, events: 200, bars: 500, equity: 1000, positions: 200, strategies: 200 };
+export const LIMITS = { orders: 200, fills: 500, events: 200, bars: 500, equity: 1000, positions: 200, strategies: 200, findings: 50 };
 
 export interface View {
   epoch: string;
@@ -69,9 +69,15 @@ function apply(s: Snapshot, m: Message): Snapshot {
         ...s,
         positions: put(s.positions ?? [], m.data as Position, (a, b) => a.symbol === b.symbol && a.account === b.account, LIMITS.positions),
       };
-    case "account": {
-      const account = m.data as Account;
-      return { ...s, account, equity: putEquity(s.equity, account) };
+    case "protection":
+      return { ...s, protection: m.data as Protection };
+    case "finding":
+      return { ...s, findings: put(s.findings ?? [], m.data as Finding, sameFinding, LIMITS.findings, (x) => x.at) };
+    case "account":
+      return { ...s, account: m.data as Account };
+    case "portfolio": {
+      const p = m.data as Portfolio;
+      return { ...s, account: { ...s.account, portfolio: p }, equity: putEquity(s.equity, p) };
     }
     case "risk":
       return { ...s, risk: m.data as Snapshot["risk"] };
@@ -116,6 +122,9 @@ function putOrder(list: Order[], o: Order): Order[] {
   return put(list, o, sameOrder, LIMITS.orders, (x) => x.created);
 }
 
+const sameFinding = (a: Finding, b: Finding): boolean =>
+  a.kind === b.kind && a.symbol === b.symbol && a.ref === b.ref && Date.parse(a.at) === Date.parse(b.at);
+
 const sameStart = (a: Bar, b: Bar): boolean => Date.parse(a.start) === Date.parse(b.start);
 
 /**
@@ -134,9 +143,8 @@ function put<T>(list: T[], v: T, same: (a: T, b: T) => boolean, most: number, at
   return list.toSpliced(where, 0, v).slice(-most);
 }
 
-function putEquity(list: Snapshot["equity"], a: Account): Snapshot["equity"] {
-  const p = a.portfolio;
-  if (!p?.equity || p.market.startsWith("0001")) return list;
+function putEquity(list: Snapshot["equity"], p: Portfolio): Snapshot["equity"] {
+  if (!p.equity || p.market.startsWith("0001")) return list;
   const at = new Date(Math.floor(Date.parse(p.market) / 60000) * 60000).toISOString();
   return put(list, { at, equity: p.equity }, (x, y) => Date.parse(x.at) === Date.parse(y.at), LIMITS.equity, (x) => x.at);
 }

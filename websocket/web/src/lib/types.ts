@@ -112,6 +112,7 @@ export interface Health {
   account: Part;
   data: Freshness[] | null;
   journal?: JournalFailure; // absent while it works
+  books?: Part; // since when and why the books could not be held against the broker; absent while they are
 }
 
 export interface Quote {
@@ -186,6 +187,37 @@ export interface Position {
   sec_type?: string;
   /** The account holds it, and this program does not trade it. */
   unmanaged?: boolean;
+}
+
+/** How the stops at the broker protect the positions. */
+export interface Protection {
+  off: boolean;
+  guards: Guard[] | null;
+}
+
+export interface Guard {
+  symbol: string;
+  position: string;
+  covered: boolean;
+  /** What confirmed stops hold of the position, without a sign. */
+  held?: string;
+  stop_price: string | null;
+  ref: string;
+  since: string;
+  cause: string;
+}
+
+/** A difference between the trader's books and the broker, or the end of one. */
+export interface Finding {
+  kind: string;
+  symbol?: string;
+  ref?: string;
+  ours: string;
+  theirs: string;
+  explained: boolean;
+  evidence: string;
+  done: string;
+  at: string;
 }
 
 export interface PositionView {
@@ -284,6 +316,18 @@ export interface Decided {
   decision: { allowed: boolean; rule?: string; reason?: string; at: string };
 }
 
+/** What the risk gate decided, and how far its limits were used at the newest decision. */
+export interface Risk {
+  allowed: number;
+  refused: number;
+  last: Decided | null;
+  use?: Record<string, string> | null;
+  limits?: Record<string, string> | null;
+  currency?: string;
+  at?: string | null; // of use
+  last_at?: string | null; // of last
+}
+
 /** The desk's mode, and what it has still to do. */
 export interface Mode {
   mode: string;
@@ -323,13 +367,13 @@ export interface Snapshot {
   bars: Record<string, Bar[]>;
   bar_width: number;
   positions: Position[] | null;
+  /** Null is not known; an older trader does not tell it. */
+  protection?: Protection | null;
+  findings?: Finding[];
   orders: Order[] | null;
   fills: Fill[] | null;
   account: Account;
-  risk: {
-    allowed: number; refused: number; last: Decided | null;
-    use?: Record<string, string> | null; limits?: Record<string, string> | null;
-  };
+  risk: Risk;
   strategies: Strategy[];
   data: Record<string, DataState>;
   equity: { at: string; equity: string }[];
