@@ -177,10 +177,9 @@ const watch = `(() => { window.__long = []; new PerformanceObserver((l) => l.get
 
 // A busy trader does not make the page stutter: of the time that it watches
 // little may go into tasks of more than 50 ms. The bound is wide, because other
-// tests run beside it; the figures are logged.
+// packages' tests run beside it; the figures are logged.
 func TestPageStaysSmooth(t *testing.T) {
-	browser(t)
-	t.Parallel()
+	browser(t) // not in parallel: other browsers would be measured, too
 	s := newStage(t)
 	p := openPage(t, s.url)
 	symbols := make([]market.Symbol, 100)
@@ -194,6 +193,7 @@ func TestPageStaysSmooth(t *testing.T) {
 	p.awaits(t, "the newest orders", 20*time.Second, func(v shown) bool { return v.Orders == 200 })
 	asks(t, p, chromedp.Evaluate[int](watch))
 	const rounds = 40
+	began := time.Now()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for i := range rounds {
@@ -216,9 +216,10 @@ func TestPageStaysSmooth(t *testing.T) {
 	for _, d := range got.Long {
 		sum += d
 	}
-	t.Logf("%d frames in about %v; %d tasks over 50 ms, %.0f ms together: %.0f", got.Frames, rounds*100*time.Millisecond, len(got.Long), sum, got.Long)
-	if sum > 2000 {
-		t.Errorf("tasks over 50 ms took %.0f ms of 4 s", sum)
+	watched := time.Since(began)
+	t.Logf("%d frames in %v; %d tasks over 50 ms, %.0f ms together: %.0f", got.Frames, watched, len(got.Long), sum, got.Long)
+	if sum > 0.75*float64(watched.Milliseconds()) {
+		t.Errorf("tasks over 50 ms took %.0f ms of %v", sum, watched)
 	}
 	p.clean(t)
 }
