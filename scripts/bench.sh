@@ -14,4 +14,15 @@ fi
 say "building"
 CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/... || exit 1
 CGO_ENABLED=0 go build -trimpath -o bin/bench ./scripts/bench || exit 1
+case " $* " in
+*" --only deploy "*)
+	# What is installed is what a release holds, so one is built for this machine.
+	here=$(go env GOOS)/$(go env GOARCH)
+	pages=''
+	[ ! -f websocket/web/dist/index.html ] || pages=--pages-as-built
+	rm -rf bin/release
+	./scripts/release.sh $pages --platform "$here" --out bin/release || exit 1
+	set -- "$@" --archive "$(echo bin/release/robotrader_*.tar.gz)"
+	;;
+esac
 exec bin/bench "$@"

@@ -18,6 +18,7 @@ import (
 type trader struct {
 	cmd   *exec.Cmd
 	addr  string // of its HTTP side
+	data  string // its folder
 	log   string // file with what it wrote
 	began time.Time
 	ended chan struct{} // closed when it has exited; err is set
@@ -39,18 +40,24 @@ func startTrader(p plan, args ...string) (*trader, error) {
 	if err != nil {
 		return nil, err
 	}
+	return startIn(filepath.Join(p.bin, "start_trader"), data, nil, args...)
+}
+
+// startIn starts a program with a data folder, which may be one that a trader
+// had before, and with more of an environment.
+func startIn(program, data string, env []string, args ...string) (*trader, error) {
 	addr, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	t := &trader{addr: addr, log: data + ".log", ended: make(chan struct{})}
-	log, err := os.Create(t.log)
+	t := &trader{addr: addr, data: data, log: data + ".log", ended: make(chan struct{})}
+	log, err := os.OpenFile(t.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close() // the child has its own
-	t.cmd = exec.Command(filepath.Join(p.bin, "start_trader"), append(args, "--data", data, "--http", addr)...)
-	t.cmd.Env = append(os.Environ(), "TRADER_BROKER__IBKR__RESTART_AT=off") // a gateway of a bench does not restart at night
+	t.cmd = exec.Command(program, append(args, "--data", data, "--http", addr)...)
+	t.cmd.Env = append(append(os.Environ(), "TRADER_BROKER__IBKR__RESTART_AT=off"), env...) // a gateway of a bench does not restart at night
 	t.cmd.Stdout, t.cmd.Stderr = log, log
 	t.began = time.Now()
 	if err := t.cmd.Start(); err != nil {

@@ -38,6 +38,9 @@ func (p packing) image(folder, arch, to string) error {
 	if err != nil {
 		return err
 	}
+	if err := fits(arch, int64(len(content)), layer.Size); err != nil {
+		return err
+	}
 	img, err := mutate.Append(empty.Image, mutate.Addendum{
 		Layer:   layer,
 		History: v1.History{Created: v1.Time{Time: p.at}, CreatedBy: recipePath},
@@ -64,6 +67,23 @@ func (p packing) image(folder, arch, to string) error {
 		return err
 	}
 	return tarball.WriteToFile(to, tag, img)
+}
+
+// mostImage bounds what an image takes on the disk, in bytes.
+const mostImage = 40 << 20
+
+// fits prints an image's size beside its limit, and refuses one that is larger.
+func fits(arch string, size int64, packed func() (int64, error)) error {
+	small, err := packed()
+	if err != nil {
+		return err
+	}
+	mib := func(n int64) float64 { return float64(n) / (1 << 20) }
+	fmt.Printf("release: image linux/%s: %.1f MiB, packed %.1f MiB; limit %d MiB\n", arch, mib(size), mib(small), mostImage>>20)
+	if size > mostImage {
+		return fmt.Errorf("the image has %d bytes, more than %d: something large was added to start_trader", size, mostImage)
+	}
+	return nil
 }
 
 // imageTag is the version as a tag, which may hold no plus.

@@ -26,9 +26,7 @@ import (
 
 const (
 	patience = 20 * time.Second
-	// mostImage is what the issue allows an image on the disk.
-	mostImage = 40 << 20
-	version   = "v9.8.7"
+	version  = "v9.8.7"
 )
 
 // root returns the project's folder.
@@ -472,5 +470,15 @@ func TestRecipeRefusesWhatItDoesNotKnow(t *testing.T) {
 		if _, err := readRecipe(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want one that says %q", text, err, want)
 		}
+	}
+}
+
+func TestImageThatIsTooLargeIsRefused(t *testing.T) {
+	packed := func() (int64, error) { return 1, nil }
+	if err := fits("amd64", mostImage, packed); err != nil {
+		t.Error(err)
+	}
+	if err := fits("amd64", mostImage+1, packed); err == nil || !strings.Contains(err.Error(), "more than 41943040") {
+		t.Errorf("one byte too many: %v", err)
 	}
 }
