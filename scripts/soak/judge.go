@@ -158,12 +158,23 @@ func (t trial) flat(name string, of func(sample) float64, allow float64) verdict
 		first, last = ofLife(list, list[0].life), ofLife(list, list[len(list)-1].life)
 	}
 	a, b := median(first, of), median(last, of)
+	if t.quick { // few looks, in seconds that are full: it comes back to the same
+		a, b = least(first, of), least(last, of)
+	}
 	v.value, v.ok = fmt.Sprintf("%.0f at first, %.0f at last", a, b), b-a <= allow
 	return v
 }
 
 func ofLife(list []sample, life int) []sample {
 	return slices.DeleteFunc(slices.Clone(list), func(s sample) bool { return s.life != life })
+}
+
+func least(list []sample, of func(sample) float64) float64 {
+	n := of(list[0])
+	for _, s := range list[1:] {
+		n = min(n, of(s))
+	}
+	return n
 }
 
 func median(list []sample, of func(sample) float64) float64 {
@@ -217,7 +228,7 @@ func strange(states host.States) bool {
 			return true
 		}
 	}
-	return states[host.Established] == 0
+	return false // none is the link's business
 }
 
 // folders holds the data folder against the documented bounds of what is in it.

@@ -121,6 +121,33 @@ func TestALifeIsComparedWithTheFirst(t *testing.T) {
 	}
 }
 
+// TestAQuickRunComesBackToTheSame: in it, most looks fall into moments, and what
+// never comes back is noticed all the same.
+func TestAQuickRunComesBackToTheSame(t *testing.T) {
+	judged := func(d trial) (list []string) {
+		d.quick = true
+		for _, v := range d.judge() {
+			if !v.ok {
+				list = append(list, v.name)
+			}
+		}
+		return list
+	}
+	d := day(false)
+	for i := range d.samples {
+		if i > 300 && i%10 > 0 {
+			d.samples[i].goroutines += 7
+		}
+	}
+	if got := judged(d); len(got) > 0 {
+		t.Errorf("moments: %q", got)
+	}
+	each(&d, func(h float64, s *sample) { s.goroutines += 3 * h / 12; s.files += h / 6 })
+	if got := judged(d); !slices.Equal(got, []string{"descriptors", "goroutines"}) {
+		t.Errorf("a leak: %q", got)
+	}
+}
+
 // TestTooFewLooksJudgeNothing: what cannot be judged is not well.
 func TestTooFewLooksJudgeNothing(t *testing.T) {
 	d := day(false)

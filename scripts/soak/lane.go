@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -78,7 +79,7 @@ func (l *lane) run(ctx context.Context) (err error) {
 	look := time.NewTicker(l.grain())
 	defer look.Stop()
 	next := l.began.Add(l.gap() * 3 / 2) // in the middle between two interruptions
-	for time.Now().Before(end) {
+	for time.Now().Before(end) || l.quick && !l.settled(end) {
 		select {
 		case <-look.C:
 		case <-l.trader.Ended:
@@ -97,6 +98,15 @@ func (l *lane) run(ctx context.Context) (err error) {
 		}
 	}
 	return l.rest(ctx)
+}
+
+// settled reports whether a quick run has enough calm looks from after its end, in
+// which nothing is interrupted and nobody passes; a busy machine may have none
+// before. It waits for half a minute at most.
+func (l *lane) settled(end time.Time) bool {
+	const enough = 6
+	past := end.Sub(l.began).Hours() * l.speed
+	return len(after(l.trial.calm(), past)) >= enough || time.Now().After(end.Add(30*time.Second))
 }
 
 // grain is the time between two samples.
@@ -165,9 +175,13 @@ func (l *lane) kill() {
 	l.gateway.Kill()
 }
 
-// begin starts a life of the trader and waits until it is ready.
-func (l *lane) begin(ctx context.Context) (err error) {
-	args := append([]string{"--config", filepath.Join(l.dir, "trader.yaml")}, symbols...)
+// begin starts a life of the trader and waits until it is ready. The strategy is
+// the one of the plan, if none is given.
+func (l *lane) begin(ctx context.Context, strategy ...string) (err error) {
+	if len(strategy) == 0 {
+		strategy = []string{"--set", "fast=" + strconv.Itoa(l.load.fast), "--set", "slow=" + strconv.Itoa(2*l.load.fast)}
+	}
+	args := slices.Concat([]string{"--config", filepath.Join(l.dir, "trader.yaml")}, strategy, symbols)
 	if l.trader, err = rig.StartTrader(filepath.Join(l.bin, "start_trader"), l.dir, l.http, l.gateway.Addr, nil, args...); err != nil {
 		return err
 	}
@@ -224,6 +238,14 @@ func (l *lane) rest(ctx context.Context) (err error) {
 	if err := l.dip.Stop(); err != nil {
 		return err
 	}
+	// What was sent in the moment of the stop is for the next life to find; in the
+	// last one nobody asks for anything, so that all comes to rest.
+	if err := l.trader.Stop(); err != nil {
+		return err
+	}
+	if err := l.begin(ctx, "--strategy", "tick_count"); err != nil {
+		return err
+	}
 	t.books = append(t.books, rig.CheckFound(ctx, l.trader, l.gateway.Addr))
 	if err := l.trader.Stop(); err != nil {
 		return err
@@ -273,7 +295,7 @@ func (l *lane) left(ctx context.Context) error {
 			return err
 		}
 		l.trial.left = host.States{}
-		for _, side := range []host.States{sum(all.Gateway), sum(all.Clients)} {
+		for _, side := range []host.States{sum(all.Gateway, 0), sum(all.Clients, l.trader.Cmd.Process.Pid)} {
 			for state, n := range side {
 				if state != host.TimeWait {
 					l.trial.left[state] += n

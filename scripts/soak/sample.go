@@ -60,7 +60,7 @@ func (s sample) total() (n int64) {
 // look takes a sample but for what only the lane knows. Calm is how long the link
 // has to be ready for that.
 func look(ctx context.Context, m *host.Machine, t *rig.Trader, gateway string, calm time.Duration) (s sample, err error) {
-	err = errors.Join(s.metrics(ctx, t), s.process(t.Cmd.Process.Pid), s.link(ctx, t, calm), s.measure(t.Data), s.sockets(ctx, m, gateway))
+	err = errors.Join(s.metrics(ctx, t), s.process(t.Cmd.Process.Pid), s.link(ctx, t, calm), s.measure(t.Data), s.sockets(ctx, m, t, gateway))
 	return s, err
 }
 
@@ -148,18 +148,25 @@ func (s *sample) measure(data string) error {
 	})
 }
 
-func (s *sample) sockets(ctx context.Context, m *host.Machine, gateway string) error {
+// sockets counts those at the gateway's port, and at the other side those of the
+// trader and those that belong to no process any more: others of this machine may
+// have had a gateway at that port before, and seek it.
+func (s *sample) sockets(ctx context.Context, m *host.Machine, t *rig.Trader, gateway string) error {
 	all, err := m.Sockets(ctx, gateway)
 	if err != nil {
 		return fmt.Errorf("sockets: %w", err)
 	}
-	s.theirs, s.ours = sum(all.Gateway), sum(all.Clients)
+	s.theirs, s.ours = sum(all.Gateway, 0), sum(all.Clients, t.Cmd.Process.Pid)
 	return nil
 }
 
-func sum(sides []host.Side) host.States {
+// sum adds sockets up, of one process and of none if a pid is given.
+func sum(sides []host.Side, pid int) host.States {
 	all := host.States{}
 	for _, side := range sides {
+		if pid != 0 && side.PID != 0 && side.PID != pid {
+			continue
+		}
 		for state, n := range side.States {
 			all[state] += n
 		}
