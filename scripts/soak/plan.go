@@ -50,13 +50,16 @@ func (p plan) wall() time.Duration {
 	return time.Duration(p.hours / p.speed * float64(time.Hour))
 }
 
-// start is the market time at the start, in New York: an evening, so that one
-// restart at 23:45 comes in any 24 hours; and the quick run sees the regular session.
+// start is the market time at the start, in New York: an evening, so that the daily
+// restart comes in any 24 hours; and the quick run sees the regular session. Ten
+// seconds of this machine are a quarter of a market's hour, so nothing is
+// interrupted shortly before midnight: a gateway lists the executions of its own
+// day, and what fills in an outage over midnight stays unknown until a person looks.
 func (p plan) start() string {
 	if p.quick {
 		return "2026-11-16T10:00:00"
 	}
-	return "2026-11-16T20:00:00"
+	return "2026-11-16T20:10:00"
 }
 
 // gap is the wall time from one interruption to the next: a simulated hour, where
@@ -107,7 +110,7 @@ var interruptions = []interruption{
 
 // manners go wrong with single messages all the time. Answers to questions are
 // left alone: a gateway that leaves lines out of a list is none there is.
-const manners = `at 23:45: restart down 5s
+const manners = `at 22:40: restart down 5s
 on every 40th orderStatus to client of client 1: drop it
 on every 50th execDetails to client of client 1: duplicate it after 200ms
 on every 30th commissionReport to client of client 1: delay it 500ms

@@ -82,6 +82,7 @@ func (t trial) table(out io.Writer, hours float64) {
 	_ = w.Flush() // into memory
 	if !t.restarted && !t.quick {
 		t.slopes(out, math.Min(1, hours/4))
+		t.slopes(out, listsFull)
 	}
 }
 
@@ -89,6 +90,9 @@ func (t trial) table(out io.Writer, hours float64) {
 // hour.
 func (t trial) slopes(out io.Writer, from float64) {
 	list := after(t.calm(), from)
+	if len(list) == 0 {
+		return
+	}
 	fmt.Fprintf(out, "growth a simulated day, least squares over %d calm looks after hour %.2g:", len(list), from)
 	for _, f := range []struct {
 		name, unit string
