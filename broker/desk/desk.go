@@ -120,6 +120,7 @@ func newDesk(cfg Config, gate Gate, journal Journal, out outlet, log *slog.Logge
 		denied:  refusals{},
 		guards:  map[market.Symbol]*guard.Guard{},
 	}
+	d.books.SettledAfter = cfg.SettledAfter
 	d.books.Strict = cfg.Foreign == ForeignRestrict
 	d.books.Follower = d.score
 	d.floor, d.stream = floor.New(), &floor.Stream{}

@@ -35,6 +35,10 @@ type Order struct {
 	// Change is one that was written and that the venue has not shown yet, nil
 	// without one. Until then either version may be in force.
 	Change *Change `json:"change,omitempty"`
+	// Lost is a change that the venue's list of open orders did not show, nil
+	// without one. It may come yet for a while, as from behind a dialog of the
+	// gateway; until then what it may do counts.
+	Lost *Change `json:"lost,omitempty"`
 }
 
 // Change is what an order was asked to become.
@@ -45,7 +49,8 @@ type Change struct {
 	StopPrice *market.Price `json:"stop_price,omitempty"`
 }
 
-// MostQty returns the largest quantity that the order may have at the venue.
+// MostQty returns the largest quantity that the order may have at the venue, by
+// what the venue showed. A lost change is not in it: it decides no state.
 func (o Order) MostQty() market.Qty {
 	if c := o.Change; c != nil && o.Qty.Less(c.Qty) {
 		return c.Qty
@@ -53,25 +58,38 @@ func (o Order) MostQty() market.Qty {
 	return o.Qty
 }
 
-// Most returns the worst that the order may still do: as long as either version
-// of it may be in force, the larger quantity and the higher prices of both.
+// Most returns the worst that the order may still do: the largest quantity and
+// the highest prices of all versions of it that may come into force.
 func (o Order) Most() Order {
-	c := o.Change
-	if c == nil {
+	if o.Change == nil && o.Lost == nil {
 		return o
 	}
-	o.Qty, o.Change = o.MostQty(), nil
-	if o.Limit != nil && c.Limit != nil && o.Limit.Less(*c.Limit) {
-		o.Limit = c.Limit
+	for _, c := range [...]*Change{o.Change, o.Lost} {
+		if c == nil {
+			continue
+		}
+		if o.Qty.Less(c.Qty) {
+			o.Qty = c.Qty
+		}
+		if o.Limit != nil && c.Limit != nil && o.Limit.Less(*c.Limit) {
+			o.Limit = c.Limit
+		}
+		if o.StopPrice != nil && c.StopPrice != nil && o.StopPrice.Less(*c.StopPrice) {
+			o.StopPrice = c.StopPrice
+		}
 	}
-	if o.StopPrice != nil && c.StopPrice != nil && o.StopPrice.Less(*c.StopPrice) {
-		o.StopPrice = c.StopPrice
-	}
+	o.Change, o.Lost = nil, nil
 	return o
 }
 
 // MostLeft returns the most that the order may still fill, never below 0.
-func (o Order) MostLeft() market.Qty { return Order{Qty: o.MostQty(), Filled: o.Filled}.Remaining() }
+func (o Order) MostLeft() market.Qty {
+	most := o.MostQty()
+	if c := o.Lost; c != nil && most.Less(c.Qty) {
+		most = c.Qty
+	}
+	return Order{Qty: most, Filled: o.Filled}.Remaining()
+}
 
 // AfterFills returns the state in which what was filled leaves the order: it
 // follows from that and from the largest quantity that may be in force, and is

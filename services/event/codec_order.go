@@ -146,7 +146,7 @@ func appendDecided(dst []byte, d *Decided) ([]byte, bool) {
 }
 
 func appendOrder(dst []byte, o *order.Order) ([]byte, bool) {
-	if o.Change != nil { // a few orders have one, for a moment
+	if o.Change != nil || o.Lost != nil { // a few orders have one, for a moment
 		return dst, false
 	}
 	f := fields{b: dst}

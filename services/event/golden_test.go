@@ -87,6 +87,7 @@ var (
 		Side: order.Buy, Type: order.Limit, TIF: order.Day, Qty: qty, Limit: &price, StopPrice: &price, OCA: "oca-AAPL-1", State: order.Partial, Filled: market.Shares(40),
 		AvgPrice: &price, Reason: intent.Reason, Note: "Submitted", Created: at, Updated: at,
 		Extended: true, Change: &order.Change{ID: "sma_cross-AAPL-8", Qty: qty, Limit: &price, StopPrice: &price},
+		Lost: &order.Change{ID: "sma_cross-AAPL-6", Qty: qty, Limit: &price, StopPrice: &price},
 	}
 	fill = order.Fill{
 		ExecID: "0000e0d5.6592c1a2.01.02", Ref: intent.ID, OrderID: 1001, PermID: 1512054321, ClientID: 1, Account: "DU7654321", Symbol: "AAPL",

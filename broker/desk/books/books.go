@@ -96,8 +96,11 @@ type Books struct {
 	day      Day         // of notional
 	notional market.Money
 
-	Strict   bool     // what was done elsewhere makes the mode reduce_only
-	Follower Follower // nil follows nothing
+	Strict bool // what was done elsewhere makes the mode reduce_only
+	// SettledAfter is how long a change may come yet that a list did not show.
+	// Wall time.
+	SettledAfter time.Duration
+	Follower     Follower // nil follows nothing
 }
 
 type orderKey struct {
@@ -115,6 +118,7 @@ type Entry struct {
 
 	changeAt time.Time // wall time of the write of Change; zero when nobody knows what became of it
 	changed  uint64    // mark of that write
+	lostAt   time.Time // wall time since when Lost is
 	replaced replaced  // by the newest change
 	cut      cut
 	Ending   *Ending // a cancel that is under way, nil without one
@@ -208,7 +212,7 @@ func (b *Books) Load(past broker.Books, wall time.Time) {
 
 // Add takes in an order that is not there yet.
 func (b *Books) Add(o order.Order, wall time.Time) *Entry {
-	e := &Entry{Order: o, Known: wall}
+	e := &Entry{Order: o, Known: wall, lostAt: wall}
 	if o.Ref != "" {
 		b.ByRef[o.Ref] = e
 	}

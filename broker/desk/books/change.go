@@ -91,6 +91,9 @@ func (b *Books) described(t *Turn, e *Entry, o order.Order, full bool) {
 			b.changeLost(t, e)
 		}
 	}
+	if c := e.Lost; c != nil && shows(o, c) { // it came
+		e.replaced, e.Lost, e.Note = replacedBy(c, was, t.Wall), nil, ""
+	}
 	if o.Qty.Sign() > 0 {
 		e.Qty = o.Qty
 	}
@@ -111,7 +114,7 @@ func (b *Books) described(t *Turn, e *Entry, o order.Order, full bool) {
 	e.Extended = e.Extended || o.Extended // ours are known; not every venue tells
 	if e.State == order.Filled && was.Qty.Less(e.Qty) && e.Filled.Less(e.Qty) {
 		b.Step(t, e, order.Listed) // it was full by what was known of it
-	} else if was.Qty != e.Qty || !Alike(was.Limit, e.Limit) || !Alike(was.StopPrice, e.StopPrice) || was.OCA != e.OCA || was.Change != e.Change {
+	} else if was.Qty != e.Qty || !Alike(was.Limit, e.Limit) || !Alike(was.StopPrice, e.StopPrice) || was.OCA != e.OCA || was.Change != e.Change || was.Lost != e.Lost {
 		b.Become(t, e, e.State)
 	}
 }

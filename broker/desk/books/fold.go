@@ -43,7 +43,7 @@ func (b *Books) Become(t *Turn, e *Entry, state order.State) {
 	e.State = state
 	e.State = e.AfterFills()
 	if e.State.Final() {
-		e.Change, e.Ending = nil, nil
+		e.Change, e.Ending, e.Lost = nil, nil, nil
 	}
 	if e.State != order.Sent {
 		e.SentAt = time.Time{}

@@ -34,6 +34,9 @@ func (b *Books) Listed(t *Turn, who *broker.Facts, r broker.OrderReport, mark ui
 		return // gateways tell the answer as events, too: then the terms are the same
 	}
 	if c := e.Change; c != nil && e.changeAt.IsZero() && e.changed <= mark && !shows(o, c) {
+		if !who.Simulated { // a simulated one holds nothing back
+			e.loses(c, t.Wall)
+		}
 		b.changeLost(t, e)
 	}
 	if x := e.Ending; x != nil && (x.acked || x.overdue) && x.mark <= mark && r.Known && r.Signal != order.CancelSent {

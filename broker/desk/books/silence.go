@@ -38,6 +38,7 @@ func (b *Books) Judge(t *Turn, within time.Duration) {
 			b.judgeEnding(t, e, within)
 			b.judgeLate(t, e)
 			e.judgeCut(t.Wall)
+			b.judgeLost(t, e)
 			if e.State != order.Sent || e.SentAt.IsZero() {
 				continue
 			}

@@ -19,19 +19,44 @@ func replacedBy(c *order.Change, was order.Order, wall time.Time) replaced {
 }
 
 // proveChange takes over a change that executions beyond the old quantity prove
-// to be in force.
+// to be in force, also one that was called lost.
 func (e *Entry) proveChange(wall time.Time) {
-	c := e.Change
-	if c == nil || !e.Qty.Less(e.Filled) || c.Qty.Less(e.Filled) {
-		return
+	for _, c := range [...]*order.Change{e.Change, e.Lost} {
+		if c == nil || !e.Qty.Less(e.Filled) || c.Qty.Less(e.Filled) {
+			continue
+		}
+		e.replaced = replacedBy(c, e.Order, wall)
+		e.Qty, e.Unfit, e.Note = c.Qty, false, ""
+		if c.Limit != nil {
+			e.Limit = c.Limit
+		}
+		if c.StopPrice != nil {
+			e.StopPrice = c.StopPrice
+		}
+		if c == e.Change {
+			e.Change = nil
+		} else {
+			e.Lost = nil
+		}
 	}
-	e.replaced = replacedBy(c, e.Order, wall)
-	e.Qty, e.Change, e.Unfit, e.Note = c.Qty, nil, false, ""
-	if c.Limit != nil {
-		e.Limit = c.Limit
+}
+
+// loses keeps what a change may do that a list did not show. One that is lost
+// stays so; one that a dialog of the gateway holds back comes when somebody clicks.
+func (e *Entry) loses(c *order.Change, wall time.Time) {
+	if was := e.Lost; was != nil && c.Qty.Less(was.Qty) { // the worst of both
+		more := *c
+		more.Qty = was.Qty
+		c = &more
 	}
-	if c.StopPrice != nil {
-		e.StopPrice = c.StopPrice
+	e.Lost, e.lostAt = c, wall
+}
+
+// judgeLost gives it up when no list has shown it for long.
+func (b *Books) judgeLost(t *Turn, e *Entry) {
+	if e.Lost != nil && t.Wall.Sub(e.lostAt) >= b.SettledAfter {
+		e.Lost = nil
+		b.Become(t, e, e.State)
 	}
 }
 

@@ -78,3 +78,43 @@ func TestAnOldDescriptionBelowWhatIsFilledIsOld(t *testing.T) {
 		t.Errorf("%+v", e.Order)
 	}
 }
+
+// TestALostChangeCountsForAWhile: a list does not show it, as when the gateway
+// holds it behind a dialog. The order may be changed again, and what the lost one
+// may do counts until no list has shown it for long, or it comes.
+func TestALostChangeCountsForAWhile(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		simulated bool
+		then      broker.Event // a moment later
+		left      string       // then
+		settled   string       // at last
+	}{
+		{name: "it never comes", left: "30", settled: "10"},
+		{name: "it comes", then: sized("30"), left: "30", settled: "30"},
+		{name: "it executes", then: executed(1, "a", "x.01", "16"), left: "14", settled: "14"},
+		{name: "the order ends", then: status(1, order.CancelDone), left: "10", settled: "10"},
+		{name: "simulated", simulated: true, left: "10", settled: "10"},
+	} {
+		b, e, turn := changing()
+		b.SettledAfter = time.Minute
+		b.Lost(turn(time.Second))
+		who := *us
+		who.Simulated = tt.simulated
+		listed := turn(2 * time.Second)
+		b.Listed(listed, &who, sized("10"), b.Mark())
+		if !e.Stands() || e.Qty != market.Shares(10) || listed.Effects[len(listed.Effects)-1].Order.Lost == nil != tt.simulated {
+			t.Errorf("%s: listed as it was: %+v", tt.name, e.Order)
+		}
+		if tt.then != nil {
+			b.Fold(turn(3*time.Second), us, tt.then)
+		}
+		if e.MostLeft() != market.MustQty(tt.left) {
+			t.Errorf("%s: %v may be left", tt.name, e.MostLeft())
+		}
+		b.Judge(turn(62*time.Second), time.Hour)
+		if e.MostLeft() != market.MustQty(tt.settled) || e.Lost != nil {
+			t.Errorf("%s: %v may be left at last: %+v", tt.name, e.MostLeft(), e.Order)
+		}
+	}
+}
