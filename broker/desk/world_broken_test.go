@@ -11,17 +11,6 @@ import (
 	"robotrader/runner/risk"
 )
 
-// worldKnown are the checks that fail because of what is found and not mended
-// yet, by check: why. Such a failure is told and counted. It is empty when all of
-// it is mended.
-var worldKnown = map[string]string{
-	"over_exiting":     "as limits_change",
-	"reduction_change": "as limits_change",
-	"over_change":      "as limits_change",
-	"own_change":       "as limits_change",
-	"limits_change":    "a change in flight is not in the exposure",
-}
-
 // A fake is what is broken on purpose, to see that the checks notice it.
 type fake string
 

@@ -2,11 +2,9 @@ package desk
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"robotrader/broker/desk/books"
-	"robotrader/broker/exchange"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
@@ -25,14 +23,8 @@ func (w *world) checkOver(sym market.Symbol) {
 	held, list := v.held(sym), v.pending()
 	side := books.ExitSide(held)
 	with, without := takes(list, sym, side, anyOrder), takes(list, sym, side, noStop)
-	over := w.blurred("over", sym)
-	if w.flipped(held, sym) || held.Abs().Add(v.unheard(sym)).Less(without) { // by an order that was larger than the position
-		over = "over_flip"
-	} else if strings.Contains(w.guardSays(sym), "while an exit works in its group") || w.exiting(sym) {
-		over = "over_exiting"
-	}
 	if without.Less(with) && held.Abs().Add(v.unheard(sym)).Less(with) {
-		w.fail(over, "stops and other orders against %v %s may take %v together, without the stops %v", held, sym, with, without)
+		w.fail("over", "stops and other orders against %v %s may take %v together, without the stops %v", held, sym, with, without)
 	}
 	for _, f := range list { // a stop of a position that is gone, or was turned over, ends soon
 		if f.guards() && f.sym == sym && (held.IsZero() || f.side != side) {
@@ -41,29 +33,6 @@ func (w *world) checkOver(sym market.Symbol) {
 		}
 	}
 	delete(w.wrong, sym)
-}
-
-// flipped reports whether an order that was larger than the position has
-// filled in the group of a stop that rests: what the venue leaves of the stop is too
-// much then.
-func (w *world) flipped(held market.Qty, sym market.Symbol) bool {
-	groups := map[string]bool{}
-	for _, o := range w.venue.x.Open() {
-		groups[o.OCAGroup] = o.Symbol == sym && o.OCAGroup != ""
-	}
-	for _, o := range w.venue.last {
-		if groups[o.OCAGroup] && o.Type != order.Stop && o.Filled.Sign() > 0 && held.Abs().Add(o.Filled).Less(o.Qty) {
-			return true
-		}
-	}
-	return false
-}
-
-// exiting reports whether an order of the strategy rests in the group of a stop.
-func (w *world) exiting(sym market.Symbol) bool {
-	return slices.ContainsFunc(w.venue.x.Open(), func(o exchange.Order) bool {
-		return o.Symbol == sym && strings.HasPrefix(o.OCAGroup, books.GuardPrefix) && !strings.HasPrefix(o.Ref, books.GuardPrefix)
-	})
 }
 
 // lingers looks whether a stop that protects nothing is ended in time, as long
@@ -89,7 +58,7 @@ func (w *world) checkCover(sym market.Symbol) {
 	case !known || !w.well():
 		w.naked[sym] = time.Now()
 	case time.Since(since) > worldCoverWithin:
-		w.fail(w.coverCheck(sym), "%v %s are without stops for all of it for %v: %s; the guard: %s", w.venue.held(sym), sym, time.Since(since), why, w.guardSays(sym))
+		w.fail("cover", "%v %s are without stops for all of it for %v: %s; the guard: %s", w.venue.held(sym), sym, time.Since(since), why, w.guardSays(sym))
 	}
 }
 
@@ -144,21 +113,6 @@ func (w *world) checkCoverEnd(sym market.Symbol) {
 		w.fail("cover_told", "stops for %v of %v %s rest at the venue, and the guard calls it covered", stops, held, sym)
 	}
 	if bare, why := w.bare(sym); bare {
-		w.fail(w.coverCheck(sym), "%v %s are without stops for all of it at rest: %s; the guard: %s", held, sym, why, w.guardSays(sym))
+		w.fail("cover", "%v %s are without stops for all of it at rest: %s; the guard: %s", held, sym, why, w.guardSays(sym))
 	}
-}
-
-// coverCheck names the check by what the guard gives as its cause, so that what
-// is known and being mended can be told apart.
-func (w *world) coverCheck(sym market.Symbol) string {
-	cause := w.guardSays(sym)
-	switch {
-	case strings.Contains(cause, "while an exit works in its group"):
-		return "cover_growth"
-	case strings.Contains(cause, "orders that the desk did not group"):
-		return "cover_ungrouped"
-	case strings.Contains(cause, "price_collar"), strings.Contains(cause, "tick_sanity"):
-		return "cover_price"
-	}
-	return "cover"
 }

@@ -181,10 +181,10 @@ func (w *world) checkTime(rec *broker.IntentRecord, t broker.Ticket) {
 	own := !strings.HasPrefix(ref, "w-")
 	switch {
 	case entry && rec.Decision.Saw.Is("reduction", "true"):
-		w.fail(w.blurred("reduction", t.Intent.Symbol), "order %s, %s %v %s, goes out as a reduction, and %v are held beside %v that may fill", ref, t.Intent.Side, t.Intent.Qty,
+		w.fail("reduction", "order %s, %s %v %s, goes out as a reduction, and %v are held beside %v that may fill", ref, t.Intent.Side, t.Intent.Qty,
 			t.Intent.Symbol, w.venue.held(t.Intent.Symbol), takes(w.venue.pending(), t.Intent.Symbol, t.Intent.Side, anyOrder))
 	case entry && own:
-		w.fail(w.blurred("own", t.Intent.Symbol), "order %s of the desk itself, %s %v, does more than reduce: %v are held", ref, t.Intent.Side, t.Intent.Qty, w.venue.held(t.Intent.Symbol))
+		w.fail("own", "order %s of the desk itself, %s %v, does more than reduce: %v are held", ref, t.Intent.Side, t.Intent.Qty, w.venue.held(t.Intent.Symbol))
 	case w.link != broker.Ready && (w.link != broker.Degraded || entry):
 		w.fail("ready", "order %s goes out while the link is %v", ref, w.link)
 	case own: // it passes in any mode
@@ -194,35 +194,6 @@ func (w *world) checkTime(rec *broker.IntentRecord, t broker.Ticket) {
 	if entry && !own && !rec.Decision.Saw.Is("reduction", "true") { // what is told above says it all, else
 		w.checkLimits(t)
 	}
-}
-
-// blurred names a check by what the books say of themselves: that an order has
-// ended whose executions are not all counted, that the position differs from the
-// broker's, or that a change is under way, now or a moment ago. These are findings of their own; see [worldKnown].
-func (w *world) blurred(check string, sym market.Symbol) string {
-	for _, o := range w.venue.last {
-		if e := w.desk.books.ByRef[o.Ref]; e != nil && e.Symbol == sym && e.State.Final() && e.Filled.Less(o.Filled) {
-			w.ended[sym] = time.Now()
-		}
-	}
-	for _, e := range w.desk.books.Live[sym] {
-		if e.Change != nil {
-			w.altered[sym] = time.Now()
-		}
-	}
-	if _, differs := w.desk.books.Suspects[sym]; differs {
-		w.doubt[sym] = time.Now()
-	}
-	recent := func(at time.Time) bool { return !at.IsZero() && time.Since(at) <= worldStale }
-	switch {
-	case recent(w.doubt[sym]):
-		return check + "_suspect"
-	case recent(w.ended[sym]):
-		return check + "_early"
-	case recent(w.altered[sym]):
-		return check + "_change"
-	}
-	return check
 }
 
 // checkLimits reckons the limits of an entry anew, from what went out before
@@ -254,22 +225,21 @@ func (w *world) checkLimits(t broker.Ticket) {
 	_, known := w.liquid.Contains(now)
 	was, _ := w.liquid.Contains(now.Add(-1100 * time.Millisecond)) // the clock is told by the second
 	is, _ := w.liquid.Contains(now)
-	limits := w.blurred("limits", in.Symbol)
 	switch {
 	case known && !is && !was:
 		w.fail("hours", "order %s goes out while the regular session is closed", in.ID)
 	case most.MaxOrderQty.Less(in.Qty):
-		w.fail(limits, "order %s of %v shares goes out, and %v are the most", in.ID, in.Qty, most.MaxOrderQty)
+		w.fail("limits", "order %s of %v shares goes out, and %v are the most", in.ID, in.Qty, most.MaxOrderQty)
 	case in.Action == order.Place && most.MaxOrderNotional.Less(worth):
-		w.fail(limits, "order %s worth %v goes out, and %v is the most", in.ID, worth, most.MaxOrderNotional)
+		w.fail("limits", "order %s worth %v goes out, and %v is the most", in.ID, worth, most.MaxOrderNotional)
 	case recent >= most.OrdersPerMinute:
-		w.fail(limits, "order %s goes out after %d in the last minute", in.ID, recent)
+		w.fail("limits", "order %s goes out after %d in the last minute", in.ID, recent)
 	case most.MaxPositionNotional.Less(held):
-		w.fail(limits, "order %s goes out, and %s may be held for %v, %v is the most", in.ID, in.Symbol, held, most.MaxPositionNotional)
+		w.fail("limits", "order %s goes out, and %s may be held for %v, %v is the most", in.ID, in.Symbol, held, most.MaxPositionNotional)
 	case most.MaxGrossNotional.Less(worst):
-		w.fail(limits, "order %s goes out, and all may be held for %v, %v is the most", in.ID, worst, most.MaxGrossNotional)
+		w.fail("limits", "order %s goes out, and all may be held for %v, %v is the most", in.ID, worst, most.MaxGrossNotional)
 	case most.NotionalPerDay.Less(w.spent.Add(worth)):
-		w.fail(limits, "order %s goes out, and makes %v today, %v is the most", in.ID, w.spent.Add(worth), most.NotionalPerDay)
+		w.fail("limits", "order %s goes out, and makes %v today, %v is the most", in.ID, w.spent.Add(worth), most.NotionalPerDay)
 	}
 	w.times = append(w.times, now)
 	w.spent = w.spent.Add(worth)
