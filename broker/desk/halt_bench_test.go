@@ -45,7 +45,7 @@ func (s *timed) count() int {
 // BenchmarkHalt halts a desk with 100 working orders: over TCP to a simulated
 // gateway, with a journal on the disk and the pacing of every session. It tells
 // how long after the call its answer came, and the 40th and the 100th cancel
-// were on the wire.
+// were on the wire, each the most of all rounds. scripts/bench judges them.
 //
 //	go test ./broker/desk -run '^$' -bench '^BenchmarkHalt$' -benchtime 5x
 func BenchmarkHalt(b *testing.B) {
@@ -89,23 +89,20 @@ func BenchmarkHalt(b *testing.B) {
 		if _, err := d.Halt(b.Context(), "a benchmark", ""); err != nil {
 			b.Fatal(err)
 		}
-		answered += time.Since(began)
+		answered = max(answered, time.Since(began))
 		until(b, func() bool { return session.count() >= before+orders })
 		b.StopTimer()
 		session.mu.Lock()
-		at40, at100 := session.wrote[before+39].Sub(began), session.wrote[before+orders-1].Sub(began)
+		fortieth = max(fortieth, session.wrote[before+39].Sub(began))
+		last = max(last, session.wrote[before+orders-1].Sub(began))
 		session.mu.Unlock()
-		fortieth, last = fortieth+at40, last+at100
-		if at40 > 50*time.Millisecond || at100 > 3*time.Second {
-			b.Errorf("round %d: the 40th cancel after %v, the last after %v; want 50ms and 3s", round, at40, at100)
-		}
 		until(b, func() bool { return len(d.State(b.Context()).Mode.Pending) == 0 })
 		b.StartTimer()
 	}
-	per := func(t time.Duration) float64 { return float64(t.Microseconds()) / 1000 / float64(b.N) }
-	b.ReportMetric(per(answered), "ms-to-answer")
-	b.ReportMetric(per(fortieth), "ms-to-40th-cancel")
-	b.ReportMetric(per(last), "ms-to-100th-cancel")
+	ms := func(t time.Duration) float64 { return float64(t.Microseconds()) / 1000 }
+	b.ReportMetric(ms(answered), "ms-to-answer")
+	b.ReportMetric(ms(fortieth), "ms-to-40th-cancel")
+	b.ReportMetric(ms(last), "ms-to-100th-cancel")
 	b.ReportMetric(0, "ns/op")
 }
 

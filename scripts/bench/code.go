@@ -63,21 +63,28 @@ func code(ctx context.Context, p plan) (section, error) {
 
 // benchmark runs the benchmarks that match in packages, on one core.
 func benchmark(ctx context.Context, p plan, count int, match string, packages ...string) ([]result, error) {
+	out, err := benchmarkOutput(ctx, match, p.gotime, count, packages...)
+	return results(out), err
+}
+
+// benchmarkOutput is benchmark's output as it is. Times is a duration, or a count
+// such as 3x.
+func benchmarkOutput(ctx context.Context, match, times string, count int, packages ...string) (string, error) {
 	args := append([]string{
-		"test", "-run", "^$", "-bench", match, "-benchmem", "-benchtime", p.gotime, "-count", strconv.Itoa(count), "-cpu", "1", "-p", "1",
+		"test", "-run", "^$", "-bench", match, "-benchmem", "-benchtime", times, "-count", strconv.Itoa(count), "-cpu", "1", "-p", "1",
 	}, packages...)
 	out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
 	if err != nil {
-		return nil, fmt.Errorf("go %s: %w:\n%s", strings.Join(args, " "), err, out)
+		return "", fmt.Errorf("go %s: %w:\n%s", strings.Join(args, " "), err, out)
 	}
-	return results(string(out)), nil
+	return string(out), nil
 }
 
 var (
 	benchLine   = regexp.MustCompile(`(?m)^(?:pkg: (\S+)|Benchmark(\S+)\s+\d+\s+([0-9.]+) ns/op(.*))$`)
 	benchBytes  = regexp.MustCompile(`(\d+) B/op`)
 	benchAllocs = regexp.MustCompile(`(\d+) allocs/op`)
-	benchOwn    = regexp.MustCompile(`(-?[0-9.]+) ([^\s]*µs[^\s]*|KiB-grown/day)`)
+	benchOwn    = regexp.MustCompile(`(-?[0-9.]+) ([^\s]*µs[^\s]*|KiB-grown/day|ms-to-[^\s]+|reports/s)`)
 )
 
 // results reads the output of "go test -bench -benchmem".

@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	quick := flags.Bool("quick", false, "fewer rounds: figures for a first look")
-	only := flags.String("only", "", "one of start, memory, latency, throughput, handshake, recovery, listening, days, fanout, code, deploy, soak (default: all but the last two)")
+	only := flags.String("only", "", "one of start, memory, latency, orders, throughput, handshake, recovery, listening, days, fanout, code, deploy, soak (default: all but the last two)")
 	long := flags.Duration("for", time.Hour, "how long section soak runs")
 	archive := flags.String("archive", "", "a release's archive for this machine, for section deploy")
 	bin := flags.String("bin", "bin", "folder of the built binaries")
@@ -113,6 +113,7 @@ func measure(ctx context.Context, p plan, only string, out io.Writer) error {
 		{"start", start},
 		{"memory", memory},
 		{"latency", latency},
+		{"orders", orders},
 		{"throughput", throughput},
 		{"handshake", handshakes},
 		{"recovery", recovery},
@@ -142,7 +143,7 @@ func measure(ctx context.Context, p plan, only string, out io.Writer) error {
 		}
 	}
 	if !ran {
-		return fmt.Errorf("--only %q is none of start, memory, latency, throughput, handshake, recovery, listening, days, fanout, code, deploy, soak", only)
+		return fmt.Errorf("--only %q is none of start, memory, latency, orders, throughput, handshake, recovery, listening, days, fanout, code, deploy, soak", only)
 	}
 	return errors.Join(append(faults, ctx.Err())...)
 }

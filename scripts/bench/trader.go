@@ -130,6 +130,19 @@ func (t *trader) stop() error {
 	}
 }
 
+// kill ends the trader as kill -9 does, and waits until it is gone.
+func (t *trader) kill() error {
+	if err := t.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	select {
+	case <-t.ended:
+		return nil
+	case <-time.After(killedWait):
+		return fmt.Errorf("start_trader: process %d is not gone %v after kill -9", t.cmd.Process.Pid, killedWait)
+	}
+}
+
 // fault is an error with the end of what the trader wrote.
 func (t *trader) fault(format string, a ...any) error {
 	const tail = 2000
