@@ -79,7 +79,9 @@
 //
 // Positions are the venue's answer plus the executions after it. Executions
 // are asked before and after the positions and the answer counts only when
-// both agree, so none is counted twice or missed. Only a confirmed answer, which
+// both agree, so none is counted twice or missed. While somebody trades all the
+// time it does not, and is asked again: positions stay what executions make of
+// them, or unknown, and the rest of the look counts. Only a confirmed answer, which
 // is all that there is, may change a position: one that failed is not "none".
 //
 // The books are held against the broker at every ready and every 30 s; a

@@ -201,7 +201,7 @@ func (d *Desk) remains(ctx context.Context, h *held) (left, others []order.Posit
 	if !ok {
 		return nil, nil, errors.New("this adapter tells nothing about positions")
 	}
-	if _, err := d.recover(ctx, h.session); err != nil {
+	if _, err := d.recounted(ctx, h.session); err != nil {
 		return nil, nil, err
 	}
 	list, err := src.Positions(ctx)

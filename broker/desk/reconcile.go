@@ -50,17 +50,18 @@ func (d *Desk) look(ctx context.Context, h *held) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.RecoveredDeadline)
 	defer cancel()
 	cash := d.askCash(ctx, src)
+	var uncounted error
 	err := d.inquire(ctx, h, src, func(l *reconcile.Look) {
-		d.seen()
+		if uncounted = l.Positions.Err(); uncounted == nil {
+			d.seen()
+		}
 		if !d.cutOff() {
 			l.Calm, l.Cash, l.CashTolerance = true, cash, d.cfg.CashTolerance
 			d.reconcile(h, l)
 		}
 	})
-	if err != nil {
-		if !errors.Is(ctx.Err(), context.Canceled) {
-			d.unseen(err)
-		}
+	if err = errors.Join(err, uncounted); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+		d.unseen(err)
 	}
 }
 
@@ -130,6 +131,7 @@ func (d *Desk) inquire(ctx context.Context, h *held, src broker.AccountSource, t
 	}
 	l := &reconcile.Look{
 		Books: d.books, Who: &h.facts, Since: d.books.Begin(), Mark: d.books.Mark(),
+		Began:    d.floor.Now(time.Now()),
 		Lockstep: d.cfg.Progress, OrderDeadline: d.cfg.OrderDeadline, Zone: d.zone, DayOver: d.hours.DayOver, SettledAfter: d.cfg.SettledAfter,
 	}
 	suspects := len(d.books.Suspects) > 0
@@ -184,28 +186,33 @@ func shortly[T any](ctx context.Context, question func(context.Context) ([]T, er
 }
 
 // ask asks what every comparison needs. Executions are asked on both sides of
-// the positions: the answer counts when nothing was executed in between.
+// the positions: the answer counts when nothing was executed in between. When
+// something always was, the answer for positions is partial, which changes no
+// position, and the rest counts: an order that fills must not keep the link from
+// being ready, nor a cancel of it from going out.
 func ask(ctx context.Context, src broker.AccountSource, l *reconcile.Look) error {
 	asked := time.Now()
 	orders, err := src.OpenOrders(ctx)
 	if l.Orders = broker.Answered(asked, orders, err); err != nil {
 		return fmt.Errorf("ask the open orders: %w", err)
 	}
-	executions := func() (n int, err error) {
-		l.Fills, l.Costs = broker.Answer[broker.ExecutionReport]{}, nil // a day's are let go before they come again
+	executions := func() ([]broker.ExecutionReport, error) {
 		asked := time.Now()
 		fills, costs, err := src.Executions(ctx)
 		if l.Fills = broker.Answered(asked, fills, err); err != nil {
-			return 0, fmt.Errorf("ask the executions: %w", err)
+			return nil, fmt.Errorf("ask the executions: %w", err)
 		}
 		l.Costs = costs
-		return len(fills), nil
+		return fills, nil
 	}
 	before, err := executions()
 	if err != nil {
 		return err
 	}
-	for range positionTries {
+	for try := range positionTries {
+		if try > 0 && !pause(ctx, positionPause<<(try-1)) {
+			return fmt.Errorf("ask the positions: %w", ctx.Err())
+		}
 		asked := time.Now()
 		positions, err := src.Positions(ctx)
 		if l.Positions = broker.Answered(asked, positions, err); err != nil {
@@ -217,12 +224,33 @@ func ask(ctx context.Context, src broker.AccountSource, l *reconcile.Look) error
 			}
 		}
 		after, err := executions()
-		if err != nil || after == before { // a day's executions only become more
+		if err != nil || len(after) == len(before) { // a day's executions only become more
 			return err
+		}
+		l.Positions = broker.Answered(asked, positions, fmt.Errorf("ask the positions: executions came between each of %d answers; the market is too fast to count", try+1))
+		if !l.Happened(before, after) { // nobody traded meanwhile: the list was not whole
+			return l.Positions.Err()
 		}
 		before = after
 	}
-	return fmt.Errorf("ask the positions: executions came between each of %d answers; the market is too fast to count", positionTries)
+	return nil
+}
+
+// positionPause is how long the second try to count the positions waits, and each
+// further one twice as long as the one before. Our own choice: the parts of an
+// order fill within a tenth of a second or take seconds. Wall time.
+const positionPause = 100 * time.Millisecond
+
+// pause waits, and reports false when ctx ended before.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // reconcile holds the books against what was answered. It returns a note for
@@ -232,5 +260,9 @@ func (d *Desk) reconcile(h *held, l *reconcile.Look) string {
 	t := d.begin()
 	note := l.Reconcile(t)
 	d.follow(t)
+	if l.Positions.Err() != nil {
+		d.lookSoon()
+		note += ", positions not counted: executions came meanwhile"
+	}
 	return note
 }

@@ -18,8 +18,8 @@ import (
 // a person is told. Our own choice: a quote's age is judged in seconds.
 const maxSkew = 2 * time.Second
 
-// positionTries bounds how often positions are asked until executions before
-// and after agree.
+// positionTries bounds how often positions are asked in a look until executions
+// before and after agree.
 const positionTries = 3
 
 // Steps returns the rungs after the handshake, for the symbols that are wanted
@@ -92,22 +92,37 @@ func (d *Desk) stepAccount(ctx context.Context, s broker.Session) (string, error
 }
 
 // recover brings the books to what the venue says. Each answer that it needs is
-// confirmed or fails the rung.
+// confirmed or fails the rung, but for positions while somebody trades: these stay
+// as they are, unknown in a first life, until a look could count them.
 func (d *Desk) recover(ctx context.Context, s broker.Session) (string, error) {
+	note, _, err := d.recovered(ctx, s)
+	return note, err
+}
+
+// recounted is recover for who needs the positions.
+func (d *Desk) recounted(ctx context.Context, s broker.Session) (string, error) {
+	note, uncounted, err := d.recovered(ctx, s)
+	if err == nil {
+		err = uncounted
+	}
+	return note, err
+}
+
+// recovered is recover; uncounted is why the positions are not confirmed.
+func (d *Desk) recovered(ctx context.Context, s broker.Session) (note string, uncounted, err error) {
 	src, ok := s.(broker.AccountSource)
 	if !ok {
-		return "", errors.New("this adapter tells nothing about orders")
+		return "", nil, errors.New("this adapter tells nothing about orders")
 	}
 	facts := s.Facts()
 	mark, marked, err := d.highWater(ctx, facts)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	h := d.heldFor(s)
 	// What the journal remembers of a simulated market's day belongs to
 	// another run of it.
 	first := d.fresh.CompareAndSwap(false, true)
-	note := ""
 	err = d.inquire(ctx, h, src, func(l *reconcile.Look) {
 		if first && facts.Simulated {
 			d.books.ForgetRates()
@@ -115,9 +130,9 @@ func (d *Desk) recover(ctx context.Context, s broker.Session) (string, error) {
 		d.books.NextID = max(d.books.NextID, mark+1, facts.NextOrderID)
 		d.marked = d.marked || marked
 		d.markless = !d.marked
-		note = d.reconcile(h, l)
+		note, uncounted = d.reconcile(h, l), l.Positions.Err()
 	})
-	return note, err
+	return note, uncounted, err
 }
 
 // highWater returns the highest order number that the journal knows; marked is

@@ -33,6 +33,7 @@ type Look struct {
 	Who   *broker.Facts  // of the session that was asked
 	Since *books.Inquiry // began before the first question; whoever began it ends it, too
 	Mark  uint64         // of the books, before the first question
+	Began time.Time      // market time before the first question, zero when it is not known
 
 	Orders    broker.Answer[broker.OrderReport]
 	Fills     broker.Answer[broker.ExecutionReport]

@@ -39,6 +39,8 @@ func (l *Look) Contradicts(e *books.Entry, as string) string {
 	switch {
 	case l.Orders.Asked().Before(ripe):
 		return fmt.Sprintf("the broker may not list it yet; ask again in %v", ripe.Sub(l.Orders.Asked()).Round(time.Second)+time.Second)
+	case l.Positions.Err() != nil:
+		return "executions came while the positions were asked; ask again in a moment"
 	case !l.covered(e):
 		return "the broker's open orders of all clients could not be asked, and it may be among them"
 	case e.EndTold():
