@@ -61,7 +61,7 @@ func pass[T any](raw []byte, fn func(Heard)) {
 		fn(Heard{Data: Gap{Subject: err.Error()}})
 		return
 	}
-	fn(Heard{At: m.At, Data: m.Data})
+	fn(Heard{At: m.At, Seq: m.Seq, Data: m.Data})
 }
 
 // Link implements [In].

@@ -21,7 +21,9 @@ func (r *Runner) hear(m Heard) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if t, ok := m.Data.(event.Ticks); ok {
+		r.cause = cause{symbol: t.Symbol, seq: m.Seq, told: m.At, heard: time.Now()}
 		r.foldTicks(t)
+		r.cause = cause{}
 		return
 	}
 	r.foldReport(m.Data)
@@ -96,7 +98,7 @@ func (r *Runner) foldTicks(d event.Ticks) {
 	if h == nil {
 		return
 	}
-	wall := time.Now()
+	wall := r.cause.heard
 	for _, t := range d.Ticks {
 		tick, ok := tickOf(d.Symbol, t)
 		if !ok {
@@ -144,6 +146,7 @@ func tickOf(s market.Symbol, d event.TickData) (t market.Tick, ok bool) {
 // outcome is unknown: asking again with the same id is harmless and is done
 // once; after that the order stays outstanding until the desk tells.
 func (r *Runner) ask(h *host, in order.Intent) {
+	began := time.Now()
 	var err error
 	for range 2 {
 		var reply event.OrderReply
@@ -155,6 +158,7 @@ func (r *Runner) ask(h *host, in order.Intent) {
 		}
 		if err == nil {
 			r.answered(h, in, reply)
+			r.traced(in, reply, began)
 			return
 		}
 		if errors.Is(err, bus.ErrNobody) || errors.Is(err, bus.ErrNotUnderstood) { // nothing was done

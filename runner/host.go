@@ -235,7 +235,9 @@ func (h *host) Market(side order.Side, qty market.Qty, reason string) {
 	if !h.calling || h.past {
 		return // nobody acts in the past, nor after its turn
 	}
-	h.asked = append(h.asked, h.orders.Market(h.r.now(), side, qty, reason))
+	in := h.orders.Market(h.r.now(), side, qty, reason)
+	in.Trace = h.r.cause.trace(h.r.cfg.RunID)
+	h.asked = append(h.asked, in)
 }
 
 // Show implements [strategy.Context].

@@ -125,7 +125,9 @@ func (r *Runner) instant(ctx context.Context, now broker.Instant) (written uint6
 		h.advance(r.at)
 		for _, m := range arrived {
 			if t, ok := m.Data.(event.Ticks); ok && t.Symbol == h.symbol {
+				r.cause = cause{symbol: t.Symbol, seq: m.Seq, told: m.At, heard: time.Now()}
 				r.replay(h, t.Ticks)
+				r.cause = cause{}
 			}
 		}
 	}

@@ -54,6 +54,7 @@ type Runner struct {
 	worth   *market.Money   // the account's net liquidation value, as the broker last told it
 	written uint64          // order messages of the session, by the desk's answers
 	early   []Heard         // ticks that came before the first instant of a session
+	cause   cause           // of what is asked for now
 }
 
 // New returns a runner, or all that is wrong with its configuration. It starts

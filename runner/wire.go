@@ -27,7 +27,8 @@ type Pace interface {
 
 // Heard is one message of the desk.
 type Heard struct {
-	At time.Time // wall time of its publication
+	At  time.Time // wall time of its publication
+	Seq uint64    // its number on its subject, 0 = it has none
 	// Data is an event.Ticks, order.Order, order.Fill, order.Position,
 	// event.AccountValues, event.ModeChange, event.DataState, event.Counts or
 	// Gap.

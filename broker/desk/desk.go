@@ -77,6 +77,7 @@ type Desk struct {
 	vital   vital         // of the goroutine run
 
 	tellHealth func(event.HealthState) // nil tells nobody
+	figures    figures
 }
 
 // held is what the desk holds of one session.

@@ -60,6 +60,7 @@ func (d *Desk) handle(ctx context.Context, in order.Intent, own bool) event.Orde
 
 // decide asks bars and gate, and does what they allow.
 func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) event.OrderReply {
+	began := time.Now()
 	before := d.begun.began(in.ID)
 	d.begun.begin(in.ID)
 	var target *books.Entry
@@ -99,7 +100,10 @@ func (d *Desk) decide(ctx context.Context, h *held, in order.Intent, own bool) e
 	case in.Action == order.Modify:
 		return d.modify(ctx, h, v, rec, target)
 	default:
-		return d.place(ctx, h, v, rec)
+		at := stages{began: began, decided: rec.Wall}
+		reply := d.place(ctx, h, v, rec, &at)
+		d.timed(in, reply, at)
+		return reply
 	}
 }
 
@@ -200,12 +204,12 @@ func (d *Desk) intend(ctx context.Context, rec broker.IntentRecord) (reply event
 }
 
 // place takes an allowed order to the wire.
-func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.IntentRecord) event.OrderReply {
+func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.IntentRecord, at *stages) event.OrderReply {
 	in := rec.Intent
 	o := order.Order{
 		Ref: in.ID, OrderID: d.books.NextID, ClientID: h.facts.ClientID, Account: v.Account, Strategy: in.Strategy,
 		Symbol: in.Symbol, Side: in.Side, Type: in.Type, TIF: in.TIF, Qty: in.Qty, Limit: in.Limit,
-		StopPrice: in.Stop, OCA: in.OCA, Extended: in.OutsideRTH, State: order.Intended, Reason: in.Reason, Created: v.Now, Updated: v.Now,
+		StopPrice: in.Stop, OCA: in.OCA, Extended: in.OutsideRTH, State: order.Intended, Reason: in.Reason, Created: v.Now, Updated: v.Now, Trace: in.Trace,
 	}
 	d.books.NextID++ // also when storing fails: a number is used once
 	rec.OrderID, rec.ClientID, rec.Order = o.OrderID, o.ClientID, &o
@@ -220,6 +224,7 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 		}
 		return reply
 	}
+	at.stored = time.Now()
 	reply := event.OrderReply{IntentID: in.ID, OrderID: o.OrderID, Result: event.Written}
 	b := d.bars(h, in, v.Own)
 	if b.rule == "" {
@@ -235,6 +240,7 @@ func (d *Desk) place(ctx context.Context, h *held, v broker.View, rec broker.Int
 		reply.Result, reply.Rule, reply.Reason = event.Refused, b.rule, b.reason
 	} else {
 		err := h.trader.Place(ctx, ticket)
+		at.written = time.Now()
 		crash.At("order_after_write")
 		sig = d.outcome(h, err, &reply)
 	}

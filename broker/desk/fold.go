@@ -104,6 +104,7 @@ func (d *Desk) follow(t *books.Turn) {
 		case c.Fill != nil:
 			d.weighed = false
 			d.out.fill(*c.Fill)
+			d.traceFill(c.Fill)
 		case c.Position != nil:
 			d.out.position(*c.Position)
 		case c.Values != nil:

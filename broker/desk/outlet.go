@@ -62,7 +62,7 @@ func (b busOutlet) protection(v event.Protection) { tell(b, event.Protected, v) 
 // order publishes and logs: the log tells the life of every order.
 func (b busOutlet) order(v order.Order) {
 	tell(b, event.Order, v)
-	b.log.Info("order", "ref", v.Ref, "order_id", v.OrderID, "symbol", string(v.Symbol), "side", string(v.Side),
+	b.log.Info("order", "ref", v.Ref, "trace", v.Trace, "order_id", v.OrderID, "symbol", string(v.Symbol), "side", string(v.Side),
 		"qty", v.Qty.String(), "type", string(v.Type), "state", v.State.String(), "filled", v.Filled.String(), "note", v.Note)
 }
 

@@ -83,6 +83,7 @@ func (d *Desk) askCash(ctx context.Context, src broker.AccountSource) (cash brok
 // (field-lessons §2.16) are no ground for new risk: after blindAfter the link is
 // degraded, so that only what reduces goes out, until a look answers again.
 func (d *Desk) unseen(err error) {
+	d.figures.looked(false)
 	now := time.Now()
 	var first, blind bool
 	d.troubled(func(t *trouble) {
@@ -104,6 +105,7 @@ func (d *Desk) unseen(err error) {
 
 // seen takes in that a look was answered.
 func (d *Desk) seen() {
+	d.figures.looked(true)
 	was := ""
 	d.troubled(func(t *trouble) { was, t.blind, t.unseen = t.blind, "", time.Time{} })
 	if was != "" {

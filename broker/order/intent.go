@@ -92,6 +92,10 @@ type Intent struct {
 	Target     string    `json:"target,omitempty"` // of a cancel or a modification
 	Reason     string    `json:"reason,omitempty"` // plain words
 	At         time.Time `json:"at"`               // market time
+	// Trace names what led to it, such as a message of ticks, in logs and in the
+	// journal: 1 to 40 characters like an ID, the asker's own choice; empty for
+	// none. The order carries it to its end. Nothing is decided by it.
+	Trace string `json:"trace,omitempty"`
 }
 
 // ErrBadIntent means that an intent makes no sense, whatever the market does.
@@ -131,6 +135,9 @@ func (in Intent) Validate() error {
 	}
 	if in.At.IsZero() {
 		bad("at: no market time")
+	}
+	if in.Trace != "" && !isRef(in.Trace) {
+		bad("trace %.60q is not 1 to 40 letters, digits, dots, colons and dashes", in.Trace)
 	}
 	switch in.Action {
 	case Cancel:

@@ -26,12 +26,13 @@ type Order struct {
 	// Extended says that it trades in the extended hours, too (outsideRth).
 	Extended bool          `json:"extended,omitempty"`
 	State    State         `json:"state"`
-	Filled   market.Qty    `json:"filled"`    // the sum of its executions
-	AvgPrice *market.Price `json:"avg_price"` // of its executions, nil without one
-	Reason   string        `json:"reason"`    // why it was asked for
-	Note     string        `json:"note"`      // the venue's last words about it
-	Created  time.Time     `json:"created"`   // market time
-	Updated  time.Time     `json:"updated"`   // market time
+	Filled   market.Qty    `json:"filled"`          // the sum of its executions
+	AvgPrice *market.Price `json:"avg_price"`       // of its executions, nil without one
+	Reason   string        `json:"reason"`          // why it was asked for
+	Note     string        `json:"note"`            // the venue's last words about it
+	Created  time.Time     `json:"created"`         // market time
+	Updated  time.Time     `json:"updated"`         // market time
+	Trace    string        `json:"trace,omitempty"` // of the intent that made it
 	// Change is one that was written and that the venue has not shown yet, nil
 	// without one. Until then either version may be in force.
 	Change *Change `json:"change,omitempty"`

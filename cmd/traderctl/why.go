@@ -92,6 +92,9 @@ func printIntent(w io.Writer, r broker.IntentRecord) {
 	if in.Strategy != "" || in.Reason != "" {
 		fmt.Fprintf(w, "  by\t%s: %s\n", in.Strategy, in.Reason)
 	}
+	if in.Trace != "" {
+		fmt.Fprintf(w, "  trace\t%s, as in the log\n", in.Trace)
+	}
 	if d.Allowed {
 		fmt.Fprintln(w, "allowed\tby every rule")
 	} else {

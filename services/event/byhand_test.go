@@ -54,7 +54,7 @@ func TestByHandIsTheSame(t *testing.T) {
 		in := order.Intent{
 			ID: text("id"), Action: order.Action(text("action")), Strategy: text("strategy"), Symbol: market.Symbol(text("symbol")),
 			Side: order.Side(text("side")), Type: order.Type(text("type")), TIF: order.TIF(text("tif")), Qty: market.Shares(rapid.Int64Range(-5, 1e6).Draw(t, "qty")),
-			Limit: somePrice(t), Stop: somePrice(t), OCA: text("oca"), OutsideRTH: rapid.Bool().Draw(t, "outside"), Target: text("target"), Reason: text("reason"), At: someTime().Draw(t, "at"),
+			Limit: somePrice(t), Stop: somePrice(t), OCA: text("oca"), OutsideRTH: rapid.Bool().Draw(t, "outside"), Target: text("target"), Reason: text("reason"), At: someTime().Draw(t, "at"), Trace: text("trace"),
 		}
 		same(t, in, func() any { return new(order.Intent) })
 		dec := order.Decision{
@@ -70,7 +70,10 @@ func TestByHandIsTheSame(t *testing.T) {
 			Account: text("account"), Strategy: text("strategy"), Symbol: in.Symbol, Side: in.Side, Type: in.Type, TIF: in.TIF, Qty: in.Qty,
 			Limit: somePrice(t), StopPrice: somePrice(t), OCA: in.OCA, Extended: in.OutsideRTH, State: order.State(rapid.IntRange(0, int(order.Unknown)).Draw(t, "state")),
 			Filled: market.Shares(rapid.Int64Range(-5, 1e6).Draw(t, "filled")), AvgPrice: somePrice(t), Reason: text("reason"), Note: text("note"),
-			Created: in.At, Updated: someTime().Draw(t, "updated"),
+			Created: in.At, Updated: someTime().Draw(t, "updated"), Trace: in.Trace,
+		}
+		if rapid.Bool().Draw(t, "changes") {
+			o.Change = &order.Change{ID: text("change"), Qty: in.Qty, Limit: somePrice(t), StopPrice: somePrice(t)}
 		}
 		same(t, o, func() any { return new(order.Order) })
 		same(t, event.OrderReply{

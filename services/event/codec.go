@@ -191,6 +191,7 @@ func parseIntent(b []byte) (in order.Intent, ok bool) {
 	in.Reason = optional(`,"reason":`)
 	s.expect(`,"at":`)
 	s.text(&in.At)
+	in.Trace = optional(`,"trace":`)
 	s.expect(`}`)
 	return in, s.done()
 }

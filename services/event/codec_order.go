@@ -120,6 +120,7 @@ func appendIntent(dst []byte, in *order.Intent) ([]byte, bool) {
 	f.some(`,"target":`, in.Target)
 	f.some(`,"reason":`, in.Reason)
 	f.at(`,"at":`, in.At)
+	f.some(`,"trace":`, in.Trace)
 	return f.done()
 }
 
@@ -174,6 +175,7 @@ func appendOrder(dst []byte, o *order.Order) ([]byte, bool) {
 	f.text(`,"note":`, o.Note)
 	f.at(`,"created":`, o.Created)
 	f.at(`,"updated":`, o.Updated)
+	f.some(`,"trace":`, o.Trace)
 	return f.done()
 }
 

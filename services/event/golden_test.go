@@ -77,7 +77,7 @@ var (
 	}
 	intent = order.Intent{
 		ID: "sma_cross-AAPL-7", Action: order.Place, Strategy: "sma_cross", Symbol: "AAPL", Side: order.Buy, Type: order.Limit, TIF: order.Day,
-		Qty: qty, Limit: &price, Stop: &price, OCA: "oca-AAPL-1", OutsideRTH: true, Target: "sma_cross-AAPL-6", Reason: "10 crossed 20 from below", At: at,
+		Qty: qty, Limit: &price, Stop: &price, OCA: "oca-AAPL-1", OutsideRTH: true, Target: "sma_cross-AAPL-6", Reason: "10 crossed 20 from below", At: at, Trace: "mb3k2x1a.AAPL.1042",
 	}
 	decision = order.Decision{
 		IntentID: intent.ID, Allowed: true, Rule: "max_notional", Reason: "18725 is over 10000; ask for less", At: at, Saw: order.SawOf("notional", "18725"),
@@ -85,7 +85,7 @@ var (
 	ord = order.Order{
 		Ref: intent.ID, OrderID: 1001, PermID: 1512054321, ClientID: 1, Account: "DU7654321", Strategy: "sma_cross", Symbol: "AAPL",
 		Side: order.Buy, Type: order.Limit, TIF: order.Day, Qty: qty, Limit: &price, StopPrice: &price, OCA: "oca-AAPL-1", State: order.Partial, Filled: market.Shares(40),
-		AvgPrice: &price, Reason: intent.Reason, Note: "Submitted", Created: at, Updated: at,
+		AvgPrice: &price, Reason: intent.Reason, Note: "Submitted", Created: at, Updated: at, Trace: intent.Trace,
 		Extended: true, Change: &order.Change{ID: "sma_cross-AAPL-8", Qty: qty, Limit: &price, StopPrice: &price},
 		Lost: &order.Change{ID: "sma_cross-AAPL-6", Qty: qty, Limit: &price, StopPrice: &price},
 	}
