@@ -103,6 +103,10 @@ type Books struct {
 	Asked []string
 	// Mode is the last mode recorded, nil when there is none.
 	Mode *ModeRecord
+	// Adopted are the symbols whose positions were taken over from the broker
+	// without explanation, of the newest 256 such findings, with the market time of
+	// the newest of each.
+	Adopted map[market.Symbol]time.Time
 }
 
 // EquityRecord is what an account was worth at one time, as the venue told it.

@@ -97,3 +97,45 @@ func TestACorrectionOfAnUnknownExecutionMovesNothing(t *testing.T) {
 		}
 	}, func(r *rig, _ *Config) { r.session.held = heldAt("10") })
 }
+
+// TestALateExecutionIsNotCountedTwiceOverARestart: the program was killed between
+// the position that was taken over and the executions of it.
+func TestALateExecutionIsNotCountedTwiceOverARestart(t *testing.T) {
+	late, later := executed(51, "a", "x.01", "10"), executed(52, "b", "y.01", "1")
+	late.Fill.At, later.Fill.At = day.Add(-time.Minute), day.Add(time.Second)
+	for name, tt := range map[string]struct {
+		taken time.Time
+		want  string
+	}{
+		"taken over":     {day.Add(-30 * time.Second), "11"},
+		"not taken over": {time.Time{}, "21"}, // until a look finds the difference
+		"taken over in another run of a simulated market": {day.Add(time.Hour), "21"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+				if q := r.position(); q != market.Shares(10) {
+					t.Fatalf("it begins with %v", q)
+				}
+				k.venue(func() { k.fills, k.held, k.open = []broker.ExecutionReport{late, later}, heldAt("11"), nil })
+				r.send(late, later)
+				if q, o := r.position(), r.order("a"); q != market.MustQty(tt.want) || o.State != order.Filled {
+					t.Errorf("the broker holds 11, the books %v; order %v", q, o.State)
+				}
+				time.Sleep(2 * time.Minute)
+				restricted := r.mode() != broker.Active
+				if q := r.position(); q != market.Shares(11) || restricted != (tt.want != "11") {
+					t.Errorf("after some looks the books have %v, mode %s; findings %+v", q, r.mode(), r.out.findings)
+				}
+			}, func(r *rig, _ *Config) {
+				o := described(51, "a", 0).Order
+				o.State, o.Created = order.Working, day.Add(-2*time.Minute)
+				r.journal.past.Orders = []order.Order{o}
+				r.session.open = []broker.OrderReport{described(51, "a", order.WorkingNow)}
+				r.session.held = heldAt("10")
+				if !tt.taken.IsZero() {
+					r.journal.past.Adopted = map[market.Symbol]time.Time{"AAPL": tt.taken}
+				}
+			})
+		})
+	}
+}

@@ -127,6 +127,9 @@ func (d *Desk) recovered(ctx context.Context, s broker.Session) (note string, un
 		if first && facts.Simulated {
 			d.books.ForgetRates()
 		}
+		if first {
+			d.books.ForgetDebts(d.floor.Now(time.Now()))
+		}
 		d.books.NextID = max(d.books.NextID, mark+1, facts.NextOrderID)
 		d.marked = d.marked || marked
 		d.markless = !d.marked
@@ -178,7 +181,7 @@ func (d *Desk) today(past broker.Books) broker.Books {
 			d.record(broker.Record{Wall: time.Now(), Order: &o})
 		}
 	}
-	past.Orders = orders
+	past.Orders, past.Adopted = orders, nil
 	past.Fills = slices.DeleteFunc(slices.Clone(past.Fills), func(f order.Fill) bool { return f.Account == gone })
 	return past
 }

@@ -92,12 +92,13 @@ func (j *Journal) Load(ctx context.Context, account string, limit int) (b broker
 		return b, j.ended("load", err)
 	}
 	defer func() { j.lock <- struct{}{} }()
-	var errs [5]error
+	var errs [6]error
 	b.Orders, errs[0] = j.loadOrders(account, limit)
 	b.Fills, errs[1] = loadFills(j.ctx, j.write, account, limit)
 	b.Sent, errs[2] = j.loadSent(account)
 	b.Mode, errs[3] = j.loadMode()
 	b.Asked, errs[4] = j.loadAsked()
+	b.Adopted, errs[5] = j.loadAdopted()
 	if err := errors.Join(errs[:]...); err != nil {
 		return broker.Books{}, failed(j.path, "load", err)
 	}
@@ -265,6 +266,35 @@ func (j *Journal) loadAsked() ([]string, error) {
 		"SELECT id FROM intents ORDER BY seq DESC LIMIT ?", keepAsked)
 	slices.Reverse(ids)
 	return ids, err
+}
+
+// keepAdopted is how many findings about positions a restart looks at.
+const keepAdopted = 256
+
+// loadAdopted returns when positions were taken over from the broker without
+// explanation, whatever the account: executions from before that are in what the
+// broker tells of each.
+func (j *Journal) loadAdopted() (map[market.Symbol]time.Time, error) {
+	type taken struct {
+		symbol market.Symbol
+		at     time.Time
+	}
+	list, err := collect(j.ctx, j.write, func(scan func(...any) error) (t taken, err error) {
+		var at sql.NullInt64
+		err = scan(&t.symbol, &at)
+		t.at = unstamp(at)
+		return t, err
+	}, "SELECT symbol, market FROM findings WHERE kind = 'position' AND explained = 0 AND market IS NOT NULL ORDER BY seq DESC LIMIT ?", keepAdopted)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	newest := map[market.Symbol]time.Time{}
+	for _, t := range list {
+		if t.at.After(newest[t.symbol]) {
+			newest[t.symbol] = t.at
+		}
+	}
+	return newest, nil
 }
 
 // grows is by how much an order, or a change of one, raised what may be traded:

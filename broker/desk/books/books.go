@@ -205,6 +205,7 @@ func (b *Books) Load(past broker.Books, wall time.Time) {
 		}
 	}
 	b.recount(sums, past.Fills)
+	b.recall(past.Adopted)
 	for _, s := range past.Sent {
 		b.Count(s.At, s.Notional)
 	}
