@@ -28,11 +28,11 @@ func (c cause) trace(run string) string {
 		return ""
 	}
 	b := make([]byte, 0, 40)
-	b = appendWord(b, run, 12)
+	b = appendWord(b, run, 8)
 	if len(b) > 0 {
 		b = append(b, '.')
 	}
-	b = appendWord(b, string(c.symbol), 12)
+	b = appendWord(b, string(c.symbol), 10)
 	return string(strconv.AppendUint(append(b, '.'), c.seq, 10))
 }
 

@@ -72,6 +72,7 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 			alerts, // before what it tells of begins
 			func(*feed.Feed, *server.Server, *supervisor.Supervisor) {},
 			vitals,
+			measure,
 			storage,
 			windDown,
 			res.recording,

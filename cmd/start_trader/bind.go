@@ -42,7 +42,7 @@ var bindings = fx.Provide(
 	runnerParts,
 	serverParts,
 	fx.Annotate(selected, fx.ParamTags("", `group:"broker.adapters"`)),
-	connection("desk"), connection("link"), connection("runner"), connection("feed"), connection("sim"), connection("health"),
+	connection("desk"), connection("link"), connection("runner"), connection("feed"), connection("sim"), connection("health"), connection("metrics"),
 	fx.Annotate(alertConnection, fx.ResultTags(`name:"alert"`)),
 )
 

@@ -14,6 +14,7 @@ import (
 	"robotrader/services/bus/bridge"
 	"robotrader/services/event"
 	"robotrader/services/health"
+	"robotrader/services/telemetry"
 )
 
 // outsideStopWithin bounds the end of the bridge, its last words included.
@@ -24,6 +25,7 @@ type outsideIn struct {
 	Config   configs.Config
 	Server   *bus.Server
 	Registry *health.Registry
+	Metrics  *telemetry.Metrics
 	Runner   *runner.Runner // a strategy outside is asked for nothing before those inside
 	Log      *slog.Logger
 	Life     fx.Lifecycle
@@ -40,14 +42,16 @@ func outside(in outsideIn) error {
 	if err != nil {
 		return err
 	}
+	var b *bridge.Bridge
+	measured := in.Metrics.Outside(func() telemetry.BusOutside { return telemetry.BusOutside(b.Stats()) }) // asked after the start
 	p := bridge.Parts{Conn: conn, Reserved: ownNames(), Log: in.Log, Tell: func(s event.BusState) {
 		in.Registry.Report("bus", busTrouble(s))
+		measured(s)
 	}}
 	if lockstep(in.Config) {
 		p.Closed = "the market's time is in lock-step with the strategies of this process (sim.speed 0) and does not wait for others; use a speed above 0"
 	}
-	b, err := bridge.New(in.Config.Bus, p)
-	if err != nil {
+	if b, err = bridge.New(in.Config.Bus, p); err != nil {
 		return err
 	}
 	in.Life.Append(fx.StartStopHook(b.Start, func(ctx context.Context) error {

@@ -34,6 +34,8 @@ var extras = map[string]string{
 	"scripts/deploy/robotrader.service": "robotrader.service", "scripts/deploy/.env.example": ".env.example",
 	"scripts/deploy/Containerfile": "Containerfile", "scripts/deploy/compose.yaml": "compose.yaml",
 	"scripts/deploy/rootfs/data/README": "rootfs/data/README",
+	"scripts/deploy/prometheus/alerts.yaml": "prometheus/alerts.yaml", "scripts/deploy/prometheus/prometheus.yaml": "prometheus/prometheus.yaml",
+	"scripts/deploy/grafana/robotrader.json": "grafana/robotrader.json",
 }
 
 // all packs every platform and writes the checksums.

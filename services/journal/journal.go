@@ -39,6 +39,7 @@ type Journal struct {
 
 	queue *queue
 	marks marks
+	took  took
 	done  chan struct{} // closed when the recorder has gone
 
 	stalled  atomic.Pointer[Failure] // a foreign lock that the recorder waits for
@@ -128,8 +129,10 @@ func (j *Journal) Intend(ctx context.Context, r broker.IntentRecord) error {
 		return j.ended("store an intent", err)
 	}
 	j.marks.note(r.Account, r.ClientID, r.OrderID) // also of what fails: a number is used once
+	began := time.Now()
 	err = j.commitIntent(r.Intent.ID, args)
 	if err == nil {
+		j.took.intent.add(time.Since(began))
 		j.flushes.Add(1)
 		seq := j.ledger.seq[intents]
 		j.tip.reached(j.ledger.Witness) // its flush covers all before it

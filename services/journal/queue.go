@@ -43,6 +43,7 @@ type queue struct {
 	closed   bool
 	err      error
 	since    time.Time     // of err
+	failed   uint64        // how often err began
 	down     chan struct{} // closed while err is set
 }
 
@@ -197,6 +198,7 @@ func (q *queue) fail(err error) {
 	defer q.mu.Unlock()
 	if q.err == nil {
 		q.err, q.since = err, time.Now()
+		q.failed++
 		close(q.down)
 	}
 	q.free()

@@ -177,6 +177,7 @@ func (w *writer) write(items []item) (n int, err error) {
 	j := w.j
 	<-j.lock
 	crash.At("group_before_commit")
+	began := time.Now()
 	n, err = w.commit(items)
 	crash.At("group_before_flush")
 	flushes, reached := j.flushes.Load(), j.ledger.Witness
@@ -194,6 +195,7 @@ func (w *writer) write(items []item) (n int, err error) {
 			return n, fmt.Errorf("journal %s: flush: %w: %w; check the disk and the system's log, then start again", j.path, ErrDisk, err)
 		}
 	}
+	j.took.group.add(time.Since(began))
 	j.tip.reached(reached)
 	return n, w.tidy(items[:n])
 }

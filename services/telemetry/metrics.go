@@ -23,6 +23,9 @@ type Metrics struct {
 	losses   prometheus.Counter
 	alarms   *prometheus.GaugeVec
 	health   healthCollector
+	ladder   ladder
+	flow     *flow
+	work     workCollector
 
 	seen chan linkSeen // holds the link told last: one token, its own lock
 }
@@ -66,7 +69,9 @@ func NewMetrics() *Metrics {
 		alarms: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "trader_alarm", Help: "1 while an alarm is on, by its name; not_ready: not ready to trade for too many market minutes.",
 		}, []string{"name"}),
-		seen: make(chan linkSeen, 1),
+		ladder: newLadder(),
+		flow:   newFlow(),
+		seen:   make(chan linkSeen, 1),
 	}
 	m.seen <- linkSeen{}
 	for _, s := range linkStates {
@@ -76,8 +81,9 @@ func NewMetrics() *Metrics {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.state, m.rung, m.since, m.attempts, m.readies, m.losses,
-		m.alarms, &m.health,
+		m.alarms, &m.health, &m.work,
 	)
+	m.registry.MustRegister(append(m.ladder.collectors(), m.flow.collectors()...)...)
 	return m
 }
 
@@ -97,13 +103,19 @@ func (m *Metrics) Link(l broker.Link) {
 	if l.State == broker.Connecting && (changed || was.attempt != l.Attempt) {
 		m.attempts.Inc()
 		m.rung.Reset()
+		m.ladder.begins(l.Since)
 	}
+	m.ladder.told(l)
 	for _, r := range l.Rungs {
 		if r.OK {
 			m.rung.WithLabelValues(r.Name).Set(r.AtMS / 1000)
 		}
 	}
 	up := func(s broker.LinkState) bool { return s == broker.Ready || s == broker.Degraded }
+	climbs := func(s broker.LinkState) bool { return s <= broker.Recovering }
+	if was.told && climbs(was.state) && !climbs(l.State) && !up(l.State) && l.State != broker.Stopped {
+		m.ladder.failed(l)
+	}
 	switch {
 	case changed && l.State == broker.Ready && (!was.told || !up(was.state)):
 		m.readies.Inc()

@@ -48,13 +48,16 @@ func TestLinkMetrics(t *testing.T) {
 		`trader_link_ready_total 1`,
 		`trader_link_lost_total 1`,
 		`trader_link_state_since_timestamp_seconds 1.7000000005e+09`,
+		`trader_link_rung_failures_total{rung="version"} 1`,
+		`trader_link_rung_failures_total{rung="tcp"} 0`,
+		`trader_link_rung_reached{rung="tcp"} 0`, // the session is over
 		"go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("metrics lack %q", want)
 		}
 	}
-	if strings.Contains(got, `rung="version"`) {
+	if strings.Contains(got, `trader_link_rung_seconds{rung="version"}`) {
 		t.Error("a rung that failed has no time of reaching it")
 	}
 }

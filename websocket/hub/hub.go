@@ -92,6 +92,7 @@ type Hub struct {
 	stopped bool
 	idle    chan struct{} // closed when stopped and no place is taken
 	slow    uint64
+	sent    uint64 // broadcasts
 }
 
 // New returns a hub without clients.
@@ -187,6 +188,7 @@ func (h *Hub) add(c *client, first []byte) {
 func (h *Hub) Broadcast(msg []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.sent++
 	for c := range h.clients {
 		select {
 		case c.queue <- msg:

@@ -59,7 +59,8 @@ type Bridge struct {
 	life   string        // tells apart this process's numbers from another's
 	poke   chan struct{} // holds one token when the manager should look
 
-	server   *listener // nil with a cluster
+	server   *listener                // nil with a cluster
+	listens  atomic.Pointer[listener] // server, for who asks while the bridge starts
 	lines    *lines
 	pub, sub *nats.Conn
 	tap      *bus.Sub
@@ -127,6 +128,7 @@ func (b *Bridge) Start() error {
 		if b.server, err = listen(b.cfg, b.parts.Reserved, b.log); err != nil {
 			return err
 		}
+		b.listens.Store(b.server)
 	}
 	if b.tap, err = bus.Tap(b.parts.Conn, bus.Keep, b.queue.put); err != nil {
 		return fmt.Errorf("bridge: %w", err)

@@ -51,6 +51,7 @@ type door struct {
 	asks   chan asked // questions
 	bars   chan asked // and those for bars, which may take half a minute each
 	ask    *rate.Limiter
+	tally  tally
 
 	mu      sync.Mutex // guards what follows
 	subs    []*nats.Subscription
@@ -215,6 +216,7 @@ func (d *door) hand(ctx context.Context, a asked) {
 		d.refuse(a, m.Data.ID, event.Refused, rule, reason)
 		return
 	}
+	d.tally.hand()
 	ctx, cancel := context.WithTimeout(ctx, orderWithin)
 	defer cancel()
 	reply, err := bus.Ask(ctx, d.bridge.parts.Conn, event.OrderRequest, m.Data)
@@ -249,6 +251,7 @@ func (d *door) check(a asked, m event.Message[order.Intent]) (rule, reason strin
 }
 
 func (d *door) refuse(a asked, id, result, rule, reason string) {
+	d.tally.refuse(rule)
 	if id == "" && rule != ruleBusy { // as far as it can be read; a flood is not
 		var m event.Message[struct {
 			ID string `json:"id"`
