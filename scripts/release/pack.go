@@ -33,7 +33,7 @@ var extras = map[string]string{
 	"scripts/deploy/install.sh": "install.sh", "scripts/deploy/uninstall.sh": "uninstall.sh",
 	"scripts/deploy/robotrader.service": "robotrader.service", "scripts/deploy/.env.example": ".env.example",
 	"scripts/deploy/Containerfile": "Containerfile", "scripts/deploy/compose.yaml": "compose.yaml",
-	"scripts/deploy/rootfs/data/README": "rootfs/data/README",
+	"scripts/deploy/rootfs/data/README":     "rootfs/data/README",
 	"scripts/deploy/prometheus/alerts.yaml": "prometheus/alerts.yaml", "scripts/deploy/prometheus/prometheus.yaml": "prometheus/prometheus.yaml",
 	"scripts/deploy/grafana/robotrader.json": "grafana/robotrader.json",
 }
