@@ -44,7 +44,7 @@ func follows(t *testing.T, tr trader) {
 			t.Errorf("trace %s is of another order than %s, too: %s", trace, ref, line)
 		}
 	}
-	stored := regexp.MustCompile(`(?m)^asked +` + regexp.QuoteMeta(ref) + `:[^\0]*^  trace +` + regexp.QuoteMeta(trace) + `,`)
+	stored := regexp.MustCompile(`(?ms)^asked +` + regexp.QuoteMeta(ref) + `:.*^  trace +` + regexp.QuoteMeta(trace) + `,`)
 	awaits(t, "the journal's word", 10*time.Second, func() (string, bool) {
 		c := start(t, "traderctl", "orders", "--why", ref, "--data", tr.data)
 		c.wait(t, 30*time.Second)
