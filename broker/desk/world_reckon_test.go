@@ -72,7 +72,7 @@ func (v *worldVenue) behind(list []mayFill, t broker.Ticket) bool {
 // the order, or, when it is not alone, counts if it is larger.
 func (v *worldVenue) with(list []mayFill, t broker.Ticket, alone bool) []mayFill {
 	in := t.Intent
-	f := mayFill{ref: in.ID, group: in.OCA, id: t.OrderID, sym: in.Symbol, side: in.Side, qty: in.Qty, price: in.Limit}
+	f := mayFill{ref: t.Ref(), group: in.OCA, id: t.OrderID, sym: in.Symbol, side: in.Side, qty: in.Qty, price: in.Limit}
 	if f.price == nil {
 		f.price = in.Stop
 	}

@@ -272,7 +272,7 @@ func (v *worldVenue) takeAll() {
 func (v *worldVenue) place(t broker.Ticket) {
 	in := t.Intent
 	r := exchange.Request{
-		ClientID: worldClient, OrderID: t.OrderID, Ref: in.ID, Account: t.Account, Symbol: in.Symbol, Side: in.Side,
+		ClientID: worldClient, OrderID: t.OrderID, Ref: t.Ref(), Account: t.Account, Symbol: in.Symbol, Side: in.Side,
 		Type: in.Type, TIF: in.TIF, Qty: in.Qty, Limit: in.Limit, Terms: exchange.Terms{Stop: in.Stop, OutsideRTH: in.OutsideRTH},
 	}
 	if in.OCA != "" {
