@@ -196,10 +196,7 @@ func (b *Books) FoldExecution(t *Turn, who *broker.Facts, f order.Fill) {
 	if Foreign(who, f.Account) {
 		return
 	}
-	if b.execs.turn(t.Market, b.zone) {
-		b.forgetPast()
-	}
-	b.versions.turn(t.Market, b.zone)
+	b.turnLedgers(t.Market)
 	if _, twice := b.execs.get(f.ExecID); twice {
 		return
 	}

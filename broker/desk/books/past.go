@@ -2,6 +2,7 @@ package books
 
 import (
 	"slices"
+	"time"
 
 	"robotrader/broker/market"
 	"robotrader/broker/order"
@@ -28,6 +29,14 @@ func (b *Books) Last(s market.Symbol) *order.Fill {
 // come as they happen are appended.
 func (b *Books) sorted(p *order.Fill) {
 	b.past = slices.Insert(b.past, rank(b.past, p.At), p)
+}
+
+// turnLedgers lets the ledgers begin a new market day when a time is in one.
+func (b *Books) turnLedgers(at time.Time) {
+	if b.execs.turn(at, b.zone) {
+		b.forgetPast()
+	}
+	b.versions.turn(at, b.zone)
 }
 
 // forgetPast drops from the past what the ledger has forgotten with its oldest
