@@ -119,6 +119,7 @@ type Entry struct {
 	changeAt time.Time // wall time of the write of Change; zero when nobody knows what became of it
 	changed  uint64    // mark of that write
 	lostAt   time.Time // wall time since when Lost is
+	mixed    bool      // Lost is the worst of several
 	replaced replaced  // by the newest change
 	cut      cut
 	Ending   *Ending // a cancel that is under way, nil without one

@@ -91,8 +91,10 @@ func (b *Books) described(t *Turn, e *Entry, o order.Order, full bool) {
 			b.changeLost(t, e)
 		}
 	}
+	asked := change != nil && shows(o, change)
 	if c := e.Lost; c != nil && shows(o, c) { // it came
 		e.replaced, e.Lost, e.Note = replacedBy(c, was, t.Wall), nil, ""
+		asked = true
 	}
 	if o.Qty.Sign() > 0 {
 		e.Qty = o.Qty
@@ -107,7 +109,7 @@ func (b *Books) described(t *Turn, e *Entry, o order.Order, full bool) {
 		e.OCA = o.OCA
 		b.joins(e)
 	}
-	if o.Qty.Sign() > 0 && o.Qty.Less(was.Qty) && (change == nil || !shows(o, change)) {
+	if o.Qty.Sign() > 0 && o.Qty.Less(was.Qty) && !asked {
 		b.shrinks(t, e, was.Qty)
 		e.Shut = e.Shut || e.Protects() // for a fill in its group that nobody told us of
 	}
@@ -149,6 +151,10 @@ func (b *Books) Noticed(t *Turn, e *Entry, n broker.Notice) {
 	e.Note, e.suspect = n.Text, true // no dialog holds back what the gateway has a word on
 	if e.Change != nil && refusesChange(n) {
 		b.unchanged(t, e, n)
+		return
+	}
+	if e.Lost != nil && e.Stands() && e.Ending == nil && refusesChange(n) {
+		b.lostRefused(t, e, n)
 		return
 	}
 	if n.Code == codeCancelled && e.Protects() && !e.Owed.IsZero() {

@@ -1,8 +1,10 @@
 package books
 
 import (
+	"fmt"
 	"time"
 
+	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 )
@@ -44,12 +46,24 @@ func (e *Entry) proveChange(wall time.Time) {
 // loses keeps what a change may do that a list did not show. One that is lost
 // stays so; one that a dialog of the gateway holds back comes when somebody clicks.
 func (e *Entry) loses(c *order.Change, wall time.Time) {
-	if was := e.Lost; was != nil && c.Qty.Less(was.Qty) { // the worst of both
-		more := *c
-		more.Qty = was.Qty
-		c = &more
+	e.mixed = e.Lost != nil
+	if e.mixed { // the worst of both
+		o := order.Order{Qty: c.Qty, Limit: c.Limit, StopPrice: c.StopPrice, Lost: e.Lost}.Most()
+		c = &order.Change{ID: c.ID, Qty: o.Qty, Limit: o.Limit, StopPrice: o.StopPrice}
 	}
 	e.Lost, e.lostAt = c, wall
+}
+
+// lostRefused takes a refusal that came for a lost change, as of somebody who says
+// no in a dialog. Which of two it was is not told, so both count on. A broker uses
+// the word for a rejected order, too, so it is asked.
+func (b *Books) lostRefused(t *Turn, e *Entry, n broker.Notice) {
+	e.Note = fmt.Sprintf("lost change %s was refused (%d %s); the order stands as it was", e.Lost.ID, n.Code, n.Text)
+	if !e.mixed {
+		e.Lost = nil
+	}
+	b.Become(t, e, e.State)
+	t.Ask(AskAll)
 }
 
 // judgeLost gives it up when no list has shown it for long.
