@@ -69,15 +69,7 @@ func TestBoundedDropsCountsAndTells(t *testing.T) {
 }
 
 // lost returns how many messages found no room in the subscription's queue.
-func lost(s *Sub) int {
-	if s.direct != nil {
-		s.direct.mu.Lock()
-		defer s.direct.mu.Unlock()
-		return s.direct.dropped
-	}
-	n, _ := s.nats.Dropped()
-	return n
-}
+func lost(s *Sub) int { return int(s.dropped()) }
 
 // shortWay subscribes so that a publisher fills the queue itself.
 func shortWay(c *Conn, p Policy, fn func()) (*Sub, error) {

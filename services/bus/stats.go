@@ -11,7 +11,7 @@ import (
 // ConnStats is what one connection has written.
 type ConnStats struct {
 	Name        string
-	Published   uint64 // messages, questions and answers
+	Published   uint64 // messages
 	Undecodable uint64 // payloads that it could not read
 }
 
@@ -54,11 +54,22 @@ func (s *Sub) stats() SubStats {
 	topic := event.TopicOf(s.conn.server.instance, s.subject)
 	topic = strings.TrimSuffix(strings.TrimSuffix(topic, ">"), ".")
 	x := SubStats{Conn: s.conn.name, Topic: cmp.Or(topic, "*"), Delivered: s.taken.Load(), Lost: s.gaps.Load()}
-	if n, _, err := s.nats.Pending(); err == nil { // it fails when the subscription is over
-		x.Pending = uint64(max(n, 0))
-	}
-	if n, err := s.nats.Dropped(); err == nil {
-		x.Dropped = uint64(max(n, 0))
-	}
+	pending, _ := s.pending()
+	x.Pending = uint64(max(pending, 0))
+	x.Dropped = s.dropped()
 	return x
+}
+
+// dropped returns how many messages found no room.
+func (s *Sub) dropped() uint64 {
+	if s.direct != nil {
+		s.direct.mu.Lock()
+		defer s.direct.mu.Unlock()
+		return uint64(s.direct.dropped)
+	}
+	n, err := s.nats.Dropped()
+	if err != nil { // the subscription is over
+		return 0
+	}
+	return uint64(max(n, 0))
 }

@@ -63,3 +63,27 @@ func TestStats(t *testing.T) {
 		t.Errorf("after the end: %+v, %+v", conns, subs)
 	}
 }
+
+// TestStatsOfTheShortWay fills the queue of who takes all of a part's topics, and
+// finds in the figures what waits and what was dropped.
+func TestStatsOfTheShortWay(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	enter, leave := make(chan struct{}, 1), make(chan struct{})
+	if _, err := SubscribeAll(run, "desk", Bounded(1), func(string, []byte) { enter <- struct{}{}; <-leave }); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 { // one is handled, one waits, three find the queue full
+		if err := Publish(desk, event.Order, order.Order{Ref: "a"}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			next(t, enter, "the first order")
+		}
+	}
+	_, subs := s.Stats()
+	if len(subs) != 1 || subs[0].Topic != "desk" || subs[0].Dropped != 3 || subs[0].Pending != 2 {
+		t.Errorf("%+v", subs)
+	}
+	close(leave)
+}

@@ -13,7 +13,7 @@ import (
 // BusPublisher is what one place on the bus has written.
 type BusPublisher struct {
 	Name        string
-	Published   uint64 // messages, questions and answers
+	Published   uint64 // messages
 	Undecodable uint64 // payloads that it could not read
 }
 
@@ -58,7 +58,7 @@ func busDesc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	busPublished   = busDesc("published_total", "Messages, questions and answers that a part of the trader wrote to the bus.", "publisher")
+	busPublished   = busDesc("published_total", "Messages that a part of the trader wrote to the bus; questions and answers are not among them.", "publisher")
 	busUndecodable = busDesc("undecodable_total", "Payloads that a part of the trader could not read.", "subscriber")
 	busDelivered   = busDesc("delivered_total", "Messages that a part of the trader has handled, by topic.", "subscriber", "topic")
 	busDropped     = busDesc("dropped_total", "Messages that found a subscriber's queue full, by topic.", "subscriber", "topic")
