@@ -148,7 +148,7 @@ func tickOf(s market.Symbol, d event.TickData) (t market.Tick, ok bool) {
 func (r *Runner) ask(h *host, in order.Intent) {
 	began := time.Now()
 	var err error
-	for range 2 {
+	for try := range 2 {
 		var reply event.OrderReply
 		reply, err = ask(r.ctx, r.cfg.AskTimeout, "order "+in.ID,
 			func(ctx context.Context) (event.OrderReply, error) { return r.parts.In.Order(ctx, in) })
@@ -161,7 +161,7 @@ func (r *Runner) ask(h *host, in order.Intent) {
 			r.traced(in, reply, began)
 			return
 		}
-		if errors.Is(err, bus.ErrNobody) || errors.Is(err, bus.ErrNotUnderstood) { // nothing was done
+		if try == 0 && (errors.Is(err, bus.ErrNobody) || errors.Is(err, bus.ErrNotUnderstood)) { // nothing was done; of the first try that tells nothing
 			r.answered(h, in, event.OrderReply{IntentID: in.ID, Result: event.Refused, Rule: "desk", Reason: err.Error()})
 			return
 		}

@@ -345,6 +345,18 @@ func TestRefusalsAndSilence(t *testing.T) {
 
 		x.tell(order.Order{Ref: x.v.intents[0].ID, Symbol: "AAPL", State: order.Rejected})
 		x.want("outstanding after the desk told", x.r.hosts[0].Outstanding(), 0)
+
+		tries := 0
+		x.v.answer = func(order.Intent) (event.OrderReply, error) {
+			if tries++; tries == 1 {
+				return event.OrderReply{}, errNo // it may have been written
+			}
+			return event.OrderReply{}, bus.ErrNobody
+		}
+		x.trade(5*time.Second, "100")
+		x.want("tries", tries, 2)
+		x.want("outstanding when the desk went after silence", x.r.hosts[0].Outstanding(), 1)
+		x.want("notices", x.out.noticed("order_outcome_unknown"), 2)
 	})
 }
 
