@@ -21,9 +21,9 @@ type answer[A any] struct {
 // Reply answers a query with fn, which is called for one question after the
 // other on one goroutine. The context ends when the subscription does; it
 // carries no deadline of the asker. A second responder for a query of one
-// instance is refused. Questions wait as [Keep] says; one that is dropped there,
-// or waits when the subscription ends, gets no answer. They take the short way:
-// nobody but the responder has a use for them.
+// instance is refused. Questions wait as [Keep] says; who asked one that is dropped
+// there, or waits when the subscription ends, gets [ErrNobody]. They take the short
+// way: nobody but the responder has a use for them.
 func Reply[Q, A any](c *Conn, q event.Query[Q, A], fn func(ctx context.Context, question Q) A) (*Sub, error) {
 	subject := event.Subject(c.server.instance, q.Name)
 	s := c.newSub(subject, Keep)
@@ -111,9 +111,14 @@ func (c *Conn) ask(ctx context.Context, subject string, raw []byte) ([]byte, err
 		return nil, ErrNobody
 	}
 	answer := make(chan []byte, 1) // who answers after the deadline does not wait
-	to.direct.put(parcel{subject: subject, pub: c.name, raw: raw, answer: answer})
+	if _, waits := to.direct.put(parcel{subject: subject, pub: c.name, raw: raw, answer: answer}); !waits {
+		return nil, fmt.Errorf("%w: its queue is full, or has ended", ErrNobody)
+	}
 	select {
-	case raw := <-answer:
+	case raw, handled := <-answer:
+		if !handled {
+			return nil, fmt.Errorf("%w: it ended while the question waited", ErrNobody)
+		}
 		return raw, nil
 	case <-c.gone:
 		return nil, ErrClosed

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -11,7 +12,7 @@ type parcel struct {
 	subject, pub string
 	seq          uint64
 	raw          []byte        // the payload as NATS carries it, shared by all who get it
-	answer       chan<- []byte // of a question: with room for the one answer; nil of others
+	answer       chan<- []byte // of a question: with room for the one answer, closed when it is not handled; nil of others
 }
 
 // direct is the queue of a subscription that takes the short way. It is bounded
@@ -40,8 +41,8 @@ func newDirect(p Policy) *direct {
 }
 
 // put adds a message, or drops it when there is no room. It reports whether the
-// handler slept and has to be given the processor.
-func (q *direct) put(p parcel) (woke bool) {
+// handler slept and has to be given the processor, and whether the message waits.
+func (q *direct) put(p parcel) (woke, waits bool) {
 	q.mu.Lock()
 	switch {
 	case q.over:
@@ -51,13 +52,13 @@ func (q *direct) put(p parcel) (woke bool) {
 		q.messages++
 		q.bytes += len(p.raw)
 		q.list = append(q.list, p)
-		woke, q.asleep = q.asleep, false
+		woke, q.asleep, waits = q.asleep, false, true
 	}
 	q.mu.Unlock()
 	if woke {
 		q.filled.Signal() // after the mutex, which the handler takes at once
 	}
-	return woke
+	return woke, waits
 }
 
 // take returns the next message when there is one; ok is false when the queue
@@ -84,15 +85,21 @@ func (q *direct) take(handled int) (p parcel, ok bool) {
 			q.list = nil
 		}
 	} else if q.next >= KeepMark && q.next > len(q.list)/2 { // never empty: what is done gives its room back
-		q.list = append(q.list[:0], q.list[q.next:]...)
+		q.list = slices.Delete(q.list, 0, q.next) // which lets go the payloads behind it
 		q.next = 0
 	}
 	return p, true
 }
 
-// end lets the handler's goroutine end. What waits is not handled.
+// end lets the handler's goroutine end. What waits is not handled, and who asked is
+// told so.
 func (q *direct) end() {
 	q.mu.Lock()
+	for _, p := range q.list[q.next:] {
+		if p.answer != nil {
+			close(p.answer)
+		}
+	}
 	q.over, q.list, q.next, q.asleep = true, nil, 0, false
 	q.mu.Unlock()
 	q.filled.Broadcast()
@@ -126,7 +133,8 @@ func (c *Conn) hand(p parcel) (given bool) {
 	for _, s := range *list {
 		if strings.HasPrefix(p.subject, s.prefix) {
 			given = true
-			woke = s.direct.put(p) || woke
+			wakes, _ := s.direct.put(p)
+			woke = wakes || woke
 		}
 	}
 	if woke {

@@ -248,8 +248,8 @@ func TestQuestionsWaitInOrderAndWithinTheBound(t *testing.T) {
 	waiting(2)
 	ask(long, "c")
 	waiting(3)
-	if _, err := Ask(within(t, 10*time.Millisecond), run, event.OrderRequest, order.Intent{ID: "d"}); !errors.Is(err, ErrNoAnswer) {
-		t.Errorf("a question that found no room: %v, want ErrNoAnswer", err)
+	if _, err := Ask(within(t, 10*time.Millisecond), run, event.OrderRequest, order.Intent{ID: "d"}); !errors.Is(err, ErrNobody) || errors.Is(err, ErrNoAnswer) {
+		t.Errorf("a question that found no room: %v, want ErrNobody", err)
 	}
 	cancel()
 	if a := next(t, answers, "end of the impatient"); !errors.Is(a.err, context.Canceled) || errors.Is(a.err, ErrNoAnswer) {
@@ -315,5 +315,48 @@ func TestAResponderThatStoppedTwiceTakesNobodysPlace(t *testing.T) {
 	}
 	if _, err := Ask(within(t, time.Second), desk, event.RunState, event.Empty{}); err != nil {
 		t.Errorf("the second responder: %v", err)
+	}
+}
+
+// TestAQuestionThatWaitsWhenItsResponderEndsWasNotHandled: nothing was done, which
+// is known at once. That of the question which is being handled is not.
+func TestAQuestionThatWaitsWhenItsResponderEndsWasNotHandled(t *testing.T) {
+	s := start(t)
+	desk, run := connect(t, s, "desk"), connect(t, s, "run")
+	entered, leave := make(chan string, 2), make(chan struct{})
+	sub, err := Reply(desk, event.OrderRequest, func(_ context.Context, in order.Intent) event.OrderReply {
+		entered <- in.ID
+		<-leave
+		return event.OrderReply{IntentID: in.ID}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(id string) <-chan error {
+		told := make(chan error, 1)
+		go func() {
+			_, err := Ask(within(t, 5*time.Second), run, event.OrderRequest, order.Intent{ID: id})
+			told <- err
+		}()
+		return told
+	}
+	handled := ask("a")
+	next(t, entered, "question")
+	waits := ask("b")
+	eventually(t, "the question waits", func() bool { have, _ := sub.pending(); return have == 2 })
+	stopped := make(chan error, 1)
+	go func() { stopped <- sub.Stop(within(t, 5*time.Second)) }()
+	if err := next(t, waits, "end of the question that waited"); !errors.Is(err, ErrNobody) || errors.Is(err, ErrNoAnswer) {
+		t.Errorf("it waited: %v, want ErrNobody", err)
+	}
+	close(leave)
+	if err := next(t, handled, "answer"); err != nil {
+		t.Errorf("it was being handled: %v", err)
+	}
+	if err := next(t, stopped, "end"); err != nil {
+		t.Error(err)
+	}
+	if len(entered) != 0 {
+		t.Error("what waited was handled")
 	}
 }
