@@ -2,6 +2,7 @@ package risk
 
 import (
 	"fmt"
+	"time"
 
 	"robotrader/broker/order"
 )
@@ -42,7 +43,7 @@ func (a *asked) churn() string {
 		return ""
 	}
 	if ago := a.v.Now.Sub(a.v.LastExit); ago >= 0 && ago < a.ChurnCooldown {
-		return fmt.Sprintf("the position of %s was made smaller %v ago; wait %v after an exit or lower risk.churn_cooldown", a.in.Symbol, ago, a.ChurnCooldown)
+		return fmt.Sprintf("the position of %s was made smaller %v ago; wait %v after an exit or lower risk.churn_cooldown", a.in.Symbol, ago.Truncate(100*time.Millisecond), a.ChurnCooldown)
 	}
 	return ""
 }

@@ -85,8 +85,10 @@ func killed(ctx context.Context, p plan) (back sample, err error) {
 		defer cancel()
 		err = errors.Join(err, v.Stop(stopping))
 	}()
-	args := []string{"AAPL", "--headless", "--broker", "ibkr", "--gateway", v.Addr().String(),
-		"--strategy", "every_tick", "--config", filepath.Join("configs", "latency.yaml")}
+	args := []string{
+		"AAPL", "--headless", "--broker", "ibkr", "--gateway", v.Addr().String(),
+		"--strategy", "every_tick", "--config", filepath.Join("configs", "latency.yaml"),
+	}
 	t, err := startTrader(p, args...)
 	if err != nil {
 		return nil, err

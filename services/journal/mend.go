@@ -135,12 +135,17 @@ func (j *Journal) reopen() error {
 	return failed(j.path, "write again", err)
 }
 
+// pageCache is what SQLite keeps of the file for each of the connections, 512 KiB.
+// Rows are added at the end, so hardly any page is read twice: SQLite's own 2 MB
+// would fill for hours, as the file grows, and save nothing.
+const pageCache = "cache_size(-512)"
+
 // openFile opens the file with all that is needed to write to it, or nothing.
 func (j *Journal) openFile(ctx context.Context) error {
 	if err := create(j.disk, j.path); err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite", dsn(j.disk, j.path, "rwc", "busy_timeout(2000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)"))
+	db, err := sql.Open("sqlite", dsn(j.disk, j.path, "rwc", "busy_timeout(2000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)", pageCache))
 	if err != nil {
 		return fmt.Errorf("journal %s: open: %w", j.path, err)
 	}

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -15,7 +16,8 @@ var used = [...]string{
 }
 
 // decided counts a decision and takes over what it tells about the limits at a
-// wall time. A cancel tells nothing.
+// wall time. A cancel tells nothing, and an order that only makes a position
+// smaller nothing of losses, which it passes: those stay as they were told.
 func (r *Risk) decided(d order.Decision, at time.Time) {
 	if d.Allowed {
 		r.Allowed++
@@ -27,11 +29,15 @@ func (r *Risk) decided(d order.Decision, at time.Time) {
 	if !ok {
 		return
 	}
-	r.Use, r.Limits = map[string]string{}, limitsOf(limits)
+	use := maps.Clone(r.Use) // the one before may be on its way to clients
+	if use == nil {
+		use = map[string]string{}
+	}
+	r.Use, r.Limits = use, limitsOf(limits)
 	r.Currency, r.At = saw["currency"], &at
 	for _, name := range used {
 		if v, ok := saw[name]; ok {
-			r.Use[name] = v
+			use[name] = v
 		}
 	}
 }

@@ -21,4 +21,14 @@ func TestRiskTellsUseAndLimits(t *testing.T) {
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Error(diff)
 	}
+
+	// An exit passes the rules on losses, so its decision has no word of them.
+	told := r.Use
+	r.decided(order.Decision{Allowed: true, Saw: order.SawOf("reduction", "true", "gross", "0", "limits", "max_daily_loss=2000")}, noon.Add(2))
+	if diff := cmp.Diff(map[string]string{"day_loss": "12.5", "gross": "0"}, r.Use); diff != "" {
+		t.Error(diff)
+	}
+	if told["gross"] != "400" {
+		t.Error("what was handed out before has changed")
+	}
 }

@@ -61,8 +61,8 @@ type Risk struct {
 	Last    *event.Decided `json:"last"` // newest refusal, nil without one
 	// LastAt is the wall time at which Last was told.
 	LastAt *time.Time `json:"last_at"`
-	// Use is how far the limits were used up at the newest decision about an
-	// order, nil before the first, and Limits are the limits, by their names in
+	// Use is how far the limits were used up at the newest decision about an order
+	// that tells of each, nil before the first, and Limits are the limits, by their names in
 	// the configuration, nil when they are not known.
 	Use    map[string]string `json:"use"`
 	Limits map[string]string `json:"limits"`
