@@ -42,13 +42,19 @@ func (d *Desk) Settle(ctx context.Context, by string, s event.Settling) (order.O
 	if h != nil {
 		src, _ = h.session.(broker.AccountSource)
 	}
+	cut := fmt.Errorf("settle: %w: the broker is to be asked first, and the link does not stand; ask again when it is ready", ErrNotSettled)
 	if state := d.linkState(); src == nil || d.cfg.Progress || state != broker.Ready && state != broker.Degraded || d.cutOff() {
-		return order.Order{}, fmt.Errorf("settle: %w: the broker is to be asked first, and the link does not stand; ask again when it is ready", ErrNotSettled)
+		return order.Order{}, cut
 	}
 	var o order.Order
 	var said error
 	err := d.inquire(ctx, h, src, func(l *reconcile.Look) {
-		d.seen()
+		if said = cut; d.cutOff() {
+			return // it answers from what it remembers
+		}
+		if l.Positions.Err() == nil {
+			d.seen()
+		}
 		l.Calm = true
 		d.reconcile(h, l)
 		o, said = d.settle(ctx, l, by, s)
