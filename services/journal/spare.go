@@ -36,7 +36,13 @@ func Spare(path, folder string) (string, error) {
 	}
 	part := to + ".part"
 	for from, beside := range map[string]string{path + "-wal": to + "-wal", witnessPath(path): witnessPath(to)} {
-		if err := copyFile(from, beside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := copyFile(from, beside)
+		if errors.Is(err, fs.ErrNotExist) { // nor may the copy have one, as of a try that failed half way
+			if err = os.Remove(beside); errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+		}
+		if err != nil {
 			return "", fmt.Errorf("journal: spare: %w", ofDisk(err))
 		}
 	}

@@ -92,3 +92,46 @@ func files(t *testing.T, folder string) string {
 	}
 	return b.String()
 }
+
+// TestASpareHasNoLogOfAnEarlierTry: a copy that failed half way leaves a log, and
+// the journal, which has gone on and was closed since, has none any more. SQLite
+// would put what is in the old one over what is newer.
+func TestASpareHasNoLogOfAnEarlierTry(t *testing.T) {
+	ctx := context.Background()
+	path, folder := filepath.Join(t.TempDir(), "journal.db"), t.TempDir()
+	j, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	latch := func(m broker.Mode) error {
+		now := time.Now()
+		return errors.Join(j.Record(ctx, broker.Record{Wall: now, Mode: &broker.ModeRecord{Mode: m, Reason: "a test", Since: now}}), j.Sync(ctx))
+	}
+	if err := latch(broker.ReduceOnly); err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(folder, "journal.db")
+	if err := copyFile(path+"-wal", to+"-wal"); err != nil { // and the disk was full
+		t.Fatal(err)
+	}
+	if err := errors.Join(latch(broker.Halted), j.Close(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("a closed journal has a log: %v", err)
+	}
+	if _, err := Spare(path, folder); err != nil {
+		t.Fatal(err)
+	}
+	copied, err := Open(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := copied.Load(ctx, "", 10)
+	if err = errors.Join(err, copied.Close(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if b.Mode == nil || b.Mode.Mode != broker.Halted {
+		t.Errorf("the copy's mode is %+v", b.Mode)
+	}
+}
