@@ -81,3 +81,34 @@ func TestAListThatGrowsByOldExecutionsIsNotWhole(t *testing.T) {
 		}
 	})
 }
+
+// TestNoOrderIsProvenAbsentWhilePositionsAreNotCounted: what it filled, the
+// position tells, and a fast market keeps that from being counted.
+func TestNoOrderIsProvenAbsentWhilePositionsAreNotCounted(t *testing.T) {
+	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+		fast, n := true, 0
+		k.venue(func() {
+			k.between = func(q string) {
+				if q == "positions" && fast {
+					n++
+					f := executed(0, "", fmt.Sprint("e", n), "1")
+					f.Fill.OrderID, f.Fill.PermID, f.Fill.Symbol, f.Fill.At = 0, 0, "MSFT", r.desk.floor.Now(time.Now()).Truncate(time.Second)
+					k.fills = append(slices.Clone(k.fills), f)
+					p := heldAt(fmt.Sprint(n))
+					p[0].Symbol = "MSFT"
+					k.held = p
+				}
+			}
+		})
+		r.ask(buy("a"))
+		time.Sleep(20 * time.Minute)
+		if o := r.order("a"); o.State != order.Unknown || n == 0 {
+			t.Errorf("order is %v (%s) after %d answers that count nothing", o.State, o.Note, n)
+		}
+		k.venue(func() { fast = false })
+		time.Sleep(20 * time.Minute)
+		if o := r.order("a"); o.State != order.Dropped {
+			t.Errorf("when it is calm: order is %v (%s)", o.State, o.Note)
+		}
+	})
+}

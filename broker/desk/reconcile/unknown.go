@@ -118,11 +118,14 @@ const forgotten = "the simulated gateway knows nothing of it any more"
 // prove looks whether the answers prove that an unknown order is not at the
 // venue; it returns 1 when they do not. It takes looks, each asked long enough
 // after the write, whose open orders and executions are confirmed and do not hold
-// it: those of [proof.looks] over [proof.over].
+// it, and whose positions are confirmed: those of [proof.looks] over [proof.over].
 func (l *Look) prove(t *books.Turn, e *books.Entry) int {
 	asked := l.Orders.Asked()
 	if asked.Before(e.Known.Add(l.OrderDeadline + proofAfter)) {
 		t.Ask(books.AskSoon)
+		return 1
+	}
+	if l.Positions.Err() != nil { // what it filled, only they tell; this look counts neither way
 		return 1
 	}
 	p, why := l.provable(t, e)
