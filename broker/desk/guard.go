@@ -141,15 +141,16 @@ func (d *Desk) guarded(h *held, v broker.View, in order.Intent, qty market.Qty) 
 		return bar{}
 	}
 	grows := v.Target == nil || v.Target.Remaining().Less(qty)
+	held := guard.Whole(v.Details, v.Position.Abs())
 	switch {
-	case v.Position.IsZero():
+	case held.IsZero(): // nor has a rest that no order can be about a stop
 		return d.strayed(h, v, in)
 	case v.Position.Sign()*in.Side.Signed(qty).Sign() > 0:
 		return d.unprotected(v, in)
 	case v.Position.Abs().Less(qty) && grows:
 		// What it fills in part a broker takes off the stop by its share, which is
 		// less than the position became smaller by.
-		return bar{"turns_over", fmt.Sprintf("%v are more than the %v of %s that are held, and a stop of what it leaves could turn the position over, too; ask for %v to close it, and for the rest when nothing is held", qty, v.Position, in.Symbol, v.Position.Abs())}
+		return bar{"turns_over", fmt.Sprintf("%v are more than the %v of %s that are held, and a stop of what it leaves could turn the position over, too; ask for %v to close it, and for the rest when nothing is held", qty, v.Position, in.Symbol, held)}
 	case v.Position.Abs().Less(qty):
 		return d.unprotected(v, in)
 	}

@@ -69,20 +69,20 @@ func (g *Guard) lost(v View, e *books.Entry) bool {
 	return e.State == order.Cancelling && v.Wall.Sub(g.ended) >= books.CancelAgain
 }
 
-// step is the least that a quantity can differ by.
-func (v View) step() market.Qty {
-	if v.Details == nil || v.Details.SizeStep.Sign() <= 0 {
-		return market.Shares(1)
-	}
-	return v.Details.SizeStep
-}
-
 // whole is what an order can be about of a quantity, never below 0.
-func (v View) whole(q market.Qty) market.Qty {
+func (v View) whole(q market.Qty) market.Qty { return Whole(v.Details, q) }
+
+// Whole is what an order of a contract can be about of a quantity, never below 0.
+// A contract that is not known, or tells no grid, has whole shares.
+func Whole(of *market.Details, q market.Qty) market.Qty {
+	step := market.Shares(1)
+	if of != nil && of.SizeStep.Sign() > 0 {
+		step = of.SizeStep
+	}
 	if q.Sign() < 0 {
 		return market.Qty{}
 	}
-	return q.Floor(v.step())
+	return q.Floor(step)
 }
 
 // order is the same for one order.
