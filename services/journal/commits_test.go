@@ -42,8 +42,8 @@ func TestCommitsPerOrder(t *testing.T) {
 		flushes := j.flushes.Load()
 		must(t, j.Intend(t.Context(), placed(n)))
 		after, commits := frames(t, path)
-		if commits-before == 2 {
-			between++ // nobody wakes it, but on a slow machine its pause may end here
+		if extra := commits - before - 1; extra > 0 && j.flushes.Load()-flushes == 1 {
+			between += extra // nobody wakes it, but on a slow machine its pause may end here, and again
 			continue
 		}
 		if commits-before != 1 || j.flushes.Load()-flushes != 1 || after-pages > 6 {
@@ -51,7 +51,7 @@ func TestCommitsPerOrder(t *testing.T) {
 		}
 	}
 	if between > 10 {
-		t.Errorf("%d of 50 orders took two commits", between)
+		t.Errorf("%d commits came between 50 orders", between)
 	}
 }
 
