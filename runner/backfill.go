@@ -171,6 +171,7 @@ func (r *Runner) join(h *host, q question, a fetched) (again time.Duration) {
 		h.state.Detail = "asking for the bar that ended meanwhile"
 		return rest / 4
 	case !h.cut.through.Before(traded(h.hours, reach)):
+		h.short = 0 // the next gap has its own tries
 		h.tear(reach)
 		return 0
 	case h.short < shortTries:

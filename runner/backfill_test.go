@@ -74,7 +74,7 @@ type gappy struct {
 	began time.Time // wall time of day
 	mu    sync.Mutex
 	plan  []int // the ways of the answers to come; well, when it is used up
-	short int   // answers in part in a row
+	short int   // answers in part since the newest whole one
 	rnd   *rand.Rand
 }
 
@@ -91,7 +91,7 @@ func (g *gappy) way() (way int, late time.Duration) {
 			way = answersWell
 		}
 	}
-	if way != answersInPart {
+	if way != answersInPart && way != answersNot && way != answersNothing { // those close no gap
 		g.short = 0
 	}
 	return way, time.Duration(g.rnd.IntN(19000)) * time.Millisecond
@@ -147,6 +147,22 @@ func TestEachBarOnceOverOutages(t *testing.T) {
 			rt.Fatal(err)
 		}
 	})
+}
+
+// A connection that comes back at the close tears a bar in which nobody trades.
+// The symbol once fell behind for it again and again, with longer waits each
+// time, and missed the next open.
+func TestABarAfterTheCloseHoldsUpNothing(t *testing.T) {
+	const minutes, night = 20, 15
+	opens := day.Add((minutes + night) * time.Minute)
+	g := &gappy{
+		tape:  tape{func(m int) bool { return m >= minutes && m < minutes+night }},
+		hours: market.Hours{{Open: day.Add(-time.Hour), Close: day.Add(minutes * time.Minute)}, {Open: opens, Close: day.Add(8 * time.Hour)}},
+		rnd:   rand.New(rand.NewPCG(1, 2)),
+	}
+	if err := trial(t, g, minutes, []int{1, 2, 0}, []int{answersWell, answersNot, answersNot}); err != nil {
+		t.Error(err)
+	}
 }
 
 // trial plays a market with outages and then twenty minutes without.

@@ -47,17 +47,19 @@ func (r *Runner) mend(ctx context.Context, h *host, now time.Time) {
 		return
 	}
 	h.mending = true
+	hours := h.hours
 	start, span := h.torn, r.now().Sub(h.torn).Truncate(time.Minute)+time.Minute+r.cfg.BarWidth
 	r.wg.Go(func() { // ends with the session, or within mendWithin
-		b, found, err := r.whole(ctx, h.symbol, start, span)
+		b, found, err := r.whole(ctx, h.symbol, hours, start, span)
 		r.mended(ctx, h, b, found, err)
 	})
 }
 
 // whole returns the venue's bar that begins at start. Without an error the venue
 // answered, and has none when it was not found. An answer that ends before the
-// bar says nothing about it.
-func (r *Runner) whole(ctx context.Context, s market.Symbol, start time.Time, span time.Duration) (b market.Bar, found bool, err error) {
+// bar says nothing about it, unless the market was closed all through the bar:
+// there is none then, until it opens.
+func (r *Runner) whole(ctx context.Context, s market.Symbol, hours market.Hours, start time.Time, span time.Duration) (b market.Bar, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, mendWithin)
 	defer cancel()
 	for try := range mendTries {
@@ -69,6 +71,9 @@ func (r *Runner) whole(ctx context.Context, s market.Symbol, start time.Time, sp
 				return b, true, nil
 			}
 			reached = reached || b.Start.After(start)
+		}
+		if err == nil && !traded(hours, start.Add(r.cfg.BarWidth)).After(start) {
+			return market.Bar{}, false, nil
 		}
 		if err == nil && !reached {
 			err = fmt.Errorf("past bars of %s: they end before the bar of %s", s, since(start))

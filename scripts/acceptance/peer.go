@@ -2,11 +2,14 @@ package acceptance
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -39,13 +42,24 @@ type peer struct {
 func open(market time.Time) (*peer, error) {
 	p := &peer{began: time.Now(), market: market, quit: make(chan struct{}), changed: make(chan struct{})}
 	p.rules.init()
-	p.address = "127.0.0.1:0"
-	if err := p.listen(); err != nil {
+	// Not a port that the system gives out by itself: a scenario closes it for a
+	// while, and another program's connection would have it then.
+	err := errors.New("no port was tried")
+	for range 100 {
+		p.address = fmt.Sprintf("127.0.0.1:%d", lowPort+rand.IntN(lowPorts)) //nolint:gosec // no secret
+		if err = p.listen(); !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	p.wg.Go(p.tick)
 	return p, nil
 }
+
+// Ports below those that Linux (32768) and others (49152) give out.
+const lowPort, lowPorts = 20000, 12000
 
 // listen opens the port, at first any, later the same one again.
 func (p *peer) listen() error {
