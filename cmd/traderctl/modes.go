@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -88,8 +87,7 @@ other positions are left.`)
 func modeCommand(name, short, long string) *cobra.Command {
 	c := &cobra.Command{Use: name, Short: short, Long: long, Args: cobra.NoArgs}
 	c.Flags().String("reason", "", "why, for the record")
-	c.Flags().String("http", "", "address of the trader (default: what it wrote into its data folder)")
-	c.Flags().String("token-file", "", "file with the trader's token (default: token in the data folder)")
+	traderFlags(c)
 	return c
 }
 
@@ -114,15 +112,7 @@ func setMode(c *cobra.Command, name string, ask map[string]string) error {
 	if err != nil {
 		return err
 	}
-	if flagOn(c, "json") {
-		_, err := c.OutOrStdout().Write(raw)
-		return err
-	}
-	var done server.Done
-	if err := json.Unmarshal(raw, &done); err != nil || done.Mode == nil {
-		return fmt.Errorf("answer not understood: %.200s: %w", raw, err)
-	}
-	return printMode(c.OutOrStdout(), done)
+	return printAnswer(c, raw, func(d server.Done) bool { return d.Mode != nil }, printMode)
 }
 
 func printMode(w io.Writer, d server.Done) error {

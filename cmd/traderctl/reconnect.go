@@ -39,20 +39,34 @@ Exit: 0 taken up, 1 not: no trader runs, or it refused or did not answer,
 			if err != nil {
 				return err
 			}
-			if flagOn(c, "json") {
-				_, err := c.OutOrStdout().Write(raw)
-				return err
-			}
-			var done server.Done
-			if err := json.Unmarshal(raw, &done); err != nil {
-				return fmt.Errorf("answer not understood: %w", err)
-			}
-			return printDone(c.OutOrStdout(), done)
+			return printAnswer(c, raw, func(server.Done) bool { return true }, printDone)
 		},
 	}
+	traderFlags(c)
+	return c
+}
+
+// traderFlags are those of a command that changes what a running trader does.
+func traderFlags(c *cobra.Command) {
 	c.Flags().String("http", "", "address of the trader (default: what it wrote into its data folder)")
 	c.Flags().String("token-file", "", "file with the trader's token (default: token in the data folder)")
-	return c
+}
+
+// printAnswer prints what a trader answered to an order: as it came with --json,
+// otherwise by print. An answer that is not whole is an error.
+func printAnswer(c *cobra.Command, raw []byte, whole func(server.Done) bool, print func(io.Writer, server.Done) error) error {
+	if flagOn(c, "json") {
+		_, err := c.OutOrStdout().Write(raw)
+		return err
+	}
+	var done server.Done
+	if err := json.Unmarshal(raw, &done); err != nil {
+		return fmt.Errorf("answer not understood: %.200s: %w", raw, err)
+	}
+	if !whole(done) {
+		return fmt.Errorf("answer not understood: %.200s: it does not tell what was done", raw)
+	}
+	return print(c.OutOrStdout(), done)
 }
 
 func printDone(w io.Writer, d server.Done) error {

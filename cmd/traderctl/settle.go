@@ -1,8 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,8 +41,7 @@ runs, or it refused or did not answer, 2 usage.`,
 	c.Args = usageArgs(c.Args)
 	c.Flags().String("as", "", "absent, filled or cancelled")
 	c.Flags().String("reason", "", "where you saw it, for the record")
-	c.Flags().String("http", "", "address of the trader (default: what it wrote into its data folder)")
-	c.Flags().String("token-file", "", "file with the trader's token (default: token in the data folder)")
+	traderFlags(c)
 	return c
 }
 
@@ -58,15 +57,11 @@ func settle(c *cobra.Command, ref string) error {
 	if err != nil {
 		return err
 	}
-	if flagOn(c, "json") {
-		_, err := c.OutOrStdout().Write(raw)
-		return err
-	}
-	var done server.Done
-	if err := json.Unmarshal(raw, &done); err != nil || done.Order == nil {
-		return fmt.Errorf("answer not understood: %.200s: %w", raw, err)
-	}
-	o := done.Order
-	_, err = fmt.Fprintf(c.OutOrStdout(), "settled: stored\norder   %d %s (%s): %s\nnote    %s\n", o.OrderID, o.Ref, o.Symbol, outcome(*o), o.Note)
+	return printAnswer(c, raw, func(d server.Done) bool { return d.Order != nil }, printSettled)
+}
+
+func printSettled(w io.Writer, d server.Done) error {
+	o := d.Order
+	_, err := fmt.Fprintf(w, "settled: stored\norder   %d %s (%s): %s\nnote    %s\n", o.OrderID, o.Ref, o.Symbol, outcome(*o), o.Note)
 	return err
 }

@@ -48,7 +48,6 @@ type plan struct {
 	push    time.Duration // of each rate of throughput
 	opens   int           // handshakes
 	flaps   int           // times that the gateway goes away and comes back
-	soak    time.Duration // of section soak, which runs only when it is asked for
 	archive string        // of a release, for section deploy
 	gotime  string
 	gocount int
@@ -68,8 +67,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	quick := flags.Bool("quick", false, "fewer rounds: figures for a first look")
-	only := flags.String("only", "", "one of start, memory, latency, orders, throughput, handshake, recovery, listening, days, fanout, code, deploy, soak (default: all but the last two)")
-	long := flags.Duration("for", time.Hour, "how long section soak runs")
+	only := flags.String("only", "", "one of start, memory, latency, orders, throughput, handshake, recovery, listening, days, fanout, code, deploy (default: all but the last)")
 	archive := flags.String("archive", "", "a release's archive for this machine, for section deploy")
 	bin := flags.String("bin", "bin", "folder of the built binaries")
 	dir := flags.String("dir", "", "folder for the data folders of the runs: its disk is measured (default: the binaries')")
@@ -79,7 +77,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		}
 		return 2
 	}
-	p := plan{bin: *bin, folder: *dir, starts: 10, settle: 10 * time.Second, ticks: 1000, beside: 200, push: 5 * time.Second, opens: 500, flaps: 100, soak: *long, archive: *archive, gotime: "1s", gocount: 3}
+	p := plan{bin: *bin, folder: *dir, starts: 10, settle: 10 * time.Second, ticks: 1000, beside: 200, push: 5 * time.Second, opens: 500, flaps: 100, archive: *archive, gotime: "1s", gocount: 3}
 	if *quick {
 		p.starts, p.settle, p.ticks, p.beside, p.push, p.gotime, p.gocount = 3, 3*time.Second, 200, 50, time.Second, "200ms", 1
 		p.opens, p.flaps = 100, 10
@@ -122,12 +120,11 @@ func measure(ctx context.Context, p plan, only string, out io.Writer) error {
 		{"fanout", fanout},
 		{"code", code},
 		{"deploy", deploy},
-		{"soak", soak},
 	}
 	var faults []error
 	ran := false
 	for _, s := range sections {
-		if only != s.name && (only != "" || s.name == "soak" || s.name == "deploy") {
+		if only != s.name && (only != "" || s.name == "deploy") {
 			continue
 		}
 		ran = true
@@ -143,7 +140,7 @@ func measure(ctx context.Context, p plan, only string, out io.Writer) error {
 		}
 	}
 	if !ran {
-		return fmt.Errorf("--only %q is none of start, memory, latency, orders, throughput, handshake, recovery, listening, days, fanout, code, deploy, soak", only)
+		return fmt.Errorf("--only %q is none of start, memory, latency, orders, throughput, handshake, recovery, listening, days, fanout, code, deploy", only)
 	}
 	return errors.Join(append(faults, ctx.Err())...)
 }

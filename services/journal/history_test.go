@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -106,5 +107,32 @@ func TestNoStatementDeletesTrades(t *testing.T) {
 	}
 	if seen < 4 {
 		t.Errorf("only %d statements found: the test looks past them", seen)
+	}
+}
+
+func TestPrune(t *testing.T) {
+	path := file(t)
+	j := open(t, path)
+	<-j.lock
+	_, err := j.write.ExecContext(t.Context(), `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < ?)
+		INSERT INTO account_values (wall, account, key, currency, value) SELECT i, 'DU1', 'n', '', i FROM n`, keepValues+500)
+	j.ledger.seq[accountValues] += keepValues + 500
+	j.lock <- struct{}{}
+	must(t, err)
+	for n := range pruneEvery {
+		v := []broker.AccountValue{{Account: "DU1", Key: "m", Value: fmt.Sprint(n)}}
+		must(t, j.Record(t.Context(), broker.Record{Wall: wall0, Values: v}))
+	}
+	shut(t, j)
+	r, err := OpenReadOnly(path)
+	must(t, err)
+	defer r.Close()
+	values, err := r.Account(t.Context())
+	must(t, err)
+	if n := len(values); n < keepFirst+keepValues || n > keepFirst+keepValues+pruneEvery {
+		t.Fatalf("%d values are kept", n)
+	}
+	if values[0].Value != "1" || values[keepFirst-1].Value != "1000" || values[keepFirst].Value == "1001" {
+		t.Errorf("kept %s to %s, then %s", values[0].Value, values[keepFirst-1].Value, values[keepFirst].Value)
 	}
 }
