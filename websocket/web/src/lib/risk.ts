@@ -47,7 +47,7 @@ const rows: Row[] = [
   { rule: "orders_per_minute", key: "orders_per_minute", name: "Orders a minute", unit: "orders", at: true, of: (u) => num(u.orders_last_minute), hit: "Entries are refused until the minute has passed. A strategy that sends so many may be in a loop." },
   { rule: "max_gross_notional", key: "max_gross_notional", name: "All positions", unit: "money", of: (u) => num(u.gross), hit: "Entries that add are refused until something is closed." },
   { rule: "max_leverage", key: "max_leverage", name: "Leverage", unit: "×", of: (u) => ratio(u.gross, u.equity), hit: "Entries that add are refused until something is closed or the equity has risen." },
-  { rule: "max_position_notional", key: "max_position_notional", name: "Position after it", unit: "money", of: (u) => num(u.position_notional), hit: "Entries that add to this symbol are refused until some of it is closed." },
+  { rule: "max_position_notional", key: "max_position_notional", name: "Newest order's position", unit: "money", of: (u) => num(u.position_notional), hit: "Entries that add to this symbol are refused until some of it is closed." },
 ];
 
 const places: Record<Row["unit"], (n: number) => string> = {
