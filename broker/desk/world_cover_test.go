@@ -23,7 +23,7 @@ func (w *world) checkOver(sym market.Symbol) {
 	held, list := v.held(sym), v.pending()
 	side := books.ExitSide(held)
 	with, without := takes(list, sym, side, anyOrder), takes(list, sym, side, noStop)
-	if without.Less(with) && held.Abs().Add(v.unheard(sym)).Less(with) {
+	if without.Less(with) && held.Abs().Add(v.unheard(sym)).Less(with) && !w.overtaken(list) {
 		w.fail("over", "stops and other orders against %v %s may take %v together, without the stops %v", held, sym, with, without)
 	}
 	for _, f := range list { // a stop of a position that is gone, or was turned over, ends soon
@@ -33,6 +33,20 @@ func (w *world) checkOver(sym market.Symbol) {
 		}
 	}
 	delete(w.wrong, sym)
+}
+
+// overtaken reports whether a stop is as large as a change said that a dialog
+// held until after an exit of its group: the desk hears of it then, and has the
+// time of any other stop to mend it.
+func (w *world) overtaken(list []mayFill) bool {
+	return slices.ContainsFunc(list, func(f mayFill) bool {
+		since, known := w.venue.overtaken[f.ref]
+		if known && !w.well() {
+			since = time.Now()
+			w.venue.overtaken[f.ref] = since
+		}
+		return known && time.Since(since) <= worldCoverWithin
+	})
 }
 
 // lingers looks whether a stop that protects nothing is ended in time, as long

@@ -47,7 +47,8 @@ type worldVenue struct {
 	hand  int64            // number of the newest order by hand
 	fixed map[string]bool  // permanent parts of execution ids that were corrected
 
-	elsewhere []happened // by hand, and corrections
+	elsewhere []happened           // by hand, and corrections
+	overtaken map[string]time.Time // stops whose held change went through after an exit of their group, by reference
 	prices    []priced
 }
 
@@ -93,7 +94,7 @@ func newVenue(t *testing.T, w *world) *worldVenue {
 	if err := x.List(exchange.StockDetails(worldSymbol, hours, liquid)); err != nil {
 		t.Fatal(err)
 	}
-	v := &worldVenue{w: w, x: x, cents: 10_000, perms: map[int64]int64{}, last: map[int64]report{}, up: true, fixed: map[string]bool{}}
+	v := &worldVenue{w: w, x: x, cents: 10_000, perms: map[int64]int64{}, last: map[int64]report{}, up: true, fixed: map[string]bool{}, overtaken: map[string]time.Time{}}
 	v.tick()
 	return v
 }
@@ -261,10 +262,20 @@ func (v *worldVenue) takeAll() {
 	for len(v.out) > 0 && v.up {
 		v.take()
 	}
-	for _, t := range v.stuck {
-		v.place(t)
+	for len(v.stuck) > 0 {
+		v.letGo()
 	}
-	v.stuck = nil
+}
+
+// letGo gives on what a dialog held longest. A change is as large as it was
+// written: an exit that was written after it, and filled, is not taken off it.
+func (v *worldVenue) letGo() {
+	t := v.stuck[0]
+	if late := v.behind(v.pending(), t); late {
+		v.overtaken[v.last[v.perms[t.OrderID]].Ref] = time.Now()
+	}
+	v.stuck = v.stuck[1:]
+	v.place(t)
 }
 
 // place gives an order to the exchange, or the change of one that has the
@@ -374,10 +385,8 @@ func (v *worldVenue) hand1(lane, n int) {
 // order go now and then.
 func (v *worldVenue) overdue() {
 	if len(v.stuck) > 0 && v.w.chance(20) {
-		t := v.stuck[0]
-		v.stuck = v.stuck[1:]
-		v.w.say("gateway lets %s go", t.Intent.ID)
-		v.place(t)
+		v.w.say("gateway lets %s go", v.stuck[0].Intent.ID)
+		v.letGo()
 	}
 	if v.w.busy() || v.w.held == nil || v.w.session.cut {
 		return

@@ -137,6 +137,9 @@ func (j *Journal) recorder() {
 		}
 		n, err := w.write(items)
 		j.queue.wrote(items, n)
+		if err == nil {
+			err = w.tidy(items[:n])
+		}
 		switch {
 		case err == nil:
 			j.stalled.Store(nil)
@@ -171,8 +174,8 @@ func (w *writer) close() {
 	w.settled = 0
 }
 
-// write writes items in one transaction and makes them durable. It returns how
-// many it wrote: fewer when an intent waited for the lock.
+// write writes items in one transaction and makes them durable; tidy follows.
+// It returns how many it wrote: fewer when an intent waited for the lock.
 func (w *writer) write(items []item) (n int, err error) {
 	j := w.j
 	<-j.lock
@@ -197,7 +200,7 @@ func (w *writer) write(items []item) (n int, err error) {
 	}
 	j.took.group.add(time.Since(began))
 	j.tip.reached(reached)
-	return n, w.tidy(items[:n])
+	return n, nil
 }
 
 // commit writes one group without a flush. The caller has the lock.
