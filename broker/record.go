@@ -22,7 +22,11 @@ type IntentRecord struct {
 	// stored, as last recorded when it is looked up. Nil for a cancel and for
 	// one that was refused.
 	Order *order.Order `json:"order"`
-	Wall  time.Time    `json:"wall"` // when it was stored
+	// Changed is the order that a change is about, with the change under way, as
+	// it was when the intent was stored: a later life knows from it that either
+	// version may be in force. Nil for all else.
+	Changed *order.Order `json:"changed,omitempty"`
+	Wall    time.Time    `json:"wall"` // when it was stored
 }
 
 // DuplicateIntentError tells that an intent's id is in the journal already.

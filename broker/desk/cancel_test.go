@@ -159,3 +159,24 @@ func TestACancelMakesAnUnknownOrderNoBetterKnown(t *testing.T) {
 		}
 	})
 }
+
+// TestARefusedCancelProvesNothingOfASilentOrder: the gateway does not find what it
+// is to cancel, and never described it. It may be on its way behind a dialog.
+func TestARefusedCancelProvesNothingOfASilentOrder(t *testing.T) {
+	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+		r.ask(buy("a"))
+		r.ask(cancelOf("c", "a"))
+		r.send(broker.Notice{Kind: broker.NoticeNoCancel, Code: 10147, OrderID: 151, Text: "not found"})
+		if o := r.order("a"); o.State != order.Unknown {
+			t.Errorf("right after the refusal it is %v", o.State)
+		}
+		if reply := r.ask(buy("b")); reply.Rule != "unknown_order" {
+			t.Errorf("an entry beside it: %+v", reply)
+		}
+		k.venue(func() { k.open = []broker.OrderReport{described(151, "a", order.WorkingNow)} })
+		time.Sleep(time.Minute)
+		if o := r.order("a"); o.State != order.Working {
+			t.Errorf("listed as open it is %v", o.State)
+		}
+	})
+}

@@ -1,12 +1,15 @@
 package desk
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/services/event"
 )
 
 // cancelledAt tells that an order was cancelled when so much of it had filled.
@@ -48,4 +51,39 @@ func TestAnEndDoesNotWaitForEver(t *testing.T) {
 			t.Errorf("findings %+v", list)
 		}
 	}, unlooked)
+}
+
+// TestAnEndWithoutItsExecutionsBarsTheSymbol: more of the order has filled
+// than executions tell of. The position is too small until a look has counted it: no
+// entry passes, and nothing on the side on which it may be smaller already.
+func TestAnEndWithoutItsExecutionsBarsTheSymbol(t *testing.T) {
+	sells := func(id string) order.Intent {
+		s := buy(id)
+		s.Side, s.Qty = order.Sell, market.Shares(1)
+		return s
+	}
+	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+		r.ask(buy("a"))
+		r.send(described(151, "a", order.WorkingNow))
+		k.fails("positions", errors.New("no answer"))
+		r.send(cancelledAt(151, 4))
+		later(3 * time.Second)
+		if o := r.order("a"); o.State != order.Cancelled {
+			t.Fatalf("%+v", o)
+		}
+		if reply := r.ask(buy("b")); reply.Result != event.Refused || reply.Rule != "reconciling" || !strings.Contains(reply.Reason, `"a"`) {
+			t.Errorf("an entry: %+v", reply)
+		}
+		if reply := r.ask(sells("c")); reply.Result != event.Written {
+			t.Errorf("a sale of what was held before a purchase: %+v", reply)
+		}
+		k.fails("positions", nil)
+		k.venue(func() { k.held = heldAt("24") })
+		time.Sleep(time.Minute)
+		if reply := r.ask(buy("d")); reply.Rule == "reconciling" || r.position() != market.Shares(24) {
+			t.Errorf("counted, %v are held: %+v", r.position(), reply)
+		}
+	}, func(r *rig, c *Config) {
+		r.session.held = heldAt("20")
+	})
 }

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"robotrader/broker"
 	"robotrader/broker/desk/books"
@@ -48,7 +49,14 @@ func changes(in order.Intent, e *books.Entry) bar {
 func (d *Desk) modify(ctx context.Context, h *held, v broker.View, rec broker.IntentRecord, e *books.Entry) event.OrderReply {
 	in := rec.Intent
 	rec.OrderID, rec.ClientID = e.OrderID, e.ClientID
+	c := order.Change{ID: in.ID, Qty: in.Qty, Limit: in.Limit, StopPrice: in.Stop}
+	o := e.Order
+	o.Change, rec.Changed = &c, &o // so that a later life knows of it, whenever this one ends
 	if reply, done := d.intend(ctx, rec); done {
+		if ctx.Err() != nil && !reply.Known { // it may be stored yet, behind a deadline: say that it was never written
+			o := e.Order
+			d.record(broker.Record{Wall: time.Now(), Market: v.Now, Order: &o})
+		}
 		return reply
 	}
 	reply := event.OrderReply{IntentID: in.ID, OrderID: e.OrderID, Result: event.Written}
@@ -61,10 +69,13 @@ func (d *Desk) modify(ctx context.Context, h *held, v broker.View, rec broker.In
 	}
 	if b.rule != "" {
 		reply.Result, reply.Rule, reply.Reason = event.Refused, b.rule, b.reason
+		t := d.begin()
+		d.books.NotChanged(t, e)
+		d.follow(t)
 	} else {
 		t := d.begin()
-		d.books.Changing(t, e, order.Change{ID: in.ID, Qty: in.Qty, Limit: in.Limit, StopPrice: in.Stop})
-		d.follow(t) // before the write, so that a later life knows of it
+		d.books.Changing(t, e, c)
+		d.follow(t)
 		err := h.trader.Place(ctx, broker.Ticket{OrderID: e.OrderID, Account: e.Account, Contract: v.Details.Contract, Intent: in})
 		t = d.begin()
 		sig := d.outcome(h, err, &reply)

@@ -67,6 +67,9 @@ func TestChangeCountsWhenTheBrokerShowsIt(t *testing.T) {
 		if calls := strings.Join(r.take(), ", "); calls != "gate, journal, order working, wire" {
 			t.Errorf("calls %s: the change is durable, and noted with its order, before it is written", calls)
 		}
+		if c := r.journal.intents["m1"].Changed; c == nil || c.Ref != "a" || c.Change == nil || c.Change.Qty != market.Shares(20) || c.Qty != market.Shares(10) {
+			t.Errorf("the intent says of the order: %+v", c)
+		}
 		if v := r.views[len(r.views)-1]; v.Target == nil || v.Target.Ref != "a" {
 			t.Errorf("the gate saw %+v", v.Target)
 		}

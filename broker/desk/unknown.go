@@ -10,10 +10,20 @@ import (
 
 // unsure bars entries, and changes that enlarge one, in a symbol whose books
 // cannot be trusted: an order of it has an unknown outcome, or its position
-// differs from the broker's. Orders that only make the position smaller pass, and
-// cancels do.
+// differs from the broker's, or may. Orders that only make the position smaller
+// pass, and cancels do; the former not when the position may be smaller already.
 func (d *Desk) unsure(h *held, v broker.View, in order.Intent) bar {
-	if v.Own || !enlarges(v, in) || d.reduces(h, v, in) {
+	if v.Own || !enlarges(v, in) {
+		return bar{}
+	}
+	var side order.Side
+	if d.reduces(h, v, in) {
+		side = in.Side
+	}
+	if ref, ok := d.books.Untold(in.Symbol, side); ok {
+		return bar{"reconciling", fmt.Sprintf("order %.40q has ended with more filled than executions told, so the position of %s is not sure; wait until a look has counted it, which takes some seconds", ref, in.Symbol)}
+	}
+	if side != "" {
 		return bar{}
 	}
 	_, suspect := d.books.Suspects[in.Symbol]

@@ -40,6 +40,10 @@ func (j *worldJournal) Intend(_ context.Context, r broker.IntentRecord) error {
 		o := *r.Order
 		r.Order = &o
 	}
+	if r.Changed != nil {
+		o := *r.Changed
+		r.Changed = &o
+	}
 	j.log = append(j.log, stored{intent: &r})
 	if r.Decision.Allowed && j.w.fake != unsyncedIntents {
 		j.synced = len(j.log)
@@ -121,6 +125,8 @@ func (j *worldJournal) Load(context.Context, string, int) (b broker.Books, err e
 		case s.intent != nil && s.intent.Order != nil:
 			keep(*s.intent.Order)
 			b.Sent = append(b.Sent, broker.SentRecord{At: s.intent.Intent.At, Notional: sentNotional(*s.intent)})
+		case s.intent != nil && s.intent.Changed != nil:
+			keep(*s.intent.Changed)
 		case s.record == nil:
 		case s.record.Order != nil:
 			keep(*s.record.Order)

@@ -12,6 +12,7 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/services/event"
 )
 
 // settle gives the intents that a crash left behind their rows in orders: the
@@ -36,32 +37,34 @@ func (j *Journal) settle(ctx context.Context) error {
 
 // settleRows is settle inside its transaction. It returns the ledger after it.
 func settleRows(ctx context.Context, tx *sql.Tx, l ledger) (ledger, error) {
-	type behind struct {
-		key, account, made string
-		client             int
-		id, wall           int64
-	}
-	// The mark may be damaged, so the newest intents are looked at anyhow.
-	list, err := collect(ctx, tx, func(scan func(...any) error) (b behind, err error) {
-		err = scan(&b.key, &b.account, &b.client, &b.id, &b.wall, &b.made)
-		return b, err
-	}, `SELECT client_id || '/' || order_id || '/' || id AS key, account, client_id, order_id, wall, made FROM intents
-		WHERE made IS NOT NULL AND seq > min((SELECT CAST(value AS INTEGER) FROM meta WHERE key='settled'), ? - ?)
-			AND client_id || '/' || order_id || '/' || id NOT IN (SELECT key FROM orders)
+	// The mark may be damaged, so the newest intents are looked at anyhow. Not so
+	// for a change: its order has a row, and only the mark tells which is newer.
+	list, err := collect(ctx, tx, func(scan func(...any) error) (r broker.Record, err error) {
+		var wall int64
+		o, err := scanOrder(func(made ...any) error { return scan(&wall, made[0]) })
+		return broker.Record{Wall: time.Unix(0, wall), Order: &o}, err
+	}, `WITH mark AS (SELECT CAST(value AS INTEGER) AS seq FROM meta WHERE key='settled')
+		SELECT wall, made FROM intents
+		WHERE made IS NOT NULL AND CASE json_extract(intent, '$.action') WHEN 'modify'
+			THEN seq > (SELECT seq FROM mark)
+			ELSE seq > min((SELECT seq FROM mark), ? - ?) AND client_id || '/' || order_id || '/' || id NOT IN (SELECT key FROM orders) END
 		ORDER BY seq`, l.seq[intents], recent)
 	if err != nil || len(list) == 0 {
 		return l, err
 	}
-	for _, b := range list {
+	for _, r := range list {
+		data, err := event.AppendOrder(nil, r.Order)
+		if err != nil {
+			return l, err
+		}
 		var row []any
-		if row, l, err = l.seal(orderEvents, []any{b.wall, nil, order.Intended.String(), b.made}); err != nil {
+		if row, l, err = l.seal(orderEvents, []any{r.Wall.UnixNano(), nil, r.Order.State.String(), string(data)}); err != nil {
 			return l, err
 		}
 		if _, err := tx.ExecContext(ctx, tables[orderEvents].insert(), row...); err != nil {
 			return l, err
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO orders (key, account, client_id, order_id, final, last) VALUES (?,?,?,?,0,?)",
-			b.key, b.account, b.client, b.id, l.seq[orderEvents]); err != nil {
+		if _, err := tx.ExecContext(ctx, setNewest, newestArgs(*r.Order, l)...); err != nil {
 			return l, err
 		}
 	}

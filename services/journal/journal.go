@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -136,7 +137,7 @@ func (j *Journal) Intend(ctx context.Context, r broker.IntentRecord) error {
 		j.flushes.Add(1)
 		seq := j.ledger.seq[intents]
 		j.tip.reached(j.ledger.Witness) // its flush covers all before it
-		j.queue.fillQuietly(item{settles: seq, rec: broker.Record{Wall: r.Wall, Market: r.Decision.At, Order: r.Order}})
+		j.queue.fillQuietly(item{settles: seq, rec: broker.Record{Wall: r.Wall, Market: r.Decision.At, Order: cmp.Or(r.Order, r.Changed)}})
 		j.lock <- struct{}{}
 		return nil
 	}
@@ -218,14 +219,15 @@ func intentArgs(r *broker.IntentRecord) ([]any, error) {
 		return nil, err
 	}
 	decision := len(b)
-	if r.Order != nil {
-		if b, err = event.AppendOrder(b, r.Order); err != nil {
+	o := cmp.Or(r.Order, r.Changed) // the column made holds either; the intent's action tells which
+	if o != nil {
+		if b, err = event.AppendOrder(b, o); err != nil {
 			return nil, err
 		}
 	}
 	text := string(b)
 	var made any
-	if r.Order != nil {
+	if o != nil {
 		made = text[decision:]
 	}
 	return []any{

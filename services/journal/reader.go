@@ -95,8 +95,13 @@ func scanIntent(scan func(...any) error) (r broker.IntentRecord, err error) {
 	r.Wall = time.Unix(0, wall).UTC()
 	err = errors.Join(json.Unmarshal([]byte(intent), &r.Intent), json.Unmarshal([]byte(decision), &r.Decision))
 	if made.Valid {
-		r.Order = new(order.Order)
-		err = errors.Join(err, json.Unmarshal([]byte(made.String), r.Order))
+		o := new(order.Order)
+		err = errors.Join(err, json.Unmarshal([]byte(made.String), o))
+		if r.Intent.Action == order.Modify {
+			r.Changed = o
+		} else {
+			r.Order = o
+		}
 	}
 	if err != nil {
 		return broker.IntentRecord{}, fmt.Errorf("%w: intent %.200q: %w", ErrCorrupt, intent, err)

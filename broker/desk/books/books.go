@@ -85,6 +85,7 @@ type Books struct {
 	Counted   time.Time                        // market time at which positions were unknown last
 	told      map[market.Symbol]toldPosition
 	Suspects  map[market.Symbol]Suspect         // positions that differ from the broker's
+	untold    map[market.Symbol][]untold        // at most one an order; a look that counts ends them
 	inquiries map[*Inquiry]bool                 // that are under way
 	values    map[[2]string]broker.AccountValue // by key and currency
 	findings  []broker.Finding                  // the newest, oldest first
@@ -173,6 +174,7 @@ func New(zone *time.Location) *Books {
 		costs:     NewRing[string, broker.CommissionReport](keepCosts),
 		told:      map[market.Symbol]toldPosition{},
 		Suspects:  map[market.Symbol]Suspect{},
+		untold:    map[market.Symbol][]untold{},
 		inquiries: map[*Inquiry]bool{},
 		values:    map[[2]string]broker.AccountValue{},
 		NextID:    1,

@@ -98,9 +98,14 @@ func (b *Books) lostEnding(t *Turn, e *Entry) {
 	b.Step(t, e, order.Silent)
 }
 
-// notCancelled takes a refusal of a cancel.
+// notCancelled takes a refusal of a cancel. It proves nothing of an order that the
+// broker never described.
 func (b *Books) notCancelled(t *Turn, e *Entry) {
 	e.Ending = nil
+	if e.State == order.Cancelling && e.PermID == 0 && e.Filled.IsZero() {
+		b.Step(t, e, order.Silent)
+		return
+	}
 	b.Step(t, e, order.CancelFail)
 }
 

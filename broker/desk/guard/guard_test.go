@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -246,6 +247,27 @@ func TestAStopThatIsCutBeforeTheExecutionIsTold(t *testing.T) {
 		}
 		if in == nil || in.Action != order.Place || in.Qty != market.Shares(1) {
 			t.Errorf("%s: asks for %+v in the end, and 48 are held beside 47", first, in)
+		}
+	}
+}
+
+// TestASplitCountsWhatIsInNoGroup: beside two stops, an exit takes no more than
+// what the other stop and an order outside of all groups leave.
+func TestASplitCountsWhatIsInNoGroup(t *testing.T) {
+	v := view("46")
+	add := func(id int64, typ order.Type, qty, group string) {
+		v.Books.Add(order.Order{
+			Ref: group + "-" + strconv.FormatInt(id, 10), OCA: group, OrderID: id, ClientID: 1, Account: "DU1", Strategy: "desk", Symbol: "AAPL",
+			Side: order.Sell, Type: typ, TIF: order.GTC, Qty: market.MustQty(qty), State: order.Working,
+		}, noon)
+	}
+	add(1, order.Stop, "9", "guard-AAPL-1")
+	add(2, order.Stop, "13", "guard-AAPL-2")
+	add(3, order.Limit, "24", "")
+	r := Against(v.Books, v.Who, "AAPL")
+	for qty, want := range map[string]bool{"13": false, "14": true, "29": true} {
+		if most, splits := r.Splits("guard-AAPL-2", market.MustQty(qty)); splits != want || most != market.Shares(13) {
+			t.Errorf("an exit of %s: %v at most, %v; want 13, %v", qty, most, splits, want)
 		}
 	}
 }

@@ -154,10 +154,11 @@ func (r *Rests) Join() (best *Group) {
 	return best
 }
 
-// Splits reports whether an order in a group could, beside the stops of others,
-// turn the position over; and how much of it can be closed in that group.
+// Splits reports whether an order in a group could, beside the stops of others
+// and the orders outside of all groups, turn the position over; and how much of it
+// can be closed in that group.
 func (r *Rests) Splits(name string, qty market.Qty) (most market.Qty, splits bool) {
-	most = r.pos
+	most = r.pos.Sub(sum(r.free))
 	for _, g := range r.Groups {
 		if g.Name != name && len(g.Stops) > 0 {
 			most, splits = most.Sub(g.takes()), true

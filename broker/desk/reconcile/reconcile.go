@@ -153,6 +153,7 @@ func (l *Look) compare(t *books.Turn, theirs map[market.Symbol]order.Position) i
 		return 0
 	}
 	l.Books.Overrule()
+	l.Books.Recounted(l.Mark)
 	if l.Books.Positions == nil { // nothing to compare with
 		l.Books.Positions, l.Books.Counted = theirs, t.Market
 		for _, sym := range slices.Sorted(maps.Keys(theirs)) {
