@@ -5,14 +5,14 @@
 # another code than 0 when one promise is broken.
 #
 #   ./scripts/proof.sh            as CI has it: 1,000 seeds, samples of the disk's faults, 50 kills
-#   ./scripts/proof.sh --long     10,000 seeds twice each, every fault, 5,000 kills; some hours
-#   SEEDS=200 KILLS=20 ./scripts/proof.sh
+#   ./scripts/proof.sh --long     10,000 seeds twice each, every fault, 5,000 kills; about an hour
+#   SEEDS=200 KILLS=20 LANES=1 ./scripts/proof.sh
 set -u
 . "$(dirname -- "$0")/tools.sh"
 need_go
 case ${1-} in
---long) seeds=${SEEDS:-10000} twice=${SEEDS:-10000} steps=400 kills=${KILLS:-5000} each=${EACH:-50} judge=3s long=-journal.long ;;
-'') seeds=${SEEDS:-1000} twice=40 steps=100 kills=${KILLS:-50} each=${EACH:-2} judge=0 long='' ;;
+--long) seeds=${SEEDS:-10000} twice=${SEEDS:-10000} steps=400 kills=${KILLS:-5000} each=${EACH:-50} lanes=${LANES:-3} judge=3s long=-journal.long ;;
+'') seeds=${SEEDS:-1000} twice=40 steps=100 kills=${KILLS:-50} each=${EACH:-2} lanes=${LANES:-2} judge=0 long='' ;;
 *)
 	say "unknown argument $1; want none, or --long"
 	exit 2
@@ -33,7 +33,7 @@ bin=$root/bin/proof
 mkdir -p "$bin"
 CGO_ENABLED=0 go build -trimpath -o "$bin/" ./cmd/start_trader ./cmd/gatewaysim ./scripts/proof &&
 	CGO_ENABLED=0 go build -trimpath -tags crashpoints -o "$bin/start_trader_crash" ./cmd/start_trader &&
-	"$bin/proof" -bin "$bin" -kills "$kills" -each "$each" -judge "$judge" || failed="$failed kills"
+	"$bin/proof" -bin "$bin" -kills "$kills" -each "$each" -lanes "$lanes" -judge "$judge" || failed="$failed kills"
 
 if [ -n "$failed" ]; then
 	say "BROKEN:$failed (after $(($(date +%s) - start)) s)"

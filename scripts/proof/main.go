@@ -14,6 +14,7 @@ func main() {
 	flag.StringVar(&p.bin, "bin", "bin", "folder of start_trader, gatewaysim and "+crashing)
 	flag.IntVar(&p.kills, "kills", 50, "kills at random instants")
 	flag.IntVar(&p.each, "each", 4, "kills at each boundary")
+	flag.IntVar(&p.lanes, "lanes", 1, "rounds at a time: most of a life is waiting")
 	flag.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "of the instants; default by the clock")
 	flag.BoolVar(&p.naked, "naked", false, "the trader makes no protective stops; more orders in the same time")
 	flag.DurationVar(&p.judge, "judge", 0, "what the 99th percentile of the starts may take until ready; 0 only tells it")
@@ -35,7 +36,7 @@ func prove(p plan) error {
 	}
 	p.say("seed %d", p.seed)
 	r, err := run(ctx, p)
-	p.say("%d kills (%d at random instants) in %d rounds, %v", r.kills, r.kills-sum(r.boundary), r.rounds, r.took.Round(time.Second))
+	p.say("%d kills (%d at random instants) in %d rounds, %d at a time, %v", r.kills, r.kills-sum(r.boundary), r.rounds, p.lanes, r.took.Round(time.Second))
 	for _, name := range boundaries {
 		p.say("  at %-20s %d", name, r.boundary[name])
 	}

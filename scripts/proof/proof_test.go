@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,21 +44,22 @@ func build(t *testing.T) string {
 // TestKillAtRandomInstants kills at random instants under load, and at every
 // boundary. Two rounds share the machine: most of a life is waiting.
 func TestKillAtRandomInstants(t *testing.T) {
-	bin := build(t)
-	seed := uint64(time.Now().UnixNano())
-	for n := range 2 {
-		t.Run([]string{"one", "two"}[n], func(t *testing.T) {
-			t.Parallel()
-			p := plan{bin: bin, folder: t.TempDir(), kills: *kills / 2, each: *each / 2, seed: seed + uint64(n), say: t.Logf}
-			r, err := run(t.Context(), p)
-			t.Logf("%d kills, %v; ready p50 %v, max %v", r.kills, r.boundary, percentile(r.readies, 50), percentile(r.readies, 100))
-			if err != nil {
-				t.Error(err)
-			}
-			if r.intents == 0 || r.execs == 0 {
-				t.Errorf("%d orders and %d executions: nothing was tried", r.intents, r.execs)
-			}
-		})
+	p := plan{bin: build(t), folder: t.TempDir(), kills: *kills, each: *each, lanes: 2, seed: uint64(time.Now().UnixNano()), say: t.Logf}
+	r, err := run(t.Context(), p)
+	t.Logf("%d kills, %v; ready p50 %v, max %v", r.kills, r.boundary, percentile(r.readies, 50), percentile(r.readies, 100))
+	if err != nil {
+		t.Error(err)
+	}
+	if r.intents == 0 || r.execs == 0 || r.kills != *kills+*each*len(boundaries) {
+		t.Errorf("%d kills, %d orders and %d executions: not all was tried", r.kills, r.intents, r.execs)
+	}
+}
+
+// A lane that finds a breach ends the run, and what the others did is told.
+func TestABreachEndsAllLanes(t *testing.T) {
+	p := plan{bin: t.TempDir(), folder: t.TempDir(), kills: 3 * aRound, lanes: 2, seed: 1, say: t.Logf}
+	if _, err := run(t.Context(), p); err == nil || !strings.Contains(err.Error(), "lane") {
+		t.Errorf("without programs to kill: %v", err)
 	}
 }
 

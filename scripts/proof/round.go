@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"robotrader/scripts/rig"
@@ -31,6 +32,7 @@ type plan struct {
 	bin, folder string
 	kills       int // at random instants
 	each        int // kills at each boundary
+	lanes       int // rounds at a time, at least 1
 	seed        uint64
 	naked       bool          // the trader makes no protective stops
 	judge       time.Duration // the 99th percentile that starts may take until ready, 0 = it is only told
@@ -62,16 +64,62 @@ func percentile(list []time.Duration, p int) time.Duration {
 	return list[max(0, (len(list)*p+99)/100-1)]
 }
 
-// run does it all. It ends with the first breach.
+// add adds what came of another lane.
+func (r *result) add(other result) {
+	r.kills, r.rounds = r.kills+other.kills, r.rounds+other.rounds
+	r.intents, r.execs = r.intents+other.intents, r.execs+other.execs
+	r.readies = append(r.readies, other.readies...)
+	for name, n := range other.boundary {
+		r.boundary[name] += n
+	}
+}
+
+// run does it all, in lanes. It ends with the first breach, which ends the other
+// lanes, too.
 func run(ctx context.Context, p plan) (r result, err error) {
 	r.boundary = map[string]int{}
 	began := time.Now()
-	defer func() {
-		r.took = time.Since(began)
-		slices.Sort(r.readies)
-	}()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	parts := make(chan [][]string)
+	var mu sync.Mutex // guards r
+	var lanes sync.WaitGroup
+	for n := range max(p.lanes, 1) {
+		lanes.Go(func() {
+			is := result{boundary: map[string]int{}}
+			defer func() {
+				mu.Lock()
+				defer mu.Unlock()
+				r.add(is)
+			}()
+			dice := rand.New(rand.NewPCG(p.seed, 42+uint64(n))) //nolint:gosec // no secret
+			for part := range parts {
+				if err := round(ctx, p, dice, part, &is); err != nil {
+					cancel(fmt.Errorf("seed %d, lane %d, kill %d: %w", p.seed, n, is.kills, err))
+					return
+				}
+			}
+		})
+	}
+	for part := range slices.Chunk(p.all(), aRound) {
+		select {
+		case parts <- part:
+		case <-ctx.Done():
+		}
+	}
+	close(parts)
+	lanes.Wait()
+	r.took = time.Since(began)
+	slices.Sort(r.readies)
+	if ctx.Err() != nil {
+		return r, context.Cause(ctx)
+	}
+	return r, inTime(r.readies, p.judge)
+}
+
+// all lists the kills: nothing for one at a random instant, or where it is.
+func (p plan) all() (plans [][]string) {
 	dice := rand.New(rand.NewPCG(p.seed, 41)) //nolint:gosec // no secret
-	var plans [][]string                      // of the kills: nothing, or where
 	for range p.kills {
 		plans = append(plans, nil)
 	}
@@ -80,12 +128,7 @@ func run(ctx context.Context, p plan) (r result, err error) {
 			plans = append(plans, []string{fmt.Sprintf("CRASH_AT=%s:%d", name, 1+dice.IntN(20)), name})
 		}
 	}
-	for part := range slices.Chunk(plans, aRound) {
-		if err := round(ctx, p, dice, part, &r); err != nil {
-			return r, fmt.Errorf("seed %d, kill %d: %w", p.seed, r.kills, err)
-		}
-	}
-	return r, inTime(r.readies, p.judge)
+	return plans
 }
 
 // inTime judges the starts by their 99th percentile: one that a stall of a
@@ -123,7 +166,7 @@ func round(ctx context.Context, p plan, dice *rand.Rand, kills [][]string, r *re
 		return err
 	}
 	r.rounds++
-	p.say("%d kills, %d orders, %d executions, newest start ready after %v", r.kills, r.intents, r.execs, r.readies[len(r.readies)-1].Round(time.Millisecond))
+	p.say("a lane: %d kills, %d orders, %d executions, newest start ready after %v", r.kills, r.intents, r.execs, r.readies[len(r.readies)-1].Round(time.Millisecond))
 	return os.RemoveAll(folder) // what failed stays, to be looked at
 }
 
@@ -156,6 +199,8 @@ func life(ctx context.Context, p plan, dice *rand.Rand, folder string, g *rig.Ga
 			}
 		case <-timer.C:
 			return fmt.Errorf("the trader never came to %s", where[0])
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 	// What it wrote may still be under way inside the gateway; whatever the

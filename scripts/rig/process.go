@@ -2,7 +2,9 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -101,11 +103,22 @@ func Pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// FreePort returns an address that nobody listens on at the moment.
-func FreePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// Ports below those that Linux (32768) and others (49152) give out.
+const lowPort, lowPorts = 20000, 12000
+
+// FreePort returns an address that nobody listens on at the moment. It is not one
+// that the system gives out by itself: another program's connection could have it
+// before it is listened on.
+func FreePort() (addr string, err error) {
+	for range 100 {
+		addr = fmt.Sprintf("127.0.0.1:%d", lowPort+rand.IntN(lowPorts)) //nolint:gosec // no secret
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr); err == nil {
+			return addr, l.Close()
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
 	}
-	return l.Addr().String(), l.Close()
+	return "", fmt.Errorf("find a free port: %w", err)
 }
