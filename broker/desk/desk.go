@@ -230,6 +230,7 @@ func (d *Desk) run() {
 			d.judge(time.Now())
 			d.protect(time.Now())
 			d.tellProtection()
+			d.tellLimits(time.Now())
 			d.give()
 			d.showHealth(time.Now())
 		case <-d.stopped:
@@ -265,6 +266,7 @@ func (d *Desk) State(ctx context.Context) event.Desk {
 	d.showGuards(&s)
 	d.floor.State(&s, time.Now())
 	s.Health = d.health()
+	s.Limits = d.limits(time.Now())
 	return s
 }
 

@@ -428,6 +428,7 @@ func (noOutlet) progress(event.Counts)       {}
 func (noOutlet) health(event.HealthState)    {}
 func (noOutlet) finding(broker.Finding)      {}
 func (noOutlet) protection(event.Protection) {}
+func (noOutlet) limits(event.LimitState)     {}
 
 func BenchmarkTicks(b *testing.B) {
 	d := newDesk(DefaultConfig(), nil, noJournal{}, noOutlet{}, quiet)

@@ -67,6 +67,7 @@ type recorder struct {
 	healths   []event.HealthState
 	findings  []broker.Finding
 	covers    []event.Protection
+	uses      []event.LimitState
 }
 
 func keepIn[T any](r *recorder, list *[]T, v T) {
@@ -96,6 +97,7 @@ func (r *recorder) health(v event.HealthState) { keepIn(r, &r.healths, v) }
 func (r *recorder) finding(v broker.Finding)   { keepIn(r, &r.findings, v) }
 
 func (r *recorder) protection(v event.Protection) { keepIn(r, &r.covers, v) }
+func (r *recorder) limits(v event.LimitState)     { keepIn(r, &r.uses, v) }
 
 func (r *recorder) named(name string) int {
 	r.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"robotrader/broker"
+	"robotrader/services/event"
 )
 
 // figures are what the desk counts for people. Their zero value has counted
@@ -14,6 +15,9 @@ type figures struct {
 	last             atomic.Int64  // wall time of the newest that was answered, Unix microseconds; 0 = none
 
 	timed func(broker.Timing) // nil tells nobody
+
+	used   event.LimitState // of the turn: what was told last
+	usedAt time.Time        // of the turn: when it was looked at last
 }
 
 // OnTimed has fn told how long the stages of each allowed order took, behind the

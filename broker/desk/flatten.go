@@ -144,7 +144,10 @@ func (d *Desk) terms() unwind.Terms {
 func (d *Desk) unwind(ctx context.Context, sym market.Symbol, in order.Intent) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.OrderDeadline)
 	defer cancel()
-	again, notice := d.hold.flatten.Answered(sym, in, d.handle(ctx, in, true), time.Now())
+	in.Trace = causedByMode(d.mode.Load())
+	reply := d.handle(ctx, in, true)
+	d.traceOwn(in, reply)
+	again, notice := d.hold.flatten.Answered(sym, in, reply, time.Now())
 	if again {
 		d.hold.poke()
 	}

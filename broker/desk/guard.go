@@ -103,9 +103,11 @@ func (d *Desk) quoteOf(s market.Symbol) guard.Quote {
 func (d *Desk) act(g *guard.Guard, in order.Intent, wall time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), d.cfg.OrderDeadline)
 	defer cancel()
+	in.Trace = d.cause(in.Symbol, wall)
 	g.Asked(in, wall)
 	before := d.books.NextID
 	reply := d.handle(ctx, in, true)
+	d.traceOwn(in, reply)
 	if in.Action == order.Place && d.books.NextID == before {
 		d.books.NextID++ // the id with this number is spent, also on a refusal
 	}

@@ -31,6 +31,7 @@ type outlet interface {
 	health(event.HealthState)
 	finding(broker.Finding)
 	protection(event.Protection)
+	limits(event.LimitState)
 }
 
 // busOutlet publishes on the bus.
@@ -58,6 +59,7 @@ func (b busOutlet) health(v event.HealthState) { tell(b, event.Health, v) }
 func (b busOutlet) finding(v broker.Finding)   { tell(b, event.Finding, v) }
 
 func (b busOutlet) protection(v event.Protection) { tell(b, event.Protected, v) }
+func (b busOutlet) limits(v event.LimitState)     { tell(b, event.Limits, v) }
 
 // order publishes and logs: the log tells the life of every order.
 func (b busOutlet) order(v order.Order) {

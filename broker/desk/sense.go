@@ -47,31 +47,16 @@ func (d *Desk) others(h *held, but market.Symbol) (sum *market.Money, note strin
 	var total market.Money
 	var unpriced, atCost market.Symbol // the first of them, by name
 	add := func(s market.Symbol, p order.Position, newest func(market.Symbol) (market.Price, bool)) {
-		open := d.books.AppendOpen(d.opened[:0], s, &h.facts)
-		d.opened = open
-		e := broker.Exposure{
-			Held:  p.Qty,
-			Buys:  broker.OpenQty(open, s, order.Buy, "", nil),
-			Sells: broker.OpenQty(open, s, order.Sell, "", nil),
-		}
+		e, cost := d.exposure(&h.facts, s, p, newest)
 		worst := e.Worst()
-		if worst.IsZero() {
+		switch {
+		case worst.IsZero():
 			return
-		}
-		if newest, ok := newest(s); ok {
-			e.Raise(&newest)
-		} else if !p.Qty.IsZero() && p.AvgCost != nil {
-			cost := p.AvgCost.Abs()
-			e.Raise(&cost)
-			atCost = byName(atCost, s)
-		}
-		for i := range open {
-			e.Raise(open[i].Limit)
-			e.Raise(open[i].StopPrice)
-		}
-		if !e.Priced {
+		case !e.Priced:
 			unpriced = byName(unpriced, s)
 			return
+		case cost:
+			atCost = byName(atCost, s)
 		}
 		total = total.Add(e.Price.Mul(worst).Abs())
 	}

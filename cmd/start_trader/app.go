@@ -106,7 +106,7 @@ func sections(cfg configs.Config, res resources, log *slog.Logger) fx.Option {
 		secret, records = res.folder.token, attemptFolder(res.folder.dir)
 	}
 	f := feed.DefaultConfig()
-	f.Version, f.Limits = version(), cfg.Risk.Limits()
+	f.Version = version()
 	waits, err := linkConfig(cfg)
 	if err != nil {
 		return fx.Error(err)

@@ -13,6 +13,7 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/runner/risk"
 	"robotrader/services/bus"
 	"robotrader/services/event"
 	"robotrader/services/health"
@@ -39,7 +40,6 @@ func newStage(t *testing.T) stage {
 	must(t, err)
 	h := hub.New(hub.DefaultConfig(), silent)
 	cfg := feed.DefaultConfig()
-	cfg.Limits = "max_daily_loss=2000 max_drawdown=5 max_losing_streak=5 notional_per_day=500000 orders_per_minute=30 max_gross_notional=200000 max_leverage=1 max_position_notional=50000 off="
 	f := feed.New(cfg, h, silent)
 	f.Start()
 	heard, err := srv.Connect("feed")
@@ -104,13 +104,21 @@ func covered(since time.Time, held int64, cause string) event.Protection {
 	return event.Protection{Guards: []event.GuardState{g}}
 }
 
-// decisionWith is one that saw these numbers.
-func decisionWith(rule string, saw ...string) event.Decided {
-	saw = append(saw, "currency", "USD", "limits", "max_daily_loss=2000 max_drawdown=5 max_losing_streak=5 notional_per_day=500000 orders_per_minute=30 max_gross_notional=200000 max_leverage=1 max_position_notional=50000 off=")
-	return event.Decided{
-		Intent:   order.Intent{ID: "x", Symbol: "AAPL", Side: order.Buy, Qty: market.Shares(10)},
-		Decision: order.Decision{Allowed: rule == "", Rule: rule, Reason: "a reason in words", Saw: order.SawOf(saw...)},
+// limitsUsed are all limits as the gate measures them, with as much used as is
+// told, and unknown otherwise.
+func limitsUsed(s stage, used map[string]float64) event.LimitState {
+	gate, err := risk.New(risk.DefaultConfig())
+	must(s.t, err)
+	u := event.LimitState{Currency: "USD", Limits: gate.Use(broker.Sight{Symbols: []broker.SymbolSight{{Symbol: "AAPL"}}})}
+	for i := range u.Limits {
+		l := &u.Limits[i]
+		l.Used, l.Share = nil, nil
+		if x, ok := used[l.Rule]; ok {
+			share := x / l.Most.Float()
+			l.Used, l.Share = market.MustMoney(fmt.Sprint(x)).Ptr(), &share
+		}
 	}
+	return u
 }
 
 // How a position is protected is told where it is held, and a lost stop in the
@@ -156,15 +164,17 @@ func TestPageShowsRiskUse(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	p := openPage(t, s.url)
+	tells(s, event.Limits, limitsUsed(s, nil))
 	p.says(t, `[data-limit="daily_loss"][data-state="unknown"]`, "use unknown", "– of 2,000")
 	tells(s, event.Mode, event.ModeChange{Mode: broker.ReduceOnly, Reason: "risk rule daily_loss: today's round trips lost 2000.5", Since: time.Now()})
-	tells(s, event.Decision, decisionWith("", "day_loss", "1650", "gross", "unknown", "equity", "100000", "peak_equity", "100000", "drawdown", "0", "notional_today", "12000"))
+	tells(s, event.Limits, limitsUsed(s, map[string]float64{"daily_loss": 1650, "drawdown": 0, "notional_per_day": 12000, "max_position_notional": 1000}))
 	p.says(t, `[data-limit="daily_loss"][data-state="hit"]`, "limit hit", "Entries are refused")
+	p.says(t, `[data-limit="max_position_notional"][data-state="calm"]`, "Position AAPL", "1,000.00 of 50,000 USD")
 	tells(s, event.Mode, event.ModeChange{Mode: broker.Active, Reason: "resumed by the dashboard at 127.0.0.1", Since: time.Now()})
 	p.says(t, `[data-limit="daily_loss"][data-state="near"]`, "near: 82 %", "1,650.00 of 2,000 USD")
 	p.says(t, `[data-limit="max_gross_notional"][data-state="unknown"]`, "use unknown")
 	p.says(t, "#risk", "Active", "by the dashboard at 127.0.0.1")
-	tells(s, event.Decision, decisionWith("orders_per_minute", "day_loss", "-12.5", "orders_last_minute", "30", "notional_today", "450000"))
+	tells(s, event.Limits, limitsUsed(s, map[string]float64{"daily_loss": 0, "orders_per_minute": 30, "notional_per_day": 450000}))
 	p.says(t, `#risk li:first-of-type[data-limit="orders_per_minute"][data-state="hit"]`, "limit hit", "until the minute has passed")
 	p.says(t, `[data-limit="notional_per_day"][data-state="near"]`, "near: 90 %")
 	p.says(t, "#hits", "orders a minute")

@@ -9,7 +9,8 @@ import (
 )
 
 // follows follows one order by its trace through the log of a run, from the
-// message of ticks to its commission, and in the journal.
+// message of ticks to its commission and the stop that its execution led to, and
+// in the journal.
 func follows(t *testing.T, tr trader) {
 	t.Helper()
 	ended := regexp.MustCompile(`msg=order_trace stage=commission trace=(\S+) ref=(\S+)`)
@@ -33,6 +34,7 @@ func follows(t *testing.T, tr trader) {
 		`msg=order_trace stage=asked .* strategy=every_tick .* tick_published=\S+ strategy_took=\S+ answer_took=\S+`,
 		`msg=order_trace stage=written .* order_id=[0-9]+ result=written gate_took=\S+ journal_took=\S+ wire_took=\S+`,
 		`msg=order .*state=sent`, `msg=order .*state=filled`,
+		`msg=order_trace stage=asked .* ref=guard\S* .* strategy=desk `,
 		`msg=order_trace stage=executed .* exec_id=\S+`, `msg=order_trace stage=commission .* exec_id=\S+`,
 	} {
 		if !slices.ContainsFunc(lines, regexp.MustCompile(want).MatchString) {
@@ -40,8 +42,8 @@ func follows(t *testing.T, tr trader) {
 		}
 	}
 	for _, line := range lines {
-		if !strings.Contains(line, "ref="+ref+" ") {
-			t.Errorf("trace %s is of another order than %s, too: %s", trace, ref, line)
+		if !strings.Contains(line, "ref="+ref+" ") && !strings.Contains(line, "ref=guard") {
+			t.Errorf("trace %s is of another order than %s and its stop, too: %s", trace, ref, line)
 		}
 	}
 	stored := regexp.MustCompile(`(?ms)^asked +` + regexp.QuoteMeta(ref) + `:.*^  trace +` + regexp.QuoteMeta(trace) + `,`)

@@ -3,6 +3,7 @@ package risk
 import (
 	"fmt"
 
+	"robotrader/broker"
 	"robotrader/broker/market"
 )
 
@@ -19,12 +20,7 @@ func (a *asked) equity() string {
 // beside the equity, as a venue tells the equity minutes late.
 func (a *asked) dailyLoss() string {
 	s := a.v.Standing
-	loss, equity := s.Realized.Neg(), false
-	if s.Equity != nil && s.DayStart != nil {
-		if fell := s.DayStart.Sub(*s.Equity); loss.Less(fell) {
-			loss, equity = fell, true
-		}
-	}
+	loss, equity := dayLoss(s)
 	a.saw.Money("day_loss", loss)
 	switch {
 	case loss.Less(a.MaxDailyLoss):
@@ -35,6 +31,18 @@ func (a *asked) dailyLoss() string {
 	}
 	return fmt.Sprintf("today's round trips lost %v, and %v is where the day ends; look at what happened, and resume tomorrow or raise risk.max_daily_loss",
 		loss, a.MaxDailyLoss)
+}
+
+// dayLoss is what the day has lost, below 0 what it made; equity says that it is
+// the equity which tells it.
+func dayLoss(s broker.Standing) (loss market.Money, equity bool) {
+	loss = s.Realized.Neg()
+	if s.Equity != nil && s.DayStart != nil {
+		if fell := s.DayStart.Sub(*s.Equity); loss.Less(fell) {
+			return fell, true
+		}
+	}
+	return loss, false
 }
 
 // drawdown ends entries when the equity lies too far below its highest.

@@ -130,77 +130,59 @@ func (c *Causes) Finding(f broker.Finding) {
 	})
 }
 
-// limits are those of which their use is told: the number in a decision, the
-// limit's name, and the rule. The limits of a single order, of one symbol and
-// of a minute are not among them: a strategy that is sized to them is near them
-// each day, and a minute is over before anybody looks.
-var limits = []struct{ used, limit, rule, words string }{
-	{"day_loss", "max_daily_loss", "daily_loss", "the day's loss"},
-	{"drawdown", "max_drawdown", "drawdown", "the drawdown"},
-	{"losing_streak", "max_losing_streak", "losing_streak", "the losing streak"},
-	{"notional_today", "notional_per_day", "notional_per_day", "the day's orders"},
-	{"gross", "max_gross_notional", "max_gross_notional", "all positions together"},
+// limits are those of which their use is told, by their rules. The limits of a
+// single order, of one symbol and of a minute are not among them: a strategy that
+// is sized to them is near them each day, and a minute is over before anybody
+// looks.
+var limits = map[string]string{
+	"daily_loss": "the day's loss", "drawdown": "the drawdown", "losing_streak": "the losing streak",
+	"notional_per_day": "the day's orders", "max_gross_notional": "all positions together",
 }
+
+// lasting are those whose rules refuse while all of the limit is used, whatever is
+// asked for: of the others an order may be too large for what is left.
+var lasting = []string{"daily_loss", "drawdown", "losing_streak"}
 
 // hits are the rules whose refusal is told, beside those of limits: a loop that
 // ran wild, and money that is not there.
 var hits = []string{"orders_per_minute", "max_leverage"}
 
-// Decision folds what the risk gate decided.
-func (c *Causes) Decision(d event.Decided) {
-	saw := d.Decision.Saw.Map()
-	most := map[string]string{}
-	for _, w := range strings.Fields(saw["limits"]) {
-		if name, v, ok := strings.Cut(w, "="); ok {
-			most[name] = v
-		}
-	}
-	off := strings.Split(most["off"], ",")
-	for _, l := range limits {
-		share, ok := percent(saw[l.used], most[l.limit])
-		if !ok || slices.Contains(off, l.rule) {
+// Limits folds how far the limits are used up. What is not known changes nothing.
+func (c *Causes) Limits(s event.LimitState) {
+	for _, l := range s.Limits {
+		words, told := limits[l.Rule]
+		if !told || l.Share == nil || l.Off {
 			continue
 		}
-		switch {
-		case share >= c.near:
+		switch share := *l.Share * 100; {
+		case share >= float64(c.near):
 			c.hub.Raise(Trouble{
-				Kind: RiskNear, Key: l.rule, Cause: fmt.Sprintf("%s is at %d %% or more of risk.%s, which is %s", l.words, c.near, l.limit, most[l.limit]),
-				Advice: fmt.Sprintf("at the limit, orders are refused; traderctl orders --why %s shows the numbers", d.Decision.IntentID),
+				Kind: RiskNear, Key: l.Rule, Cause: fmt.Sprintf("%s is at %d %% or more of risk.%s, which is %s", words, c.near, l.Limit, l.Most),
+				Advice: "at the limit, entries are refused; the page shows how far each limit is used up",
 			})
-		case share < c.calm:
-			c.hub.Clear(RiskNear, l.rule)
+		case share < float64(c.calm):
+			c.hub.Clear(RiskNear, l.Rule)
 		}
-		if share < 100 && d.Decision.Rule != l.rule {
-			c.hub.Clear(RiskHit, l.rule)
-		}
-	}
-	rule := d.Decision.Rule
-	told := slices.Contains(hits, rule) || slices.ContainsFunc(limits, func(l struct{ used, limit, rule, words string }) bool { return l.rule == rule })
-	switch {
-	case !d.Decision.Allowed && told:
-		c.hub.Raise(Trouble{
-			Kind: RiskHit, Key: rule, Cause: fmt.Sprintf("the rule %s refuses orders", rule),
-			Advice: fmt.Sprintf("the first of %s: %s", d.Intent.Symbol, d.Decision.Reason),
-		})
-	case d.Decision.Allowed && d.Intent.Action == order.Place && saw["reduction"] != "true":
-		for _, r := range hits {
-			c.hub.Clear(RiskHit, r)
+		if *l.Share < 1 && slices.Contains(lasting, l.Rule) {
+			c.hub.Clear(RiskHit, l.Rule)
 		}
 	}
 }
 
-// percent returns how much of a limit is used, for a person: nothing is refused
-// by it. Ok is false when it is not known.
-func percent(used, limit string) (int64, bool) {
-	u, err := market.ParseMoney(strings.TrimSuffix(used, "%"))
-	l, errL := market.ParseMoney(strings.TrimSuffix(limit, "%"))
-	if err != nil || errL != nil || l.Sign() <= 0 {
-		return 0, false
+// Decision folds what the risk gate decided. An entry that it lets through has
+// passed all limits.
+func (c *Causes) Decision(d event.Decided) {
+	rule := d.Decision.Rule
+	_, told := limits[rule]
+	switch {
+	case !d.Decision.Allowed && (told || slices.Contains(hits, rule)):
+		c.hub.Raise(Trouble{
+			Kind: RiskHit, Key: rule, Cause: fmt.Sprintf("the rule %s refuses orders", rule),
+			Advice: fmt.Sprintf("the first of %s: %s", d.Intent.Symbol, d.Decision.Reason),
+		})
+	case d.Decision.Allowed && d.Intent.Action == order.Place && !d.Decision.Saw.Is("reduction", "true") && !d.Decision.Saw.Is("own", "true"):
+		c.hub.ClearAll(RiskHit)
 	}
-	if u.Sign() <= 0 {
-		return 0, true
-	}
-	return int64(u.Float() / l.Float() * 100), true
 }
 
 // Health folds the state of market data, symbol by symbol.
@@ -293,7 +275,8 @@ func (c *Causes) Connect(conn *bus.Conn) (*Source, error) {
 		hear(s, event.Mode, bus.Keep, c.Mode),
 		hear(s, event.Finding, bus.Keep, c.Finding),
 		hear(s, event.Health, bus.Keep, c.Health),               // told once a second at most
-		hear(s, event.Decision, bus.Bounded(1<<12), c.Decision), // the next one tells the same limits
+		hear(s, event.Decision, bus.Bounded(1<<12), c.Decision), // the next one tells the same
+		hear(s, event.Limits, bus.Bounded(1<<10), c.Limits),     // told once a second at most, as a whole
 		hear(s, event.Notice, bus.Bounded(1<<12), c.Notice),
 	)
 	if err != nil {

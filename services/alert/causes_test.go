@@ -95,40 +95,52 @@ func TestDeskCauses(t *testing.T) {
 	wants(t, h, "their ends", "other strategy_failed MSFT")
 }
 
-func decided(allowed bool, rule string, saw map[string]string) event.Decided {
-	if saw["limits"] == "" {
-		saw["limits"] = "max_daily_loss=2000 max_drawdown=5 max_losing_streak=5 notional_per_day=500000 max_gross_notional=200000 off="
-	}
-	var numbers order.Saw
-	for name, text := range saw {
-		numbers.Text(name, text)
-	}
+func decided(allowed bool, rule, reduction string) event.Decided {
 	return event.Decided{
 		Intent:   order.Intent{ID: "x-1", Symbol: "AAPL", Action: order.Place},
-		Decision: order.Decision{IntentID: "x-1", Allowed: allowed, Rule: rule, Reason: "1700 is much", Saw: numbers},
+		Decision: order.Decision{IntentID: "x-1", Allowed: allowed, Rule: rule, Reason: "1700 is much", Saw: order.SawOf("reduction", reduction)},
 	}
+}
+
+// used is a limit of 2000 of which some is used.
+func used(rule string, share float64, off bool) event.LimitState {
+	return event.LimitState{Limits: []broker.LimitUse{
+		{Rule: rule, Limit: "max_" + rule, Most: market.MustMoney("2000"), Share: &share, Off: off}, {Rule: "max_gross_notional"}, // which is not known
+	}}
 }
 
 func TestRiskCauses(t *testing.T) {
 	c, h := folding()
 	for _, tt := range []struct {
-		step    string
-		decided event.Decided
-		want    string
+		step string
+		told any // event.Decided or event.LimitState
+		want string
 	}{
-		{"calm", decided(true, "", map[string]string{"day_loss": "1599.99", "losing_streak": "3", "gross": "unknown", "notional_today": "0"}), ""},
-		{"a loss of 80 %", decided(true, "", map[string]string{"day_loss": "1600", "losing_streak": "3"}), "risk_near daily_loss"},
-		{"at the edge", decided(true, "", map[string]string{"day_loss": "1500"}), "risk_near daily_loss"},
-		{"hit", decided(false, "daily_loss", map[string]string{"day_loss": "2000.5"}), "risk_hit daily_loss, risk_near daily_loss"},
-		{"a reduction", decided(true, "", map[string]string{"day_loss": "2000.5", "reduction": "true"}), "risk_hit daily_loss, risk_near daily_loss"},
-		{"a new day", decided(true, "", map[string]string{"day_loss": "-20"}), ""},
-		{"a loop", decided(false, "orders_per_minute", map[string]string{}), "risk_hit orders_per_minute"},
-		{"a slip of the hand", decided(false, "max_order_qty", map[string]string{}), "risk_hit orders_per_minute"},
-		{"an exit", decided(true, "", map[string]string{"reduction": "true"}), "risk_hit orders_per_minute"},
-		{"an entry", decided(true, "", map[string]string{"reduction": "false"}), ""},
-		{"switched off", decided(true, "", map[string]string{"day_loss": "1900", "limits": "max_daily_loss=2000 off=daily_loss,session"}), ""},
+		{"calm", used("daily_loss", 0.79, false), ""},
+		{"a loss of 80 %", used("daily_loss", 0.8, false), "risk_near daily_loss"},
+		{"at the edge", used("daily_loss", 0.75, false), "risk_near daily_loss"},
+		{"used up", used("daily_loss", 1.1, false), "risk_near daily_loss"},
+		{"hit", decided(false, "daily_loss", "false"), "risk_hit daily_loss, risk_near daily_loss"},
+		{"a reduction", decided(true, "", "true"), "risk_hit daily_loss, risk_near daily_loss"},
+		{"a new day", used("daily_loss", 0, false), ""},
+		{"a drawdown of 4 %, of 5", used("drawdown", 0.8, false), "risk_near drawdown"},
+		{"another day", used("drawdown", 0.1, false), ""},
+		{"a loop", decided(false, "orders_per_minute", "false"), "risk_hit orders_per_minute"},
+		{"a slip of the hand", decided(false, "max_order_qty", "false"), "risk_hit orders_per_minute"},
+		{"an exit", decided(true, "", "true"), "risk_hit orders_per_minute"},
+		{"an entry", decided(true, "", "false"), ""},
+		{"a large order", decided(false, "max_gross_notional", "false"), "risk_hit max_gross_notional"},
+		{"which is too large still", used("max_gross_notional", 0.4, false), "risk_hit max_gross_notional"},
+		{"a smaller one", decided(true, "", "false"), ""},
+		{"of one symbol", used("max_position_notional", 1, false), ""},
+		{"switched off", used("daily_loss", 0.95, true), ""},
 	} {
-		c.Decision(tt.decided)
+		switch v := tt.told.(type) {
+		case event.Decided:
+			c.Decision(v)
+		case event.LimitState:
+			c.Limits(v)
+		}
 		wants(t, h, tt.step, tt.want)
 	}
 }

@@ -137,9 +137,9 @@ func TestRiskNearEndsWhateverItsShare(t *testing.T) {
 		cfg.RiskNear = near
 		_, h := folding()
 		c := NewCauses(cfg, h)
-		c.Decision(decided(true, "", map[string]string{"day_loss": "2000"}))
+		c.Limits(used("daily_loss", 1, false))
 		wants(t, h, fmt.Sprintf("near %d, used up", near), "risk_near daily_loss")
-		c.Decision(decided(true, "", map[string]string{"day_loss": "0"}))
+		c.Limits(used("daily_loss", 0, false))
 		wants(t, h, fmt.Sprintf("near %d, nothing used", near), "")
 	}
 }

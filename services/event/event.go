@@ -53,6 +53,7 @@ var (
 	Health    = Topic[HealthState]{"desk.health"}
 	Finding   = Topic[broker.Finding]{"desk.finding"}
 	Protected = Topic[Protection]{"desk.protection"}
+	Limits    = Topic[LimitState]{"desk.limits"}
 	Bar       = Topic[BarUpdate]{"run.bar"}
 	Strategy  = Topic[StrategyState]{"run.strategy"}
 	Portfolio = Topic[PortfolioState]{"run.portfolio"}
@@ -298,6 +299,7 @@ type Desk struct {
 	// Findings are the newest differences between the desk's books and the
 	// broker, and what explained them: at most 50, oldest first.
 	Findings []broker.Finding `json:"findings"`
+	Limits   LimitState       `json:"limits"`
 }
 
 // GuardState tells whether a stop at the broker protects a position.

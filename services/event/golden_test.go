@@ -99,7 +99,11 @@ var (
 		Evidence: "execution 0000e0d5.6592c1a3.01.01 of client 0 bought 40", Done: "taken into the books", At: wall,
 	}
 	position = order.Position{Account: "DU7654321", Symbol: "AAPL#700", ConID: 700, Qty: market.Shares(-40), AvgCost: &price, SecType: "OPT", Unmanaged: true}
-	guarded  = event.GuardState{
+	half     = 0.5
+	limits   = event.LimitState{Currency: "USD", Limits: []broker.LimitUse{{
+		Rule: "max_position_notional", Limit: "max_position_notional", Symbol: "AAPL", Used: market.MustMoney("25000").Ptr(), Most: market.MustMoney("50000"), Share: &half, Off: true,
+	}}}
+	guarded = event.GuardState{
 		Symbol: "AAPL", Position: qty, Covered: true, Held: qty, StopPrice: &price, Ref: "guard-AAPL-1002", Since: at, Cause: "one",
 	}
 	data      = event.DataState{Symbol: "AAPL", State: "live", Cause: "ticks come", Since: wall}
@@ -163,6 +167,7 @@ func goldens() []golden {
 		topic(event.Health, "desk", health),
 		topic(event.Finding, "desk", finding),
 		topic(event.Protected, "desk", event.Protection{Off: true, Guards: []event.GuardState{guarded}}),
+		topic(event.Limits, "desk", limits),
 		topic(event.Bar, "runner", event.BarUpdate{Symbol: "AAPL", Width: time.Minute, Bar: bar, Closed: true}),
 		topic(event.Strategy, "runner", strategy),
 		topic(event.Portfolio, "runner", portfolio),
@@ -195,7 +200,7 @@ func goldens() []golden {
 			Positions: []order.Position{position}, Values: []broker.AccountValue{value}, Data: []event.DataState{data},
 			Details: map[market.Symbol]market.Details{"AAPL": details}, Market: at, Counts: counts, Health: health,
 			Guards:   []event.GuardState{guarded},
-			Findings: []broker.Finding{finding},
+			Findings: []broker.Finding{finding}, Limits: limits,
 		}),
 		query(event.Claim, holder, holder),
 		query(event.RunState, event.Empty{}, event.Run{

@@ -35,7 +35,7 @@ func deskDesc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	booksKnown  = deskDesc("books_known", "1 while the desk tells its books, 0 while it does not answer: all figures of orders, positions, guards and mode are absent then.")
+	booksKnown  = deskDesc("books_known", "1 while the desk tells its books, 0 while it does not answer: all figures of orders, positions, guards, risk and mode are absent then.")
 	openOrders  = deskDesc("orders", "Orders that have not ended, by state, as the books have them.", "state")
 	heldShares  = deskDesc("position_shares", "Shares held of a symbol, below 0 is short; absent while positions are not known.", "symbol")
 	guardCover  = deskDesc("guard_covered", "1 while a stop at the broker covers all of a position, 0 while not; absent where no stops are wanted.", "symbol")
@@ -78,7 +78,7 @@ func (c deskCollector) Collect(out chan<- prometheus.Metric) {
 	for s := order.Intended; !s.Final(); s++ {
 		gauge(openOrders, float64(byState[s]), s.String())
 	}
-	gauge(leftOut, float64(positions(gauge, d.Positions)+guards(gauge, d.Guards)))
+	gauge(leftOut, float64(positions(gauge, d.Positions)+guards(gauge, d.Guards)+risk(gauge, d.Limits.Limits)))
 	mode(gauge, d)
 }
 

@@ -72,15 +72,36 @@ func TestDeskMetrics(t *testing.T) {
 	}
 }
 
+// TestRiskMetrics: what is not known or off has no series, a symbol has its own,
+// and no more symbols than are listed have any.
+func TestRiskMetrics(t *testing.T) {
+	m := NewMetrics()
+	var books event.Desk
+	m.Desk(func() (event.Desk, bool) { return books, books.Orders != nil }, func() Looks { return Looks{} })
+	lacks(t, scrape(t, m), "trader_risk_")
+	share := func(x float64) *float64 { return &x }
+	books = event.Desk{Orders: []order.Order{}, Limits: event.LimitState{Limits: []broker.LimitUse{
+		{Limit: "max_daily_loss", Share: share(0.25)}, {Limit: "max_drawdown"}, {Limit: "max_losing_streak", Share: share(1), Off: true},
+		{Limit: "max_gross_notional", Share: share(0)}, {Limit: "max_position_notional", Symbol: "ZZ"},
+	}}}
+	for n := range mostSymbols + 2 {
+		books.Limits.Limits = append(books.Limits.Limits, broker.LimitUse{Limit: "max_position_notional", Symbol: market.Symbol(fmt.Sprintf("X%03d", n)), Share: share(0.5)})
+	}
+	got := scrape(t, m)
+	holds(t, got, `trader_risk_use_ratio{limit="max_daily_loss",symbol=""} 0.25`, `trader_risk_use_ratio{limit="max_gross_notional",symbol=""} 0`,
+		`trader_risk_use_ratio{limit="max_position_notional",symbol="X000"} 0.5`, "trader_metrics_left_out 2")
+	lacks(t, got, `trader_risk_use_ratio{limit="max_drawdown"`, `trader_risk_use_ratio{limit="max_losing_streak"`, `trader_risk_use_ratio{limit="max_position_notional",symbol="ZZ"}`)
+	if n := strings.Count(got, `limit="max_position_notional"`); n != mostSymbols {
+		t.Errorf("%d symbols have a series, want %d", n, mostSymbols)
+	}
+}
+
 func TestFlowMetrics(t *testing.T) {
 	m := NewMetrics()
-	lacks(t, scrape(t, m), "trader_risk_")
 	for n := range mostRules + 5 {
 		m.Decided(event.Decided{Decision: order.Decision{Rule: fmt.Sprintf("rule_%d", n)}})
 	}
-	saw := order.SawOf("day_loss", "500", "drawdown", "unknown", "losing_streak", "3", "gross", "-5", "notional_today", "9",
-		"limits", "max_daily_loss=2000 max_drawdown=5% max_losing_streak=4 max_gross_notional=100 notional_per_day=10 off=losing_streak,x")
-	m.Decided(event.Decided{Decision: order.Decision{Allowed: true, Saw: saw, At: time.Unix(1_700_000_000, 0)}})
+	m.Decided(event.Decided{Decision: order.Decision{Allowed: true}})
 	m.Decided(event.Decided{Decision: order.Decision{Allowed: true, Saw: order.SawOf("link", "ready")}}) // a cancel saw no limits
 	for _, s := range []order.State{order.Sent, order.Accepted, order.Accepted, order.Filled, order.Filled} {
 		m.Order(order.Order{Ref: "a", State: s})
@@ -93,12 +114,9 @@ func TestFlowMetrics(t *testing.T) {
 	got := scrape(t, m)
 	holds(t, got, `trader_decisions_total{outcome="allowed",rule=""} 2`, `trader_decisions_total{outcome="refused",rule="rule_0"} 1`,
 		`trader_decisions_total{outcome="refused",rule="other"} 5`,
-		`trader_risk_use_ratio{limit="max_daily_loss"} 0.25`, `trader_risk_use_ratio{limit="max_gross_notional"} 0`,
-		`trader_risk_use_ratio{limit="notional_per_day"} 0.9`, "trader_risk_seen_timestamp_seconds 1.7e+09",
 		`trader_order_transitions_total{state="sent"} 2`, `trader_order_transitions_total{state="accepted"} 2`, `trader_order_transitions_total{state="filled"} 2`,
 		`trader_executions_total{side="BUY"} 1`, `trader_reconcile_differences_total{explained="false",kind="position"} 1`,
 		`trader_order_stage_seconds_bucket{stage="journal",le="0.005"} 1`, `trader_order_stage_seconds_bucket{stage="journal",le="0.0025"} 0`)
-	lacks(t, got, `trader_risk_use_ratio{limit="max_drawdown"}`, `trader_risk_use_ratio{limit="max_losing_streak"}`, `trader_risk_use_ratio{limit="orders_per_minute"}`)
 }
 
 func TestLastStatesAreBounded(t *testing.T) {

@@ -21,7 +21,6 @@ type flow struct {
 	rules       *words
 	kinds       *words // of differences
 	states      lastStates
-	risk        riskCollector
 }
 
 // stageBuckets are the bounds of a stage of an order's way out, in seconds: its
@@ -63,7 +62,7 @@ func newFlow() *flow {
 }
 
 func (f *flow) collectors() []prometheus.Collector {
-	return []prometheus.Collector{f.decisions, f.transitions, f.fills, f.differences, f.stages, &f.risk}
+	return []prometheus.Collector{f.decisions, f.transitions, f.fills, f.differences, f.stages}
 }
 
 // Decided takes a decision of the desk or its gate.
@@ -73,7 +72,6 @@ func (m *Metrics) Decided(d event.Decided) {
 	} else {
 		m.flow.decisions.WithLabelValues("refused", m.flow.rules.of(d.Decision.Rule)).Inc()
 	}
-	m.flow.risk.decided(d.Decision)
 }
 
 // Order takes what is known about an order, and counts it when its state is

@@ -23,9 +23,6 @@ type Config struct {
 	QuotesPerSecond int
 	// Version is shown on the page. Default "dev".
 	Version string
-	// Limits are the risk limits as a decision words them, name=value between
-	// spaces; they are shown before the first decision. Default "" = not known.
-	Limits string
 }
 
 // DefaultConfig returns the defaults that the fields name.
@@ -69,9 +66,6 @@ type Broadcaster interface{ Broadcast(msg []byte) }
 func New(cfg Config, out Broadcaster, log *slog.Logger) *Feed {
 	now := time.Now().UTC()
 	snap := newSnapshot(cfg.Version, now)
-	if cfg.Limits != "" {
-		snap.Risk.Limits = limitsOf(cfg.Limits)
-	}
 	return &Feed{
 		cfg: cfg, out: out, log: log,
 		epoch: now.Format("20060102T150405.000000000"),

@@ -191,6 +191,7 @@ func (f *Feed) setDesk(d event.Desk) {
 	}
 	f.setPositions(own, d.Positions)
 	f.setProtection(own, d)
+	f.setLimits(own, d.Limits)
 	f.setFindings(own, d.Findings)
 	for _, s := range d.Data {
 		was, ok := f.snap.Data[s.Symbol]

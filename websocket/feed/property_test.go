@@ -146,6 +146,9 @@ func steps(t *rapid.T, f *Feed, r *recorder) map[string]func() {
 		"protection": func() {
 			f.onProtection(msg(event.Protection{Off: rapid.Bool().Draw(t, "off"), Guards: rapid.SliceOfN(guards, 0, 2).Draw(t, "guards")}))
 		},
+		"limits": func() {
+			f.onLimits(msg(event.LimitState{Currency: words.Draw(t, "currency"), Limits: []broker.LimitUse{{Rule: "daily_loss", Used: rapid.Ptr(moneys, true).Draw(t, "used")}}}))
+		},
 		"finding": func() { f.onFinding(msg(findings.Draw(t, "finding"))) },
 		"mode":    func() { f.onMode(msg(modes.Draw(t, "mode"))) },
 		"decision": func() {

@@ -1,54 +1,46 @@
 package feed
 
 import (
-	"maps"
-	"strings"
+	"reflect"
 	"time"
 
 	"robotrader/broker/order"
+	"robotrader/services/event"
 )
 
-// used are the numbers of a decision that tell how far the limits are used up,
-// by the names that the risk gate gives them.
-var used = [...]string{
-	"day_loss", "drawdown", "losing_streak", "realized_today", "equity", "day_start_equity", "peak_equity",
-	"notional_today", "orders_last_minute", "gross", "position_notional",
-}
-
-// decided counts a decision and takes over what it tells about the limits at a
-// wall time. A cancel tells nothing, and an order that only makes a position
-// smaller nothing of losses, which it passes: those stay as they were told.
+// decided counts a decision of a wall time. One about a cancel is none about an
+// order: it saw no limits.
 func (r *Risk) decided(d order.Decision, at time.Time) {
 	if d.Allowed {
 		r.Allowed++
 	} else {
 		r.Refused++
 	}
-	saw := d.Saw.Map()
-	limits, ok := saw["limits"]
-	if !ok {
-		return
-	}
-	use := maps.Clone(r.Use) // the one before may be on its way to clients
-	if use == nil {
-		use = map[string]string{}
-	}
-	r.Use, r.Limits = use, limitsOf(limits)
-	r.Currency, r.At = saw["currency"], &at
-	for _, name := range used {
-		if v, ok := saw[name]; ok {
-			use[name] = v
-		}
+	if _, ok := d.Saw.Get("limits"); ok {
+		r.NewestAt = &at
 	}
 }
 
-// limitsOf reads name=value pairs.
-func limitsOf(text string) map[string]string {
-	limits := map[string]string{}
-	for _, limit := range strings.Fields(text) {
-		if name, v, ok := strings.Cut(limit, "="); ok {
-			limits[name] = v
-		}
+// put takes over how far the limits are used up, of as many as a page shows, and
+// reports whether that is another word.
+func (r *Risk) put(s event.LimitState) (changed bool) {
+	list := s.Limits[:min(len(s.Limits), maxSymbols)]
+	if r.Currency == s.Currency && reflect.DeepEqual(r.Use, list) {
+		return false
 	}
-	return limits
+	r.Use, r.Currency = list, s.Currency
+	return true
+}
+
+func (f *Feed) onLimits(m event.Message[event.LimitState]) {
+	f.owners[deskOwner].note("limits", "")
+	f.snap.Risk.put(m.Data)
+	f.tell("risk", f.snap.Risk)
+}
+
+// setLimits takes over the desk's word. One that has none says nothing.
+func (f *Feed) setLimits(own *owner, s event.LimitState) {
+	if s.Limits != nil && !own.newer("limits", "") && f.snap.Risk.put(s) {
+		f.tell("risk", f.snap.Risk)
+	}
 }

@@ -1,34 +1,46 @@
 package feed
 
 import (
+	"fmt"
+	"log/slog"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"robotrader/broker"
+	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/services/event"
 )
 
-func TestRiskTellsUseAndLimits(t *testing.T) {
+func TestRiskCountsDecisions(t *testing.T) {
 	var r Risk
-	r.decided(order.Decision{Allowed: true, Saw: order.SawOf(
-		"day_loss", "12.5", "gross", "400", "bid", "100", "currency", "USD", "limits", "max_daily_loss=2000 max_leverage=1 off=",
-	)}, noon)
+	r.decided(order.Decision{Allowed: true, Saw: order.SawOf("limits", "max_daily_loss=2000 off=")}, noon)
 	r.decided(order.Decision{Saw: order.SawOf("link", "ready")}, noon.Add(1)) // a cancel
-	want := Risk{
-		Allowed: 1, Refused: 1, Use: map[string]string{"day_loss": "12.5", "gross": "400"},
-		Limits: map[string]string{"max_daily_loss": "2000", "max_leverage": "1", "off": ""}, Currency: "USD", At: &noon,
+	if r.Allowed != 1 || r.Refused != 1 || r.NewestAt == nil || !r.NewestAt.Equal(noon) {
+		t.Errorf("%+v", r)
 	}
-	if diff := cmp.Diff(want, r); diff != "" {
-		t.Error(diff)
-	}
+}
 
-	// An exit passes the rules on losses, so its decision has no word of them.
-	told := r.Use
-	r.decided(order.Decision{Allowed: true, Saw: order.SawOf("reduction", "true", "gross", "0", "limits", "max_daily_loss=2000")}, noon.Add(2))
-	if diff := cmp.Diff(map[string]string{"day_loss": "12.5", "gross": "0"}, r.Use); diff != "" {
-		t.Error(diff)
+// TestLimitsAsTheyAre: what the desk tells now is shown; its older answer changes
+// nothing, and no answer of a desk that knows none.
+func TestLimitsAsTheyAre(t *testing.T) {
+	f := New(DefaultConfig(), &recorder{}, slog.New(slog.DiscardHandler))
+	own := &f.owners[deskOwner]
+	state := func(share float64) event.LimitState {
+		s := event.LimitState{Currency: "USD", Limits: []broker.LimitUse{{Rule: "daily_loss", Share: &share}}}
+		for n := range maxSymbols {
+			s.Limits = append(s.Limits, broker.LimitUse{Symbol: market.Symbol(fmt.Sprint("S", n))})
+		}
+		return s
 	}
-	if told["gross"] != "400" {
-		t.Error("what was handed out before has changed")
+	f.setLimits(own, event.LimitState{})
+	if f.snap.Risk.Use != nil {
+		t.Errorf("unknown became %+v", f.snap.Risk.Use)
+	}
+	f.setLimits(own, state(0.1))
+	f.onLimits(msg(state(0.2)))
+	own.told = map[string]struct{}{"limits ": {}}
+	f.setLimits(own, state(0.1))
+	if use := f.snap.Risk.Use; len(use) != maxSymbols || *use[0].Share != 0.2 || f.snap.Risk.Currency != "USD" {
+		t.Errorf("%d limits, the first %+v", len(use), use[0])
 	}
 }

@@ -71,6 +71,7 @@ func (f *Feed) Connect(conn *bus.Conn) (*Source, error) {
 		listen(s, deskOwner, event.Fill, bus.Keep, f.onFill),
 		listen(s, deskOwner, event.Position, bus.Keep, f.onPosition),
 		listen(s, deskOwner, event.Protected, bus.Keep, f.onProtection),
+		listen(s, deskOwner, event.Limits, bus.Keep, f.onLimits), // told once a second at most
 		listen(s, deskOwner, event.Finding, bus.Keep, f.onFinding),
 		listen(s, deskOwner, event.Account, bus.Keep, f.onAccount),
 		listen(s, deskOwner, event.Mode, bus.Keep, f.onMode),

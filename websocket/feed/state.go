@@ -61,15 +61,13 @@ type Risk struct {
 	Last    *event.Decided `json:"last"` // newest refusal, nil without one
 	// LastAt is the wall time at which Last was told.
 	LastAt *time.Time `json:"last_at"`
-	// Use is how far the limits were used up at the newest decision about an order
-	// that tells of each, nil before the first, and Limits are the limits, by their names in
-	// the configuration, nil when they are not known.
-	Use    map[string]string `json:"use"`
-	Limits map[string]string `json:"limits"`
-	// Currency is that of Use's amounts, "" when it is not told. At is the wall
-	// time at which Use was told, nil before.
-	Currency string     `json:"currency"`
-	At       *time.Time `json:"at"`
+	// NewestAt is the wall time of the newest decision about an order, nil before
+	// the first.
+	NewestAt *time.Time `json:"newest_at"`
+	// Use is how far the limits are used up now, nil while nobody told.
+	Use []broker.LimitUse `json:"use"`
+	// Currency is that of the account, "" when it is not told.
+	Currency string `json:"currency"`
 }
 
 // Account is what broker and portfolio say about the account. Null is unknown.

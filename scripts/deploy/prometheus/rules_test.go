@@ -141,7 +141,18 @@ func TestRulesFire(t *testing.T) {
 		{"TraderRiskNear", series{`trader_risk_use_ratio{limit="max_daily_loss"}`: {0.85}}, true},
 		{"TraderRiskNear", series{`trader_risk_use_ratio{limit="max_daily_loss"}`: {1.2}}, false}, // that is the next one
 		{"TraderRiskNear", series{`trader_risk_use_ratio{limit="orders_per_minute"}`: {0.9}}, false},
+		{"TraderRiskNear", series{`trader_risk_use_ratio{limit="max_position_notional",symbol="AAPL"}`: {0.9}}, false},
 		{"TraderRiskHit", series{`trader_risk_use_ratio{limit="max_daily_loss"}`: {1}}, true},
+		{"TraderRiskHit", series{`trader_risk_use_ratio{limit="max_position_notional",symbol="AAPL"}`: {1.2}}, false},
+		{"TraderRiskSymbolHit", series{`trader_risk_use_ratio{limit="max_position_notional",symbol="AAPL"}`: {1.2}}, true},
+		{"TraderRiskSymbolHit", series{`trader_risk_use_ratio{limit="max_position_notional",symbol="AAPL"}`: {1}}, false}, // as large as it may be
+		{"TraderRiskLoop", series{`trader_risk_use_ratio{limit="orders_per_minute"}`: {1}}, true},
+		{"TraderRiskUnknown", series{`trader_books_known{instance="a",job="b"}`: {1}, `trader_link_state{state="ready",instance="a",job="b"}`: {1}}, true},
+		{"TraderRiskUnknown", series{`trader_books_known{instance="a",job="b"}`: {1}, `trader_link_state{state="ready",instance="a",job="b"}`: {0}}, false},
+		{"TraderRiskUnknown", series{
+			`trader_books_known{instance="a",job="b"}`: {1}, `trader_link_state{state="ready",instance="a",job="b"}`: {1},
+			`trader_risk_use_ratio{limit="max_gross_notional",instance="a",job="b"}`: {0.1},
+		}, false},
 		{"TraderPacing", series{`trader_health_pacing_waiting`: {0}, `trader_health_pacing_halved`: {1}}, true},
 		{"TraderPacing", series{`trader_health_pacing_waiting`: {0}, `trader_health_pacing_halved`: {0}}, false},
 		{"TraderBusDropped", series{`trader_bus_dropped_total{subscriber="feed",topic="desk.order"}`: {0, 4}}, true},

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { matters, open } from "./attention";
 import { coverAdvice, coverText, holdings } from "./protection";
 import { latchedBy, limits, stateText } from "./risk";
-import type { Finding, Guard, Mode, Order, Position, Protection, Risk } from "./types";
+import type { Finding, Guard, LimitUse, Mode, Order, Position, Protection, Risk } from "./types";
 
 const since = "2026-01-05T14:30:00Z";
 const now = Date.parse(since) + 60_000;
@@ -32,15 +32,15 @@ describe("protection", () => {
 });
 
 const mode = (m: string, reason: string): Mode => ({ mode: m, reason, since });
-const risk = (use: Record<string, string> | null, more: Partial<Risk> = {}): Risk => ({
-  allowed: 1, refused: 0, last: null, use, currency: "USD", at: since,
-  limits: { max_daily_loss: "2000", max_drawdown: "5", max_losing_streak: "5", notional_per_day: "500000", orders_per_minute: "30", max_gross_notional: "200000", max_leverage: "1", max_position_notional: "50000", off: "losing_streak" }, ...more,
-});
+const most: Record<string, string> = { daily_loss: "2000", drawdown: "5", losing_streak: "5", notional_per_day: "500000", orders_per_minute: "30", max_gross_notional: "200000", max_leverage: "1", max_position_notional: "50000" };
+const use = (used: Record<string, number>, off = ""): LimitUse[] =>
+  Object.keys(most).map((rule) => ({ rule, limit: rule, most: most[rule]!, used: rule in used ? String(used[rule]) : null, share: rule in used ? used[rule]! / Number(most[rule]) : null, off: rule === off }));
+const risk = (u: LimitUse[] | null, more: Partial<Risk> = {}): Risk => ({ allowed: 1, refused: 0, last: null, use: u, currency: "USD", newest_at: since, ...more });
 const by = (list: ReturnType<typeof limits>) => Object.fromEntries(list.map((l) => [l.rule, l.state]));
 
 describe("risk", () => {
   it("sorts by use, and tells near, hit, off and unknown apart", () => {
-    const list = limits(risk({ day_loss: "2000", drawdown: "4100", peak_equity: "100000", gross: "unknown", equity: "unknown", notional_today: "1000", orders_last_minute: "3", losing_streak: "5" }), null);
+    const list = limits(risk(use({ daily_loss: 2000, drawdown: 4.1, notional_per_day: 1000, orders_per_minute: 3, losing_streak: 5 }, "losing_streak")), null);
     expect(list.map((l) => [l.rule, l.state])).toEqual([
       ["daily_loss", "hit"], ["drawdown", "near"], ["orders_per_minute", "calm"], ["notional_per_day", "calm"],
       ["max_gross_notional", "unknown"], ["max_leverage", "unknown"], ["max_position_notional", "unknown"], ["losing_streak", "off"],
@@ -50,12 +50,17 @@ describe("risk", () => {
     expect(list[4]).toMatchObject({ used: "–", share: null, limit: "200,000" });
   });
   it("never shows unknown as 0", () => {
-    for (const l of limits(risk(null), null)) expect([l.used, l.share]).toEqual(["–", null]);
+    for (const u of [null, use({})]) for (const l of limits(risk(u), null)) expect([l.used, l.share, l.state]).toEqual(["–", null, "unknown"]);
+  });
+  it("shows the symbol whose limit is used most", () => {
+    const of = (symbol: string, share: number | null): LimitUse => ({ rule: "max_position_notional", limit: "max_position_notional", symbol, most: "50000", share, used: share === null ? null : String(share * 50000) });
+    const l = limits(risk([of("AAPL", 0.2), of("MSFT", 0.9), of("NVDA", null)]), null)[0]!;
+    expect([l.name, l.state, l.used]).toEqual(["Position MSFT", "near", "45,000.00"]);
   });
   it("takes a refusal by the newest order, and a latched rule, for a hit", () => {
     const last = { intent: { id: "a", symbol: "AAPL", qty: "1" }, decision: { allowed: false, rule: "max_gross_notional", at: since } };
-    expect(by(limits(risk({ gross: "199000" }, { last, last_at: since }), null)).max_gross_notional).toBe("hit");
-    expect(by(limits(risk({ gross: "100000" }, { last, last_at: "2026-01-05T14:00:00Z" }), null)).max_gross_notional).toBe("calm");
+    expect(by(limits(risk(use({ max_gross_notional: 199000 }), { last, last_at: since }), null)).max_gross_notional).toBe("hit");
+    expect(by(limits(risk(use({ max_gross_notional: 100000 }), { last, last_at: "2026-01-05T14:00:00Z" }), null)).max_gross_notional).toBe("calm");
     expect(by(limits(risk(null), mode("reduce_only", "risk rule drawdown: the equity fell")))).toMatchObject({ drawdown: "hit", daily_loss: "unknown" });
   });
   it("knows who latched", () => {

@@ -316,15 +316,25 @@ export interface Decided {
   decision: { allowed: boolean; rule?: string; reason?: string; at: string };
 }
 
-/** What the risk gate decided, and how far its limits were used at the newest decision. */
+/** How far one risk limit is used up now; null is unknown. */
+export interface LimitUse {
+  rule: string;
+  limit: string; // its key under risk
+  symbol?: string; // of a limit that each symbol has for itself
+  used: string | null;
+  most: string;
+  share: number | null;
+  off?: boolean;
+}
+
+/** What the risk gate decided, and how far its limits are used up now. */
 export interface Risk {
   allowed: number;
   refused: number;
   last: Decided | null;
-  use?: Record<string, string> | null;
-  limits?: Record<string, string> | null;
+  use?: LimitUse[] | null;
   currency?: string;
-  at?: string | null; // of use
+  newest_at?: string | null; // of the newest decision about an order
   last_at?: string | null; // of last
 }
 
