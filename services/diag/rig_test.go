@@ -275,6 +275,17 @@ func folder(t *testing.T) string {
 // and its answer. A nil link cannot be asked for.
 func running(t *testing.T, dir string, link *broker.Link) {
 	t.Helper()
+	var state map[string]any
+	if link != nil {
+		state = map[string]any{"link": link}
+	}
+	tells(t, dir, state)
+}
+
+// tells makes a trader run in dir that answers with this state; nil does not
+// answer at all.
+func tells(t *testing.T, dir string, state map[string]any) {
+	t.Helper()
 	lock := flock.New(filepath.Join(dir, "lock"))
 	if got, err := lock.TryLock(); !got || err != nil {
 		t.Fatal(got, err)
@@ -285,9 +296,9 @@ func running(t *testing.T, dir string, link *broker.Link) {
 		}
 	})
 	p := Place{PID: os.Getpid()}
-	if link != nil {
+	if state != nil {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			if err := json.NewEncoder(w).Encode(map[string]any{"type": "snapshot", "data": map[string]any{"link": link}}); err != nil {
+			if err := json.NewEncoder(w).Encode(map[string]any{"type": "snapshot", "data": state}); err != nil {
 				t.Error(err)
 			}
 		}))

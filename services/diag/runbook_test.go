@@ -122,6 +122,31 @@ func TestCompetingSession(t *testing.T) {
 	shows(t, "10197", checked(func(c *Check) { judgeTrader(c, tr) }), VerdictWarning, EntryCompeting)
 }
 
+// TestJournalOfARunningTrader: what the trader says of its journal counts, also
+// where the folder has room and its file looks well.
+func TestJournalOfARunningTrader(t *testing.T) {
+	for _, kind := range append(broker.JournalFailureKinds(), "") {
+		state := map[string]any{"link": linkAt(broker.Ready, "127.0.0.1:4002"), "health": map[string]any{}}
+		want, entry, says := VerdictFailed, EntryDisk, "entries stop: its journal takes nothing since"
+		switch kind {
+		case "":
+			want, entry, says = VerdictOK, "", "ready since"
+		case "damaged", "lost", "tampered":
+			entry = EntryRestore
+		}
+		if kind != "" {
+			state["health"] = map[string]any{"journal": broker.JournalFailure{Kind: kind, Since: time.Now(), Cause: "sync: input/output error", Advice: "look at the disk"}}
+		}
+		dir := folder(t)
+		tells(t, dir, state)
+		c, _ := Doctor{Host: machine{host.New()}}.trader(t.Context(), Question{Folder: dir})
+		shows(t, kind, c, want, entry)
+		if text := strings.Join(c.Found, "\n"); !strings.Contains(text, says) || kind != "" && !slices.Contains(c.Advice, "look at the disk") {
+			t.Errorf("%q: %s; %q", kind, text, c.Advice)
+		}
+	}
+}
+
 func TestDiskIsRecognised(t *testing.T) {
 	for free, want := range map[uint64]Verdict{0: VerdictFailed, 99 << 20: VerdictFailed, 500 << 20: VerdictWarning, 2 << 30: VerdictOK} {
 		e := EntryDisk

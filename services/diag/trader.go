@@ -23,6 +23,8 @@ type trader struct {
 	link *broker.Link // nil when it could not be asked
 	// health is its session's, nil when there is none or nobody told.
 	health *broker.Health
+	// journal is why its journal takes nothing, nil when it works or nobody told.
+	journal *broker.JournalFailure
 	// seen is a trader's process that is connected to the gateway by the
 	// kernel's word, 0 when none is.
 	seen int
@@ -79,7 +81,7 @@ func (d Doctor) lookForTrader(ctx context.Context, c *Check, dir string) trader 
 		c.judge(VerdictWarning)
 		return t
 	}
-	t.link, t.health, err = ask(ctx, told, dir)
+	err = t.ask(ctx, told, dir)
 	switch {
 	case errors.Is(err, errNobody) && !held:
 		c.found("no trader runs with this folder: trader.json is left over")
@@ -125,6 +127,7 @@ func judgeTrader(c *Check, t trader) {
 	}
 	c.found("a trader runs (process %d): %s since %s, gateway %s, client id %d", t.pid, l.State,
 		l.Since.Local().Format(time.DateTime), l.Facts.Gateway, l.Facts.ClientID)
+	judgeStorage(c, t.journal)
 	if h := t.health; h != nil && h.Competing != nil {
 		c.found("another session of this user takes the market data since %s (code 10197)", h.Competing.Local().Format(time.DateTime))
 		c.judge(VerdictWarning, "log out there, or give the trader a user of its own")
@@ -178,36 +181,50 @@ func Announced(dir string) (Place, error) {
 // errNobody means that nothing listens at the trader's own address.
 var errNobody = errors.New("nobody answers")
 
-// ask asks a running trader for its link, and for its session's health, which
-// is nil without a session.
-func ask(ctx context.Context, p Place, dir string) (*broker.Link, *broker.Health, error) {
+// ask asks a running trader for its link, its session's health and its journal.
+func (t *trader) ask(ctx context.Context, p Place, dir string) error {
 	res, err := p.Caller(dir, localWithin).Get(ctx, "/api/state")
 	if refused(err) {
-		return nil, nil, fmt.Errorf("%w at %s", errNobody, p.HTTP)
+		return fmt.Errorf("%w at %s", errNobody, p.HTTP)
 	}
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	defer res.Body.Close()
 	var msg struct {
 		Data struct {
 			Link   *broker.Link `json:"link"`
-			Health *struct {
-				Session *broker.Health `json:"session"`
+			Health struct {
+				Session *broker.Health         `json:"session"`
+				Journal *broker.JournalFailure `json:"journal"`
 			} `json:"health"`
 		} `json:"data"`
 	}
 	if res.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("it answers %s", res.Status)
+		return fmt.Errorf("it answers %s", res.Status)
 	}
 	if err := json.NewDecoder(io.LimitReader(res.Body, maxState)).Decode(&msg); err != nil {
-		return nil, nil, fmt.Errorf("its answer is not understood: %w", err)
+		return fmt.Errorf("its answer is not understood: %w", err)
 	}
 	if msg.Data.Link == nil {
-		return nil, nil, errors.New("it does not tell its link yet")
+		return errors.New("it does not tell its link yet")
 	}
-	if msg.Data.Health == nil {
-		return msg.Data.Link, nil, nil
+	t.link, t.health, t.journal = msg.Data.Link, msg.Data.Health.Session, msg.Data.Health.Journal
+	return nil
+}
+
+// judgeStorage tells of a journal that takes nothing, of which the folder need
+// not show anything: a disk that fails may have room.
+func judgeStorage(c *Check, f *broker.JournalFailure) {
+	if f == nil {
+		return
 	}
-	return msg.Data.Link, msg.Data.Health.Session, nil
+	c.found("entries stop: its journal takes nothing since %s (%s): %s", f.Since.Local().Format(time.DateTime), f.Kind, f.Cause)
+	c.judge(VerdictFailed, f.Advice)
+	switch f.Kind {
+	case "damaged", "lost", "tampered":
+		c.recognise(EntryRestore, "the journal of the running trader is "+f.Kind)
+	default:
+		c.recognise(EntryDisk, "the journal of the running trader cannot be written")
+	}
 }
