@@ -199,6 +199,35 @@ func matches(want []*labels.Matcher, name string, s map[string]string) bool {
 	return true
 }
 
+// TestMetricsBeforeTheFirstSession: nobody has told of positions, equity, prices
+// or the market's time, so nothing about them has a figure.
+func TestMetricsBeforeTheFirstSession(t *testing.T) {
+	t.Parallel()
+	tr := startTrader(t, "--broker", "ibkr", "--gateway", freeAddr(t), "--headless", "AAPL")
+	var text string
+	awaits(t, "an attempt that failed", 20*time.Second, func() (string, bool) {
+		_, text = get(tr.addr, "/metrics")
+		return text, strings.Contains(text, `trader_link_rung_failures_total{rung="tcp"}`) && !strings.Contains(text, `trader_link_rung_failures_total{rung="tcp"} 0`)
+	})
+	for line := range strings.Lines(text) {
+		for _, name := range []string{
+			"trader_risk_", "trader_position_", "trader_guard_", "trader_portfolio_", "trader_reconcile_last_look", "trader_health_competing", "trader_health_read_only_api",
+			"trader_health_pacing", "trader_health_round_trip", "trader_journal_failed_since", "trader_link_rung_reached_timestamp", "trader_bus_outside", "trader_alert_",
+		} {
+			if strings.HasPrefix(line, name) {
+				t.Errorf("what is not known has a figure: %s", line)
+			}
+		}
+	}
+	for _, want := range []string{"trader_books_known 1\n", `trader_link_state{state="ready"} 0`, `trader_mode{mode="active"} 1`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("metrics lack %q", want)
+		}
+	}
+	tr.signal(t, syscall.SIGTERM)
+	tr.stoppedWell(t)
+}
+
 // TestMetricsOfARun runs a trader with everything that has metrics switched on.
 // Its metrics are as Prometheus wants them, and hold whatever the alert rules
 // and the dashboard ask for. Its log leads from a tick to the fill.

@@ -36,7 +36,7 @@ func deskDesc(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	booksKnown  = deskDesc("books_known", "1 while the desk tells its books, 0 while it does not answer: all figures of orders, positions, guards, risk and mode are absent then.")
-	openOrders  = deskDesc("orders", "Orders that have not ended, by state, as the books have them.", "state")
+	openOrders  = deskDesc("orders", "Orders that have not ended, by state, as the books have them: before the first recovery those of the journal alone.", "state")
 	heldShares  = deskDesc("position_shares", "Shares held of a symbol, below 0 is short; absent while positions are not known.", "symbol")
 	guardCover  = deskDesc("guard_covered", "1 while a stop at the broker covers all of a position, 0 while not; absent where no stops are wanted.", "symbol")
 	guardSince  = deskDesc("guard_since_timestamp_seconds", "Unix time since which trader_guard_covered is what it is.", "symbol")
