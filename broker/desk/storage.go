@@ -58,7 +58,7 @@ func (d *Desk) retell() {
 		add(e)
 	}
 	for _, f := range d.books.Fills {
-		r, known := d.stamp(), *f
+		r, known := d.stamp(), f.Fill()
 		r.Fill = &known
 		rs = append(rs, r)
 	}

@@ -293,9 +293,10 @@ func (w *world) checkExecutions() {
 		}
 	}
 	known := map[string]*order.Fill{}
-	for _, f := range w.desk.books.Fills {
+	for _, x := range w.desk.books.Fills {
+		f := x.Fill()
 		base, _ := order.ExecVersion(f.ExecID)
-		known[base] = f
+		known[base] = &f
 		if stored[f.ExecID] == 0 {
 			w.fail("stored", "execution %s is in the books and not in the journal", f.ExecID)
 		}

@@ -29,8 +29,8 @@
 // raised and not applied; an execution in it still counts for the position. An
 // execution may come in several versions, of which the newest counts.
 //
-// Memory is bounded: the live orders, the newest 500 to 1,000 ended ones and as
-// many fills, 65,536 answers, and each execution of the market day and the two
+// Memory is bounded: the live orders, the newest 500 to 564 ended ones and as many
+// fills, 65,536 answers, and each execution of the market day and the two
 // before, up to 262,144. Beyond that positions are not held against the broker's
 // any more, and entries are taken away. What is older is in the journal.
 package books
@@ -50,6 +50,7 @@ import (
 // Bounds of what is kept in memory. The journal keeps all.
 const (
 	KeepEnded   = 500   // ended orders, and fills, that are shown
+	spare       = 64    // of each that are kept besides, so that they go together
 	keepAnswers = 65536 // answers to intents that made no order
 	keepRaised  = 1024  // what a person was told of once
 	keepValues  = 4096  // values of the account
@@ -62,23 +63,28 @@ type Books struct {
 	zone    *time.Location // of the market day
 	Account string         // of the newest session, empty before the first
 
-	ByRef   map[string]*Entry // by the intent's id
+	// ByRef has the orders by the intent's id, to be read; see Called and Find.
+	ByRef   map[string]*Entry
 	byID    map[orderKey]*Entry
 	byPerm  map[int64]*Entry
 	byGroup map[string][]*Entry        // by their one-cancels-all group
 	Live    map[market.Symbol][]*Entry // that have not ended, in the order of their making
 	ended   []*Entry                   // oldest first
+	rested  int                        // how many of them were looked at by rests
+	rest    *course                    // of those at rest: empty
+	words   order.Words
 	answers Ring[string, event.OrderReply]
 
-	Fills []*order.Fill // the newest KeepEnded and up to as many more, oldest first by their time
-	past  []*order.Fill // see Past
-	// execs has every execution that was told, in each version; nil is one that
-	// counts nowhere, because a later version does.
-	execs     ledger[*order.Fill]
-	versions  ledger[*order.Fill]                   // by what the versions have in common: the newest
-	keepExecs int                                   // how many
-	costs     Ring[string, broker.CommissionReport] // that came before their execution
-	raised    Ring[string, bool]                    // what a person was told of once
+	Fills []*Execution // the newest KeepEnded and up to spare more, oldest first by their time
+	past  []*Execution // see Past
+	// execs has every execution that was told by what its versions have in common,
+	// and plain those whose ids have no version by these.
+	execs, plain ledger[*Execution]
+	keepExecs    int                                   // how many
+	deals        map[deal]*deal                        // of the day: each once
+	zones        map[string]*time.Location             // likewise
+	costs        Ring[string, broker.CommissionReport] // that came before their execution
+	raised       Ring[string, bool]                    // what a person was told of once
 
 	Positions map[market.Symbol]order.Position // nil = unknown
 	debts     map[market.Symbol]debt           // what of them was taken over from the broker without explanation
@@ -112,34 +118,13 @@ type orderKey struct {
 // Entry is one order with what the desk knows of it beside.
 type Entry struct {
 	order.Order
-	SentAt time.Time    // wall time of the write while no answer came, else zero
-	spent  market.Money // of its executions, for the average
-	known  market.Qty   // of Filled: what the executions in memory make
-	atEnd  bool         // is in ended
-
-	changeAt time.Time // wall time of the write of Change; zero when nobody knows what became of it
-	changed  uint64    // mark of that write
-	lostAt   time.Time // wall time since when Lost is
-	mixed    bool      // Lost is the worst of several
-	replaced replaced  // by the newest change
-	cut      cut
-	Ending   *Ending // a cancel that is under way, nil without one
-	late     *late   // an end that was told before its executions, nil without one
-	heard    uint64  // mark of the newest report
-	// relistedAt is the wall time of a list that showed it open though it has
-	// ended, zero without one.
-	relistedAt time.Time
-	Unfit      bool          // the venue refused the newest change
-	Shut       bool          // the venue cut it, or refused one beside it: nobody can join its group any more
-	Owed       time.Time     // wall time of a fill in its group that the venue has yet to take off it, else zero
-	suspect    bool          // it was told that the gateway may hold it behind a dialog, or it is known not to
-	EndAsked   *broker.Facts // of the session in which a halt or a flatten had it cancelled, nil = none
-	EndAt      time.Time     // wall time of that
-
-	Known  time.Time // wall time before which it was not written, or this process did not know of it
-	Absent int       // reconciliations in a row that did not find it
-	Proven time.Time // wall time at which the first of those was asked that prove its absence, zero without one
-	Proofs int       // how many of them in a row
+	*course              // never nil; shared and empty at rest
+	spent   market.Money // of its executions, for the average
+	known   market.Qty   // of Filled: what the executions in memory make
+	atEnd   bool         // is in ended
+	Unfit   bool         // the venue refused the newest change
+	Shut    bool         // the venue cut it, or refused one beside it: nobody can join its group any more
+	Known   time.Time    // wall time before which it was not written, or this process did not know of it
 }
 
 // A Follower looks back upon executions, as they are counted. It must not block.
@@ -168,7 +153,10 @@ func New(zone *time.Location) *Books {
 		byGroup:   map[string][]*Entry{},
 		Live:      map[market.Symbol][]*Entry{},
 		answers:   NewRing[string, event.OrderReply](keepAnswers),
+		rest:      new(course),
 		keepExecs: keepExecs,
+		deals:     map[deal]*deal{},
+		zones:     map[string]*time.Location{},
 		debts:     map[market.Symbol]debt{},
 		raised:    NewRing[string, bool](keepRaised),
 		costs:     NewRing[string, broker.CommissionReport](keepCosts),
@@ -195,13 +183,16 @@ func (b *Books) Load(past broker.Books, wall time.Time) {
 	sums := map[*Entry]market.Qty{}
 	for _, f := range order.Newest(past.Fills) {
 		if f.Qty.IsZero() { // taken back
-			b.execs.put(f.ExecID, &f)
-			b.remember(&f)
+			b.takes(f)
 			continue
+		}
+		e := b.ByRef[f.Ref]
+		if e != nil {
+			f.Ref = e.Ref // one text in memory
 		}
 		b.followed(f)
 		b.keep(f)
-		if e := b.ByRef[f.Ref]; e != nil && f.Ref != "" {
+		if e != nil && f.Ref != "" {
 			e.spent = e.spent.Add(f.Price.Mul(f.Qty))
 			e.known = e.known.Add(f.Qty)
 			sums[e] = sums[e].Add(f.Qty)
@@ -216,7 +207,11 @@ func (b *Books) Load(past broker.Books, wall time.Time) {
 
 // Add takes in an order that is not there yet.
 func (b *Books) Add(o order.Order, wall time.Time) *Entry {
-	e := &Entry{Order: o, Known: wall, lostAt: wall}
+	b.words.Order(&o)
+	e := &Entry{Order: o, Known: wall, course: new(course)}
+	if o.Lost != nil {
+		e.lostAt = wall
+	}
 	if o.Ref != "" {
 		b.ByRef[o.Ref] = e
 	}
@@ -249,11 +244,12 @@ func (b *Books) Place(e *Entry) {
 		e.atEnd = true
 		b.Live[e.Symbol] = slices.DeleteFunc(b.Live[e.Symbol], func(o *Entry) bool { return o == e })
 		b.ended = append(b.ended, e)
-		if len(b.ended) > 2*KeepEnded { // in one go, so that it costs little an order
-			for _, old := range b.ended[:KeepEnded] {
+		if len(b.ended) > KeepEnded+spare { // in one go, so that it costs little an order
+			for _, old := range b.ended[:spare] {
 				b.forget(old)
 			}
-			b.ended = slices.Clone(b.ended[KeepEnded:])
+			b.ended = slices.Clone(b.ended[spare:])
+			b.rested = max(0, b.rested-spare)
 		}
 	} else if !ended && e.atEnd { // rejected → working happens
 		e.atEnd = false
@@ -284,44 +280,43 @@ func (b *Books) forget(e *Entry) {
 func (b *Books) Find(client int, id, perm int64, ref string) *Entry {
 	if perm != 0 {
 		if e := b.byPerm[perm]; e != nil {
-			return e
+			return b.awake(e)
 		}
 	}
 	if ref != "" {
 		if e := b.ByRef[ref]; e != nil {
-			return e
+			return b.awake(e)
 		}
 	}
 	if id > 0 { // others are of orders that no client has bound to itself
-		return b.byID[orderKey{client, id}]
+		return b.awake(b.byID[orderKey{client, id}])
 	}
 	return nil
 }
 
-// remember makes a fill the newest version of its execution.
-func (b *Books) remember(p *order.Fill) {
-	if stem, v := order.ExecVersion(p.ExecID); v > 0 {
-		b.versions.put(stem, p)
-	}
+// takes makes an execution one that was told.
+func (b *Books) takes(f order.Fill) *Execution {
+	x := new(Execution)
+	b.set(x, f)
+	b.knows(x)
+	return x
 }
 
 // keep remembers a fill.
 func (b *Books) keep(f order.Fill) {
-	p := &f
-	b.execs.put(f.ExecID, p)
-	b.remember(p)
-	b.sorted(p)
-	b.Fills = slices.Insert(b.Fills, rank(b.Fills, p.At), p)
-	if len(b.Fills) > 2*KeepEnded {
-		b.Fills = slices.Clone(b.Fills[KeepEnded:])
+	x := b.takes(f)
+	b.sorted(x, f.At)
+	b.Fills = slices.Insert(b.Fills, rank(b.Fills, f.At), x)
+	if len(b.Fills) > KeepEnded+spare {
+		b.Fills = slices.Clone(b.Fills[spare:])
 	}
 }
 
 // rank is where an execution of that time belongs among fills: a venue tells
 // older ones of the day anew after a restart. One without a time is the newest.
-func rank(fills []*order.Fill, at time.Time) int {
+func rank(fills []*Execution, at time.Time) int {
 	i := len(fills)
-	for !at.IsZero() && i > 0 && fills[i-1].At.After(at) {
+	for !at.IsZero() && i > 0 && fills[i-1].At().After(at) {
 		i--
 	}
 	return i
@@ -380,7 +375,7 @@ func (b *Books) State(s *event.Desk) {
 	slices.SortStableFunc(s.Orders, func(x, y order.Order) int { return x.Created.Compare(y.Created) })
 	s.Fills = []order.Fill{}
 	for _, f := range b.Fills[max(0, len(b.Fills)-KeepEnded):] {
-		s.Fills = append(s.Fills, *f)
+		s.Fills = append(s.Fills, f.Fill())
 	}
 	s.Findings = append([]broker.Finding{}, b.findings...)
 	if b.Positions != nil {

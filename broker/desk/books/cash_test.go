@@ -104,7 +104,7 @@ func TestCashIsHeldAgainstTheExecutions(t *testing.T) {
 
 // corrects corrects the newest execution.
 func (k *till) corrects() {
-	f := *k.b.Fills[len(k.b.Fills)-1]
+	f := k.b.Fills[len(k.b.Fills)-1].Fill()
 	f.ExecID = f.ExecID[:1] + ".02"
 	f.Qty = market.Shares(9)
 	k.b.FoldExecution(k.turn(), &k.who, f)

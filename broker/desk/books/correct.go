@@ -8,27 +8,14 @@ import (
 	"robotrader/services/event"
 )
 
-// version returns the newest version of the execution with that id, if it is
-// in the books under another id. Nil is none.
-func (b *Books) version(id string) *order.Fill {
-	stem, v := order.ExecVersion(id)
-	if v == 0 {
-		return nil
-	}
-	if f, ok := b.versions.get(stem); ok && f.ExecID != id {
-		return f
-	}
-	return nil
-}
-
 // corrected takes another version of an execution that is in the books. The
 // newest one counts, in place of the one before: in its order, in the position
 // and for all who listen. An older one that comes late is kept by the journal
 // and counts nowhere.
-func (b *Books) corrected(t *Turn, was *order.Fill, f order.Fill) {
+func (b *Books) corrected(t *Turn, was *Execution, f order.Fill) {
 	_, before := order.ExecVersion(was.ExecID)
 	if _, now := order.ExecVersion(f.ExecID); now < before {
-		b.execs.put(f.ExecID, nil)
+		was.overruled(f.ExecID)
 		t.stored(f)
 		return
 	}
@@ -40,20 +27,19 @@ func (b *Books) corrected(t *Turn, was *order.Fill, f order.Fill) {
 		})
 		return
 	}
-	old := *was
+	old := was.Fill()
 	f.Replaces, f.Ref = old.ExecID, old.Ref // whether it has an order was found out with the first version
 	if c, ok := b.costs.m[f.ExecID]; ok {
 		f = priced(f, c)
 	} else if f.Commission == nil { // as long as nobody tells another
 		f.Commission, f.RealizedPNL = old.Commission, old.RealizedPNL
 	}
-	*was = f
+	was.overruled(old.ExecID)
+	b.set(was, f)
 	b.cash.unsure()
 	if b.Follower != nil {
 		b.Follower.Corrected()
 	}
-	b.execs.put(old.ExecID, nil)
-	b.execs.put(f.ExecID, was)
 	signed := f.Side.Signed(f.Qty.Sub(old.Qty))
 	b.moved(f.ExecID, f.Symbol, signed)
 	t.stored(f)
@@ -77,9 +63,7 @@ func (b *Books) corrected(t *Turn, was *order.Fill, f order.Fill) {
 // takenBack takes the correction of an execution that the books never had: the
 // versions before it, should they come, count nowhere.
 func (b *Books) takenBack(t *Turn, f order.Fill) {
-	p := &f
-	b.execs.put(f.ExecID, p)
-	b.remember(p)
+	b.takes(f)
 	t.stored(f)
 }
 

@@ -197,14 +197,15 @@ func (b *Books) FoldExecution(t *Turn, who *broker.Facts, f order.Fill) {
 		return
 	}
 	b.turnLedgers(t.Market)
-	if _, twice := b.execs.get(f.ExecID); twice {
+	was, twice := b.version(f.ExecID)
+	if twice {
 		return
 	}
 	f.Symbol = b.Name(t, f.Symbol, f.ConID)
 	if f.ClientID == who.ClientID {
 		b.saw(f.OrderID)
 	}
-	if was := b.version(f.ExecID); was != nil {
+	if was != nil {
 		b.corrected(t, was, f)
 		return
 	}
@@ -227,8 +228,8 @@ func (b *Books) FoldExecution(t *Turn, who *broker.Facts, f order.Fill) {
 		b.Quarantine(t, e, "execution "+f.ExecID, why) // it still happened: only the order is not touched
 		e = nil
 	}
-	if e != nil && f.Ref == "" {
-		f.Ref = e.Ref
+	if e != nil && (f.Ref == "" || f.Ref == e.Ref) {
+		f.Ref = e.Ref // one text in memory
 	}
 	if b.orphan(f, e) {
 		b.adopt(t, f)
@@ -321,27 +322,22 @@ func priced(f order.Fill, c broker.CommissionReport) order.Fill {
 
 // FoldCommission adds a commission to its execution, which may come later.
 func (b *Books) FoldCommission(t *Turn, c broker.CommissionReport) {
-	f, known := b.execs.get(c.ExecID)
-	if known && f == nil { // of a version that counts nowhere
+	x, told := b.version(c.ExecID)
+	switch {
+	case !told:
+		b.costs.Put(c.ExecID, c)
+		t.store(broker.Record{Commission: &c})
+		return
+	case x.ExecID != c.ExecID: // of a version that counts nowhere
+		return
+	case !b.prices(x, c):
 		return
 	}
-	if f == nil {
-		b.costs.Put(c.ExecID, c)
-	} else {
-		after := priced(*f, c)
-		if f.Commission != nil && *f.Commission == *after.Commission && Alike(f.RealizedPNL, after.RealizedPNL) {
-			return // told twice
-		}
-		b.cash.charged(f.Commission, *after.Commission)
-		*f = after
-		if b.Follower != nil {
-			b.Follower.Charged(c.ExecID, c.Commission)
-		}
+	if b.Follower != nil {
+		b.Follower.Charged(c.ExecID, c.Commission)
 	}
 	t.store(broker.Record{Commission: &c})
-	if f != nil {
-		t.fill(*f)
-	}
+	t.fill(x.Fill())
 }
 
 // FoldValues takes in values of the account, and tells those that changed.

@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	// keepExecs bounds how many executions are told apart: some hundred bytes
-	// each. It is twelve a second through a regular session.
+	// keepExecs bounds how many executions are told apart: some 250 bytes each. It is twelve a second through a regular session.
 	keepExecs = 1 << 18
 	// keepDays is for how many market days an execution is known by its id after
 	// it was told last. A venue's answer is of its own day, which may be another
@@ -81,7 +80,7 @@ func (l *ledger[V]) len() (n int) {
 
 // Full reports whether no further execution can be told apart from one that was
 // counted. What an answer of the broker tells is not counted then.
-func (b *Books) Full() bool { return b.execs.len() >= b.keepExecs }
+func (b *Books) Full() bool { return b.execs.len()+b.plain.len() >= b.keepExecs }
 
 // Overflown tells that the books are full, and takes entries away.
 func (b *Books) Overflown(t *Turn) {

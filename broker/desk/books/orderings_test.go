@@ -294,11 +294,14 @@ func (p *standing) words() string {
 	for _, e := range b.ByRef {
 		w = append(w, "order "+orderWords(e.Order), fmt.Sprint("of it ", e.spent, e.SentAt.IsZero(), e.Ending != nil, e.atEnd, len(b.Live[e.Symbol]), b.byPerm[e.PermID] == e, b.byID[orderKey{1, 151}] == e))
 	}
-	for id, f := range b.execs.days[0] {
-		w = append(w, "exec "+id+fillWords(*f))
+	for id, x := range b.execs.days[0] {
+		w = append(w, "exec "+id+fillWords(x.Fill()))
+	}
+	for id, x := range b.plain.days[0] {
+		w = append(w, "exec "+id+fillWords(x.Fill()))
 	}
 	for id, c := range b.costs.m {
-		if b.execs.days[0][id] != nil { // it is in its execution, and looked at no more
+		if _, told := b.version(id); told { // it is in its execution, and looked at no more
 			continue
 		}
 		w = append(w, fmt.Sprint("cost ", id, c.Commission, c.Currency))
@@ -309,7 +312,7 @@ func (p *standing) words() string {
 	for what, words := range p.told {
 		w = append(w, "told "+what+words)
 	}
-	w = append(w, fmt.Sprint(p.left, len(b.Fills), len(b.ended), b.NextID, b.versions.len(), len(b.Suspects), len(b.told), len(b.findings)))
+	w = append(w, fmt.Sprint(p.left, len(b.Fills), len(b.ended), b.NextID, b.execs.len(), b.plain.len(), len(b.Suspects), len(b.told), len(b.findings)))
 	slices.Sort(w)
 	return strings.Join(w, "\n")
 }
@@ -333,13 +336,14 @@ func (s *search) judge(t *testing.T, end *standing) {
 		t.Errorf("order is %s", orderWords(e.Order))
 	}
 	var charged market.Money
-	for _, f := range end.books.Fills {
+	for _, x := range end.books.Fills {
+		f := x.Fill()
 		if f.Commission == nil {
 			t.Fatalf("execution %s has no commission", f.ExecID)
 		}
 		charged = charged.Add(*f.Commission)
-		if end.told["fill "+f.ExecID] != fillWords(*f) {
-			t.Errorf("told is %s, it is %s", end.told["fill "+f.ExecID], fillWords(*f))
+		if end.told["fill "+f.ExecID] != fillWords(f) {
+			t.Errorf("told is %s, it is %s", end.told["fill "+f.ExecID], fillWords(f))
 		}
 	}
 	p := end.books.Positions["AAPL"]
@@ -355,7 +359,8 @@ func cloneBooks(b *Books) *Books {
 	entries := map[*Entry]*Entry{}
 	of := func(e *Entry) *Entry {
 		if entries[e] == nil {
-			twin := *e
+			twin, its := *e, *e.course
+			twin.course = &its
 			entries[e] = &twin
 		}
 		return entries[e]
@@ -380,8 +385,7 @@ func cloneBooks(b *Books) *Books {
 	for _, f := range b.Fills {
 		twin := *f
 		c.Fills = append(c.Fills, &twin)
-		c.execs.put(f.ExecID, &twin)
-		c.remember(&twin)
+		c.knows(&twin)
 	}
 	for k, v := range b.costs.m {
 		c.costs.Put(k, v)

@@ -13,13 +13,13 @@ import (
 // times, and of one time in the order in which they were told. One that was taken
 // back has the quantity 0. The list is the books' own: it is to be read in the
 // turn, and its elements follow later corrections.
-func (b *Books) Past() []*order.Fill { return b.past }
+func (b *Books) Past() []*Execution { return b.past }
 
 // Last returns the newest execution of a symbol, nil when there is none.
-func (b *Books) Last(s market.Symbol) *order.Fill {
-	for _, f := range slices.Backward(b.past) {
-		if f.Symbol == s {
-			return f
+func (b *Books) Last(s market.Symbol) *Execution {
+	for _, x := range slices.Backward(b.past) {
+		if x.Symbol == s {
+			return x
 		}
 	}
 	return nil
@@ -27,22 +27,27 @@ func (b *Books) Last(s market.Symbol) *order.Fill {
 
 // sorted puts an execution into its place among those of the past. Those that
 // come as they happen are appended.
-func (b *Books) sorted(p *order.Fill) {
-	b.past = slices.Insert(b.past, rank(b.past, p.At), p)
+func (b *Books) sorted(x *Execution, at time.Time) {
+	b.past = slices.Insert(b.past, rank(b.past, at), x)
 }
 
 // turnLedgers lets the ledgers begin a new market day when a time is in one.
 func (b *Books) turnLedgers(at time.Time) {
-	if b.execs.turn(at, b.zone) {
+	days := b.execs.today
+	forgot := b.execs.turn(at, b.zone)
+	if b.plain.turn(at, b.zone) || forgot {
 		b.forgetPast()
 	}
-	b.versions.turn(at, b.zone)
+	if b.execs.today != days {
+		clear(b.zones)
+		clear(b.deals) // those of the day before stay with its executions
+	}
 }
 
 // forgetPast drops from the past what the ledger has forgotten with its oldest
 // day.
 func (b *Books) forgetPast() {
-	b.past = slices.DeleteFunc(b.past, func(f *order.Fill) bool { return !b.execs.has(f.ExecID) })
+	b.past = slices.DeleteFunc(b.past, b.forgotten)
 }
 
 // adopts tells the follower that a position was taken over from the broker with

@@ -27,13 +27,13 @@ func (b *Books) Followed(e *Entry) bool {
 // nil when none is in memory.
 func (b *Books) Called(name string) *Entry {
 	if e := b.ByRef[name]; e != nil {
-		return e
+		return b.awake(e)
 	}
 	id, ok := permID(name)
 	if !ok {
 		return nil
 	}
-	return b.byPerm[id]
+	return b.awake(b.byPerm[id])
 }
 
 func permID(s string) (int64, bool) {

@@ -56,6 +56,7 @@ func (b *Books) Judge(t *Turn, within time.Duration) {
 		}
 	}
 	b.settle(t)
+	b.rests(t.Wall)
 }
 
 // Lost is told when a session is over: what was sent and not answered is

@@ -19,7 +19,7 @@ type start struct {
 // jump is a change of a position that was no execution: the broker's figure was
 // taken over.
 type jump struct {
-	after *order.Fill // the newest execution of the symbol then
+	after *books.Execution // the newest execution of the symbol then
 	more  market.Qty
 	held  order.Position // afterwards
 }
@@ -43,12 +43,12 @@ func (s *Score) Build(b *books.Books) {
 	mine := func(account string) bool { return account == "" || account == b.Account }
 	s.begin(b, mine)
 	jumps := s.jumpsBy()
-	for _, f := range b.Past() {
-		if mine(f.Account) {
-			if !f.Qty.IsZero() {
-				s.take(*f)
+	for _, x := range b.Past() {
+		if mine(x.Account) {
+			if !x.Qty.IsZero() {
+				s.take(x.Fill())
 			}
-			for _, j := range jumps[f] {
+			for _, j := range jumps[x] {
 				s.jumped(j)
 			}
 		}
@@ -66,7 +66,7 @@ func (s *Score) begin(b *books.Books, mine func(string) bool) {
 	for sym, p := range b.Positions {
 		s.trips[sym] = &trip{qty: p.Qty}
 	}
-	known := map[*order.Fill]bool{}
+	known := map[*books.Execution]bool{}
 	for _, f := range b.Past() {
 		if mine(f.Account) {
 			known[f] = true
@@ -92,8 +92,8 @@ func (s *Score) begin(b *books.Books, mine func(string) bool) {
 	}
 }
 
-func (s *Score) jumpsBy() map[*order.Fill][]jump {
-	by := map[*order.Fill][]jump{}
+func (s *Score) jumpsBy() map[*books.Execution][]jump {
+	by := map[*books.Execution][]jump{}
 	for _, j := range s.jumps {
 		by[j.after] = append(by[j.after], j)
 	}
