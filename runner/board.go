@@ -14,6 +14,7 @@ import (
 
 const (
 	keepBars       = 500 // closed bars a symbol for late-comers
+	spareBars      = 64  // more that are kept, so that they are moved rarely
 	flushEvery     = 250 * time.Millisecond
 	strategyEvery  = time.Second
 	portfolioEvery = 250 * time.Millisecond
@@ -66,11 +67,14 @@ func (b *board) failed(what string, err error) {
 // closed shows and publishes a closed bar.
 func (b *board) closed(s market.Symbol, bar market.Bar) {
 	b.mu.Lock()
-	bars := append(b.run.Bars[s], bar)
-	if len(bars) > 2*keepBars { // moved rarely, not with each bar
-		bars = slices.Clone(bars[len(bars)-keepBars:])
+	bars := b.run.Bars[s]
+	switch {
+	case bars == nil: // it has its size from the start: what grows for hours looks like a leak
+		bars = make([]market.Bar, 0, keepBars+spareBars)
+	case len(bars) == keepBars+spareBars:
+		bars = bars[:copy(bars, bars[spareBars:])]
 	}
-	b.run.Bars[s] = bars
+	b.run.Bars[s] = append(bars, bar)
 	b.mu.Unlock()
 	b.failed("bar", b.out.Bar(event.BarUpdate{Symbol: s, Width: b.width, Bar: bar, Closed: true}))
 }

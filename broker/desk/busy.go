@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"hash/maphash"
 	"sync"
 
 	"robotrader/broker/desk/books"
@@ -17,24 +18,27 @@ const keepAsked = 65536
 // newest that earlier ones did. It is looked at without the turn: that somebody
 // has to wait for it must not make an order that was sent "refused".
 type asked struct {
-	mu  sync.Mutex
-	ids books.Ring[string, bool]
+	seed maphash.Seed
+	mu   sync.Mutex               // guards what follows
+	ids  books.Ring[uint64, bool] // by their hashes; one that is taken for another would be "unknown", not "refused"
 }
 
-func newAsked() *asked { return &asked{ids: books.NewRing[string, bool](keepAsked)} }
+func newAsked() *asked {
+	return &asked{seed: maphash.MakeSeed(), ids: books.NewRing[uint64, bool](keepAsked)}
+}
 
 func (a *asked) begin(ids ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, id := range ids {
-		a.ids.Put(id, true)
+		a.ids.Put(maphash.String(a.seed, id), true)
 	}
 }
 
 func (a *asked) began(id string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.ids.Get(id)
+	return a.ids.Get(maphash.String(a.seed, id))
 }
 
 // busy answers an intent whose turn did not come in time. Refused is said only

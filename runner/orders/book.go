@@ -25,7 +25,9 @@ type Book struct {
 const keepEnded = 1024
 
 type entry struct {
-	in     order.Intent
+	id     string // of its intent, of which no more is kept
+	side   order.Side
+	qty    market.Qty
 	filled market.Qty
 	end    *market.Qty // its executions' sum, told with its end
 	left   market.Qty  // signed; its part of pending
@@ -48,7 +50,7 @@ func (b *Book) Market(at time.Time, side order.Side, qty market.Qty, reason stri
 		ID: ID(b.run, b.strategy, b.symbol, at, b.n), Action: order.Place, Strategy: b.strategy, Symbol: b.symbol,
 		Side: side, Type: order.Market, TIF: order.Day, Qty: qty, Reason: reason, At: at,
 	}
-	e := &entry{in: in}
+	e := &entry{id: in.ID, side: side, qty: qty}
 	b.open[in.ID] = e
 	b.count(e)
 	return in
@@ -56,18 +58,18 @@ func (b *Book) Market(at time.Time, side order.Side, qty market.Qty, reason stri
 
 // count brings pending up to date after a change of e.
 func (b *Book) count(e *entry) {
-	left := e.in.Qty.Sub(e.filled)
+	left := e.qty.Sub(e.filled)
 	if left.Sign() < 0 || e.end != nil { // an end leaves what has been executed and is not told yet
 		left = market.Qty{}
 		if e.end != nil && e.filled.Less(*e.end) {
 			left = e.end.Sub(e.filled)
 		}
 	}
-	left = e.in.Side.Signed(left)
+	left = e.side.Signed(left)
 	b.pending = b.pending.Add(left).Sub(e.left)
 	e.left = left
-	id := e.in.ID
-	if e.end != nil && left.IsZero() || !e.filled.Less(e.in.Qty) {
+	id := e.id
+	if e.end != nil && left.IsZero() || !e.filled.Less(e.qty) {
 		delete(b.open, id)
 		b.forget(e)
 		return
@@ -78,7 +80,7 @@ func (b *Book) count(e *entry) {
 
 // forget moves an order to those that ended, and drops the oldest of them.
 func (b *Book) forget(e *entry) {
-	id := e.in.ID
+	id := e.id
 	if b.ended[id] != nil {
 		return
 	}

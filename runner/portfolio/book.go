@@ -40,9 +40,9 @@ type Book struct {
 	cash       *market.Money
 	known      bool // positions are known
 	lines      map[market.Symbol]*line
-	fills      map[string]told // by what all versions of an execution have in common
-	ids        []string        // of fills, a ring once it is full
-	oldest     int             // in ids, once it is full
+	fills      map[string]*told // by what all versions of an execution have in common
+	ids        []string         // of fills, a ring once it is full
+	oldest     int              // in ids, once it is full
 	realised   market.Money
 	commission market.Money
 	pending    int
@@ -57,27 +57,42 @@ type line struct {
 	last     *market.Price
 }
 
-// told is what is known of an execution: of its newest version.
+// told is what is known of an execution: of its newest version. There may be
+// 65,536, so what follows from the rest is not kept.
 type told struct {
-	version    int
-	qty        market.Qty
 	did        effect
-	commission *market.Money
-	baseline   bool // in the baseline already, with whatever it cost
+	commission market.Money
+	version    uint8 // two digits
+	charged    bool  // commission was told
+	baseline   bool  // in the baseline already, with whatever it cost
 }
 
 // effect is what a trade did to its line, and so what taking it back undoes.
 type effect struct {
-	signed   market.Qty   // below 0 sells
-	paid     market.Money // for it; below 0 was received
+	signed   market.Qty // below 0 sells
+	opening  market.Qty // what of that opened, or added to, a position; the rest closed one
+	price    market.Price
 	released market.Money // cost of what it closed
-	opened   market.Money // cost of what it opened
-	gain     market.Money
+	costless bool         // nobody told what that had cost: it gained nothing that could be told
+}
+
+// paid is what it cost; below 0 was received.
+func (d effect) paid() market.Money { return d.price.Mul(d.signed) }
+
+// opened is the cost of what it opened.
+func (d effect) opened() market.Money { return d.price.Mul(d.opening) }
+
+// gain is what it realised.
+func (d effect) gain() market.Money {
+	if d.costless {
+		return market.Money{}
+	}
+	return d.price.Mul(d.signed.Sub(d.opening)).Neg().Sub(d.released)
 }
 
 // New returns a book on top of a baseline.
 func New(b Baseline) *Book {
-	k := &Book{known: b.Positions != nil, lines: map[market.Symbol]*line{}, fills: map[string]told{}}
+	k := &Book{known: b.Positions != nil, lines: map[market.Symbol]*line{}, fills: map[string]*told{}}
 	if b.Cash != nil {
 		k.cash = b.Cash.Ptr()
 	}
@@ -86,7 +101,11 @@ func New(b Baseline) *Book {
 	}
 	for _, id := range b.Counted {
 		stem, version := order.ExecVersion(id)
-		k.know(stem, told{version: max(version, k.fills[stem].version), baseline: true})
+		t := told{version: uint8(version), baseline: true} //nolint:gosec // two digits
+		if was := k.fills[stem]; was != nil {
+			t.version = max(t.version, was.version)
+		}
+		k.know(stem, t)
 	}
 	return k
 }
@@ -118,14 +137,18 @@ func (k *Book) line(s market.Symbol) *line {
 // changed by it: the broker's cash and positions are.
 func (k *Book) Fill(f order.Fill) (fresh bool, err error) {
 	stem, version := order.ExecVersion(f.ExecID)
-	was, seen := k.fills[stem]
-	later := seen && version > was.version
+	var was told
+	known, seen := k.fills[stem]
+	if seen {
+		was = *known
+	}
+	later := seen && version > int(was.version)
 	if f.ExecID == "" || f.Symbol == "" || f.Side != order.Buy && f.Side != order.Sell || f.Qty.Sign() < 0 ||
 		f.Qty.IsZero() && version < 2 || maxQty.Less(f.Qty) || maxPrice.Less(f.Price.Abs()) {
 		return false, fmt.Errorf("portfolio: execution %.60q: %.10s %v %.20s at %v: %w",
 			f.ExecID, f.Side, f.Qty, f.Symbol, f.Price, ErrBadFill)
 	}
-	if was.baseline || seen && version < was.version {
+	if was.baseline || seen && version < int(was.version) {
 		return false, nil
 	}
 	if !seen {
@@ -135,11 +158,11 @@ func (k *Book) Fill(f order.Fill) (fresh bool, err error) {
 		k.undo(f.Symbol, was.did)
 	}
 	if !seen || later {
-		was.version, was.qty, was.did = version, f.Qty, k.trade(f.Symbol, f.Side.Signed(f.Qty), f.Price)
+		was.version, was.did = uint8(version), k.trade(f.Symbol, f.Side.Signed(f.Qty), f.Price) //nolint:gosec // two digits
 	}
 	if f.Commission != nil {
-		k.charge(was.commission, *f.Commission)
-		was.commission = f.Commission.Ptr()
+		k.charge(was, *f.Commission)
+		was.commission, was.charged = *f.Commission, true
 	}
 	k.know(stem, was)
 	return !seen, nil
@@ -150,10 +173,10 @@ func (k *Book) Fill(f order.Fill) (fresh bool, err error) {
 func (k *Book) Corrects(f order.Fill) (more market.Qty, ok bool) {
 	stem, version := order.ExecVersion(f.ExecID)
 	was, seen := k.fills[stem]
-	if !seen || was.baseline || version <= was.version {
+	if !seen || was.baseline || version <= int(was.version) {
 		return market.Qty{}, false
 	}
-	return f.Qty.Sub(was.qty), true
+	return f.Qty.Sub(was.did.signed.Abs()), true
 }
 
 // know keeps what is known of an execution, and forgets the oldest when there
@@ -168,14 +191,14 @@ func (k *Book) know(id string, t told) {
 			k.oldest = (k.oldest + 1) % keepFills
 		}
 	}
-	k.fills[id] = t
+	k.fills[id] = &t
 }
 
 // charge takes a commission, or the difference to what was told before.
-func (k *Book) charge(was *market.Money, now market.Money) {
+func (k *Book) charge(was told, now market.Money) {
 	more := now
-	if was != nil {
-		more = now.Sub(*was)
+	if was.charged {
+		more = now.Sub(was.commission)
 	} else {
 		k.pending--
 	}
@@ -191,8 +214,8 @@ func (k *Book) pay(m market.Money) {
 
 func (k *Book) trade(s market.Symbol, signed market.Qty, price market.Price) (did effect) {
 	l := k.line(s)
-	did.signed, did.paid = signed, price.Mul(signed)
-	k.pay(did.paid.Neg())
+	did.signed, did.price = signed, price
+	k.pay(did.paid().Neg())
 	rest := signed
 	if l.qty.Sign()*signed.Sign() < 0 {
 		closing := signed // as much of it as there is a position to close
@@ -200,32 +223,31 @@ func (k *Book) trade(s market.Symbol, signed market.Qty, price market.Price) (di
 			closing = l.qty.Neg()
 		}
 		rest = signed.Sub(closing)
-		did.released, did.gain = k.reduce(l, closing, price)
+		did.costless = l.costless
+		did.released = k.reduce(l, closing, price)
 	}
+	did.opening = rest
 	if rest.IsZero() {
 		return did
 	}
 	if l.qty.IsZero() {
 		l.cost, l.costless = market.Money{}, false
 	}
-	did.opened = price.Mul(rest)
 	l.qty = l.qty.Add(rest)
-	l.cost = l.cost.Add(did.opened)
+	l.cost = l.cost.Add(did.opened())
 	return did
 }
 
 // reduce closes a part of a position: closing has the sign of the execution.
 // What was bought for an unknown cost realises nothing that could be told.
-func (k *Book) reduce(l *line, closing market.Qty, price market.Price) (released, gain market.Money) {
+func (k *Book) reduce(l *line, closing market.Qty, price market.Price) (released market.Money) {
 	released = l.cost.MulFrac(closing.Neg(), l.qty)
 	l.qty = l.qty.Add(closing)
 	l.cost = l.cost.Sub(released)
-	if l.costless {
-		return released, market.Money{}
+	if !l.costless {
+		k.realise(l, price.Mul(closing).Neg().Sub(released))
 	}
-	gain = price.Mul(closing).Neg().Sub(released)
-	k.realise(l, gain)
-	return released, gain
+	return released
 }
 
 func (k *Book) realise(l *line, gain market.Money) {
@@ -237,10 +259,10 @@ func (k *Book) realise(l *line, gain market.Money) {
 // realised is so when nothing else was traded since.
 func (k *Book) undo(s market.Symbol, did effect) {
 	l := k.line(s)
-	k.pay(did.paid)
+	k.pay(did.paid())
 	l.qty = l.qty.Sub(did.signed)
-	l.cost = l.cost.Add(did.released).Sub(did.opened)
-	k.realise(l, did.gain.Neg())
+	l.cost = l.cost.Add(did.released).Sub(did.opened())
+	k.realise(l, did.gain().Neg())
 	if l.qty.IsZero() && !l.cost.IsZero() { // of shares that are not there: it is a gain or a loss
 		k.realise(l, l.cost.Neg())
 		l.cost = market.Money{}

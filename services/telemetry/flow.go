@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"hash/maphash"
 	"strconv"
 	"sync"
 
@@ -43,7 +44,7 @@ func newFlow() *flow {
 		}, []string{"stage"}),
 		rules:  newWords(mostRules),
 		kinds:  newWords(mostKinds),
-		states: lastStates{of: map[string]order.State{}},
+		states: lastStates{seed: maphash.MakeSeed(), of: map[uint64]order.State{}},
 	}
 	f.decisions.WithLabelValues("allowed", "")
 	for s := order.Sent; s <= order.Dropped; s++ {
@@ -114,18 +115,20 @@ const mostOrders = 4096
 // lastStates are the newest states of the newest orders.
 type lastStates struct {
 	mu   sync.Mutex // guards what follows
-	of   map[string]order.State
-	told []string // keys of of, the oldest at next once it is full
+	seed maphash.Seed
+	of   map[uint64]order.State // by a hash of who they are: two of 4,096 are the same in no lifetime
+	told []uint64               // keys of of, the oldest at next once it is full
 	next int
 }
 
 // changed notes the order's state, and reports whether it is another one than
 // before.
 func (l *lastStates) changed(o order.Order) bool {
-	key := o.Ref
-	if key == "" { // made elsewhere
-		key = "\x00" + strconv.FormatInt(o.PermID, 10) + "/" + strconv.FormatInt(o.OrderID, 10)
+	name := o.Ref
+	if name == "" { // made elsewhere
+		name = "\x00" + strconv.FormatInt(o.PermID, 10) + "/" + strconv.FormatInt(o.OrderID, 10)
 	}
+	key := maphash.String(l.seed, name)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	was, known := l.of[key]

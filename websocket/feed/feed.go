@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"robotrader/broker/market"
+	"robotrader/broker/order"
 )
 
 // ErrStopped means that the feed has ended: nothing is known any more.
@@ -56,6 +57,7 @@ type Feed struct {
 	dirty  map[market.Symbol]struct{} // quotes that changed since they were told
 	flush  <-chan time.Time           // when they may be told, nil when none is dirty
 	quoted time.Time                  // when quotes were told last
+	words  order.Words                // of the orders and executions that are shown
 }
 
 // Broadcaster sends one message to every client; it never waits, and keeps the

@@ -41,12 +41,14 @@ func (f *Feed) onTicks(m event.Message[event.Ticks]) {
 
 func (f *Feed) onOrder(m event.Message[order.Order]) {
 	f.owners[deskOwner].note("order", orderID(&m.Data))
+	f.words.Order(&m.Data)
 	f.snap.putOrder(m.Data)
 	f.tell("order", m.Data)
 }
 
 func (f *Feed) onFill(m event.Message[order.Fill]) {
 	f.owners[deskOwner].note("fill", fillID(&m.Data))
+	f.words.Fill(&m.Data)
 	if f.snap.putFill(m.Data) { // an older version of an execution is no news
 		f.tellFill(&m.Data)
 	}
@@ -176,6 +178,7 @@ func (f *Feed) setDesk(d event.Desk) {
 		d.Orders = slices.Delete(d.Orders, i, i+1)
 	}
 	for i := range d.Orders {
+		f.words.Order(&d.Orders[i])
 		if o := &d.Orders[i]; !own.newer("order", orderID(o)) && f.snap.putOrder(*o) {
 			f.tell("order", o)
 		}
@@ -185,6 +188,7 @@ func (f *Feed) setDesk(d event.Desk) {
 	}
 	d.Fills = d.Fills[max(0, len(d.Fills)-maxFills):]
 	for i := range d.Fills {
+		f.words.Fill(&d.Fills[i])
 		if x := &d.Fills[i]; !own.newer("fill", fillID(x)) && f.snap.putFill(*x) {
 			f.tellFill(x)
 		}

@@ -263,7 +263,9 @@ func (s *Snapshot) putPortfolio(p event.PortfolioState) bool {
 
 // put replaces the newest element that is the same as v, or else adds v behind
 // the last that is not later; without a time all are equally late. Beyond most
-// the oldest goes. It reports whether the list changed.
+// the oldest goes. It reports whether the list changed. A list by time fills up
+// sooner or later, so that it has its whole size from the start: what grows for
+// hours looks like a leak.
 func put[T any](list *[]T, v T, most int, same func(*T) bool, at func(*T) time.Time) bool {
 	l := *list
 	for i := range slices.Backward(l) {
@@ -278,6 +280,9 @@ func put[T any](list *[]T, v T, most int, same func(*T) bool, at func(*T) time.T
 		where--
 	}
 	if len(l) < most {
+		if at != nil && cap(l) < most {
+			l = append(make([]T, 0, most), l...)
+		}
 		*list = slices.Insert(l, where, v)
 		return true
 	}
