@@ -24,10 +24,11 @@ func day(restarted bool) trial {
 	dice := rand.New(rand.NewPCG(1, 2))
 	for i := range 450 {
 		s := sample{
-			hour: 24 * float64(i) / 450, calm: i%3 > 0, state: "ready", losses: 1, anonymous: 20e6 + 2e6*dice.Float64(),
+			hour: 24 * float64(i) / 450, calm: i%3 > 0, state: "ready", losses: 1, free: 9e6 * dice.Float64(),
 			live: 6e6, goroutines: 164 + float64(i%2), files: 24, ours: one(), theirs: one(),
 			folder: map[string]int64{"frames": framesLimit, "logs": 1e6}, frameFiles: 9,
 		}
+		s.anonymous = 20e6 + s.free + 1e6*dice.Float64()
 		if !s.calm { // with clients that pass
 			s.goroutines, s.files, s.ours = 180, 30, host.States{host.CloseWait: 1, host.Established: 1}
 		}
@@ -56,7 +57,14 @@ func TestTheJudgeNotices(t *testing.T) {
 		{"all well", func(*trial) {}, ""},
 		{"memory leaks", func(d *trial) { each(d, func(h float64, s *sample) { s.anonymous += 2e6 * h / 24 }) }, "memory"},
 		{"the heap leaks below its floor", func(d *trial) { each(d, func(h float64, s *sample) { s.live += 5e6 * h / 24 }) }, "live heap"},
-		{"lists fill", func(d *trial) { each(d, func(h float64, s *sample) { s.live += 3e6 * min(h, 8.3) / 8.3 }) }, ""},
+		{"it leaks a little below its floor", func(d *trial) { each(d, func(h float64, s *sample) { s.live += 1.2e6 * h / 24 }) }, "live heap"},
+		{"lists fill", func(d *trial) { each(d, func(h float64, s *sample) { s.live += 0.7e6 * min(h, 8.3) / 8.3 }) }, ""},
+		{"what is free in the heap grows", func(d *trial) {
+			each(d, func(h float64, s *sample) { s.anonymous, s.free = s.anonymous+4e6*h/24, s.free+4e6*h/24 })
+		}, "memory"},
+		{"it is more at the end, by its scatter", func(d *trial) {
+			each(d, func(h float64, s *sample) { s.anonymous, s.free = s.anonymous+1.2e6*h/24, s.free+1.2e6*h/24 })
+		}, ""},
 		{"memory grows within the limit", func(d *trial) { each(d, func(h float64, s *sample) { s.anonymous += 0.3e6 * h / 24 }) }, ""},
 		{"memory grows in the first hour", func(d *trial) { each(d, func(h float64, s *sample) { s.anonymous += 9e6 * min(h, 1) }) }, ""},
 		{"a descriptor leaks every three hours", func(d *trial) { each(d, func(h float64, s *sample) { s.files += float64(int(h / 3)) }) }, "descriptors"},

@@ -27,7 +27,7 @@ type load struct {
 }
 
 // loads by their names. The memory of a trader holds each execution of three
-// market days, about a kilobyte, so that what it grows by on the first of them
+// market days, about 250 bytes, so that what it grows by on the first of them
 // depends on how many there are (broker/desk/books).
 var loads = map[string]load{
 	// Some hundred executions a day, as of a strategy of minutes: that is what

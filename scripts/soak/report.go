@@ -65,7 +65,7 @@ func (t trial) table(out io.Writer, hours float64) {
 		return
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "hour\tlife\tlink\town MB\tresident MB\tlive heap MB\tgoroutines\tdescriptors\tfolder MB\tjournal MB\tlag ms\tlosses\tsockets, trader | gateway\t")
+	fmt.Fprintln(w, "hour\tlife\tlink\town MB\tnot free MB\tresident MB\tlive heap MB\tgoroutines\tdescriptors\tfolder MB\tjournal MB\tlag ms\tlosses\tsockets, trader | gateway\t")
 	every := max(1, len(t.samples)/rows)
 	for i := 0; i < len(t.samples); i += every {
 		s := t.samples[i]
@@ -76,13 +76,13 @@ func (t trial) table(out io.Writer, hours float64) {
 		for _, in := range t.samples[i:min(i+every, len(t.samples))] {
 			lag = max(lag, in.lag)
 		}
-		fmt.Fprintf(w, "%.1f\t%d\t%s\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%.1f\t%.1f\t%d\t%.0f\t%v | %v\t\n", s.hour, s.life, s.state, s.anonymous/1e6, s.resident/1e6,
+		fmt.Fprintf(w, "%.1f\t%d\t%s\t%.1f\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%.1f\t%.1f\t%d\t%.0f\t%v | %v\t\n", s.hour, s.life, s.state, s.anonymous/1e6, s.held()/1e6, s.resident/1e6,
 			s.live/1e6, s.goroutines, s.files, mb(s.total()), mb(s.folder["journal.db"]), lag.Milliseconds(), s.losses, s.ours, s.theirs)
 	}
 	_ = w.Flush() // into memory
 	if !t.restarted && !t.quick {
 		t.slopes(out, math.Min(1, hours/4))
-		t.slopes(out, listsFull)
+		t.slopes(out, hours/2)
 	}
 }
 
@@ -100,6 +100,7 @@ func (t trial) slopes(out io.Writer, from float64) {
 		of         func(sample) float64
 	}{
 		{"own memory", " MB", 1e6, func(s sample) float64 { return s.anonymous }},
+		{"of it not free", " MB", 1e6, sample.held},
 		{"resident", " MB", 1e6, func(s sample) float64 { return s.resident }},
 		{"live heap", " MB", 1e6, func(s sample) float64 { return s.live }},
 		{"goroutines", "", 1, func(s sample) float64 { return s.goroutines }},
@@ -108,8 +109,8 @@ func (t trial) slopes(out io.Writer, from float64) {
 		{"journal", " MB", 1e6, func(s sample) float64 { return float64(s.folder["journal.db"]) }},
 		{"lag", " ms", 1e6, func(s sample) float64 { return float64(s.lag) }},
 	} {
-		if grows, err := slope(list, f.of); err == nil {
-			fmt.Fprintf(out, " %s %+.2f%s;", f.name, grows/f.scale, f.unit)
+		if grows, unsure, err := slope(list, f.of); err == nil {
+			fmt.Fprintf(out, " %s %+.2f ± %.2f%s;", f.name, grows/f.scale, unsure/f.scale, f.unit)
 		}
 	}
 	fmt.Fprintln(out)

@@ -28,9 +28,12 @@ type sample struct {
 	calm  bool
 	state string // of the link
 
-	anonymous  float64 // memory of its own
-	resident   float64 // with the pages of its binary
-	live       float64 // heap that the newest collection found in use, by the next one's goal
+	anonymous float64 // memory of its own
+	resident  float64 // with the pages of its binary
+	live      float64 // heap that the newest collection found in use, by the next one's goal
+	// free is what the process has of the machine for its heap and nothing live is
+	// in: garbage of the moment, and room that is not given back yet.
+	free       float64
 	goroutines float64
 	files      float64 // descriptors
 	losses     float64 // of the link, in this life
@@ -48,6 +51,10 @@ const (
 	calmFor      = 8 * time.Second
 	calmForQuick = 1200 * time.Millisecond
 )
+
+// held is memory of its own less what is free in its heap: it goes up and down with
+// each collection by more than a day's growth, and says nothing.
+func (s sample) held() float64 { return s.anonymous - s.free }
 
 // total is the size of the whole data folder.
 func (s sample) total() (n int64) {
@@ -70,7 +77,7 @@ func (s *sample) metrics(ctx context.Context, t *rig.Trader) error {
 		return err
 	}
 	in := bufio.NewScanner(strings.NewReader(text))
-	var goal, percent float64
+	var goal, percent, room float64
 	for in.Scan() {
 		name, value, ok := strings.Cut(in.Text(), " ")
 		n, err := strconv.ParseFloat(value, 64)
@@ -84,6 +91,10 @@ func (s *sample) metrics(ctx context.Context, t *rig.Trader) error {
 			s.goroutines = n
 		case "go_memstats_next_gc_bytes":
 			goal = n
+		case "go_memstats_heap_sys_bytes":
+			room += n
+		case "go_memstats_heap_released_bytes":
+			room -= n
 		case "go_gc_gogc_percent":
 			percent = n
 		case "trader_link_lost_total":
@@ -91,7 +102,8 @@ func (s *sample) metrics(ctx context.Context, t *rig.Trader) error {
 		}
 	}
 	s.live = goal / (1 + percent/100)
-	if s.goroutines == 0 || s.files == 0 || s.live == 0 {
+	s.free = room - s.live
+	if s.goroutines == 0 || s.files == 0 || s.live == 0 || room == 0 {
 		return errors.New("the metrics lack goroutines, descriptors or heap")
 	}
 	return in.Err()
