@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -15,7 +16,10 @@ const (
 	// its size within minutes, is collected a third as often, and what grows is seen.
 	// Our own choice: above it, Go's rule holds.
 	heapFloor = 20 << 20
-	// heapLook is the time between two looks at what is held: it changes slowly.
+	// heapLook is the most time between two looks at what is held. One follows each
+	// collection, too: Go sets the next goal by what is held then, and a burst in
+	// that moment would be given room by its own size times a per cent that was
+	// meant for less.
 	heapLook = 5 * time.Second
 	// leastPercent is Go's own rule, twice what is held; mostPercent bounds what
 	// a heap that is hardly used is given.
@@ -25,13 +29,14 @@ const (
 // collector keeps the collector's goal at [heapFloor] or above. One goroutine
 // looks, until stop.
 type collector struct {
-	quit chan struct{}
-	done chan struct{} // closed when the goroutine has gone
+	quit      chan struct{}
+	done      chan struct{} // closed when the goroutine has gone
+	collected chan struct{} // has a word after a collection
 }
 
 // startCollector begins, unless the environment says how to collect.
 func startCollector() *collector {
-	c := &collector{quit: make(chan struct{}), done: make(chan struct{})}
+	c := &collector{quit: make(chan struct{}), done: make(chan struct{}), collected: make(chan struct{}, 1)}
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		close(c.done)
 		return c
@@ -44,6 +49,7 @@ func (c *collector) run() {
 	defer close(c.done)
 	tick := time.NewTicker(heapLook)
 	defer tick.Stop()
+	c.listen()
 	is := leastPercent
 	held := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	for {
@@ -57,10 +63,23 @@ func (c *collector) run() {
 		}
 		select {
 		case <-tick.C:
+		case <-c.collected:
+			c.listen()
 		case <-c.quit:
 			return
 		}
 	}
+}
+
+// listen has the end of the next collection told: it finds that nothing holds what
+// is made here.
+func (c *collector) listen() {
+	runtime.AddCleanup(new([64]byte), func(collected chan<- struct{}) {
+		select {
+		case collected <- struct{}{}:
+		default:
+		}
+	}, c.collected)
 }
 
 // stop ends the goroutine.

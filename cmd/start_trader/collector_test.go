@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"testing"
@@ -46,4 +47,22 @@ func TestTheCollectorObeys(t *testing.T) {
 	if metrics.Read(goal); goal[0].Value.Uint64() != leastPercent {
 		t.Errorf("with GOGC in the environment it is %d", goal[0].Value.Uint64())
 	}
+}
+
+// TestTheCollectorFollowsACollection: a burst is seen with the collection that finds
+// it, and not seconds later.
+func TestTheCollectorFollowsACollection(t *testing.T) {
+	was := debug.SetGCPercent(leastPercent)
+	defer debug.SetGCPercent(was)
+	t.Setenv("GOGC", "")
+	t.Setenv("GOMEMLIMIT", "")
+	c := startCollector()
+	defer c.stop()
+	goal := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	is := func() uint64 { metrics.Read(goal); return goal[0].Value.Uint64() }
+	awaits(t, "another rule than Go's", heapLook, func() (string, bool) { return "", is() > leastPercent })
+	burst := make([]byte, heapFloor)
+	runtime.GC()
+	awaits(t, "Go's rule", heapLook/2, func() (string, bool) { return "", is() == leastPercent })
+	runtime.KeepAlive(burst)
 }
