@@ -15,7 +15,7 @@ func TestAsk(t *testing.T) {
 	s := start(t)
 	desk, run := connect(t, s, "desk"), connect(t, s, "run")
 	ask := func(id string) (event.OrderReply, error) {
-		return Ask(within(t, 5*time.Second), run, event.OrderRequest, order.Intent{ID: id})
+		return Ask(within(t, patience), run, event.OrderRequest, order.Intent{ID: id})
 	}
 	if _, err := ask("a"); !errors.Is(err, ErrNobody) {
 		t.Errorf("without a responder: %v, want ErrNobody", err)
@@ -40,7 +40,7 @@ func TestAsk(t *testing.T) {
 	if _, err := again(); err == nil || !strings.Contains(err.Error(), "desk answers it") {
 		t.Errorf("second responder: %v", err)
 	}
-	if err := sub.Stop(within(t, 5*time.Second)); err != nil {
+	if err := sub.Stop(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ask("c"); !errors.Is(err, ErrNobody) {
@@ -97,7 +97,7 @@ func TestUndecodableIsCountedAndAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	odd := event.Query[map[string]string, event.OrderReply]{Name: event.OrderRequest.Name}
-	_, err := Ask(within(t, 5*time.Second), run, odd, map[string]string{"qty": "many"})
+	_, err := Ask(within(t, patience), run, odd, map[string]string{"qty": "many"})
 	if !errors.Is(err, ErrNotUnderstood) || errors.Is(err, ErrNoAnswer) {
 		t.Errorf("bad question: %v, want ErrNotUnderstood at once", err)
 	}

@@ -26,12 +26,16 @@ func start(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Stop(within(t, 5*time.Second)); err != nil {
+		if err := s.Stop(within(t, patience)); err != nil {
 			t.Error(err)
 		}
 	})
 	return s
 }
+
+// patience bounds every wait of a test that is not to wait at all: with the race
+// detector on a machine that has other work.
+const patience = 20 * time.Second
 
 func within(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -54,8 +58,8 @@ func next[T any](t testing.TB, ch <-chan T, what string) T {
 	select {
 	case v := <-ch:
 		return v
-	case <-time.After(20 * time.Second): // with the race detector on a machine that has other work
-		t.Fatalf("no %s within 20 s", what)
+	case <-time.After(patience):
+		t.Fatalf("no %s within %v", what, patience)
 		panic("unreachable")
 	}
 }
@@ -137,7 +141,7 @@ func TestSubscribeAllKeepsOrderAcrossTopics(t *testing.T) {
 	if _, err := Reply(desk, event.DeskState, func(context.Context, event.Empty) event.Desk { return event.Desk{} }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Ask(within(t, 5*time.Second), run, event.DeskState, event.Empty{}); err != nil {
+	if _, err := Ask(within(t, patience), run, event.DeskState, event.Empty{}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range uint64(2000) {
@@ -177,7 +181,7 @@ func TestNamesAndClosing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := desk.Close(within(t, time.Second)); err != nil {
+		if err := desk.Close(within(t, patience)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -187,7 +191,7 @@ func TestNamesAndClosing(t *testing.T) {
 	if _, err := Subscribe(desk, event.Progress, Keep, func(event.Message[event.Counts]) {}); !errors.Is(err, ErrClosed) {
 		t.Errorf("subscribe after close: %v", err)
 	}
-	if _, err := Ask(within(t, time.Second), desk, event.DeskState, event.Empty{}); !errors.Is(err, ErrClosed) {
+	if _, err := Ask(within(t, patience), desk, event.DeskState, event.Empty{}); !errors.Is(err, ErrClosed) {
 		t.Errorf("ask after close: %v", err)
 	}
 	// The numbering is of the process's life: it goes on in the next connection.
@@ -222,7 +226,7 @@ func TestStopIsBoundedByAHangingHandler(t *testing.T) {
 		t.Errorf("Stop of a hanging handler: %v, want a named deadline error", err)
 	}
 	close(leave)
-	if err := sub.Stop(within(t, 5*time.Second)); err != nil {
+	if err := sub.Stop(within(t, patience)); err != nil {
 		t.Error(err)
 	}
 }

@@ -137,7 +137,7 @@ func TestWhatIsNotPublishedGoesNoWay(t *testing.T) {
 	if n := next(t, got, "message"); n != 1 {
 		t.Errorf("the first that was published has the number %d", n)
 	}
-	if err := desk.Close(within(t, time.Second)); err != nil {
+	if err := desk.Close(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
 	if err := Publish(desk, event.Notice, event.NoticeText{}); !errors.Is(err, ErrClosed) {
@@ -171,7 +171,7 @@ func TestStopOfTheShortWay(t *testing.T) {
 		t.Error("no room though nobody listens")
 	}
 	close(leave)
-	if err := sub.Stop(within(t, 5*time.Second)); err != nil {
+	if err := sub.Stop(within(t, patience)); err != nil {
 		t.Error(err)
 	}
 	if n := sub.taken.Load(); n != 1 {
@@ -240,7 +240,7 @@ func TestQuestionsWaitInOrderAndWithinTheBound(t *testing.T) {
 	waiting := func(n int) {
 		eventually(t, "the question waits", func() bool { have, _ := sub.pending(); return have == n })
 	}
-	long := within(t, 5*time.Second)
+	long := within(t, patience)
 	ask(long, "a")
 	next(t, entered, "question")
 	impatient, cancel := context.WithCancel(long)
@@ -248,7 +248,7 @@ func TestQuestionsWaitInOrderAndWithinTheBound(t *testing.T) {
 	waiting(2)
 	ask(long, "c")
 	waiting(3)
-	if _, err := Ask(within(t, 10*time.Millisecond), run, event.OrderRequest, order.Intent{ID: "d"}); !errors.Is(err, ErrNobody) || errors.Is(err, ErrNoAnswer) {
+	if _, err := Ask(within(t, patience), run, event.OrderRequest, order.Intent{ID: "d"}); !errors.Is(err, ErrNobody) || errors.Is(err, ErrNoAnswer) {
 		t.Errorf("a question that found no room: %v, want ErrNobody", err)
 	}
 	cancel()
@@ -282,11 +282,11 @@ func TestWhoAsksIsToldThatItsConnectionCloses(t *testing.T) {
 	}
 	told := make(chan error, 1)
 	go func() {
-		_, err := Ask(within(t, 5*time.Second), run, event.RunState, event.Empty{})
+		_, err := Ask(within(t, patience), run, event.RunState, event.Empty{})
 		told <- err
 	}()
 	next(t, entered, "question")
-	if err := run.Close(within(t, time.Second)); err != nil {
+	if err := run.Close(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
 	if err := next(t, told, "end of the question"); !errors.Is(err, ErrClosed) {
@@ -306,14 +306,14 @@ func TestAResponderThatStoppedTwiceTakesNobodysPlace(t *testing.T) {
 		return sub
 	}
 	first := reply(desk)
-	if err := first.Stop(within(t, time.Second)); err != nil {
+	if err := first.Stop(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
 	reply(other)
-	if err := first.Stop(within(t, time.Second)); err != nil {
+	if err := first.Stop(within(t, patience)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Ask(within(t, time.Second), desk, event.RunState, event.Empty{}); err != nil {
+	if _, err := Ask(within(t, patience), desk, event.RunState, event.Empty{}); err != nil {
 		t.Errorf("the second responder: %v", err)
 	}
 }
@@ -335,7 +335,7 @@ func TestAQuestionThatWaitsWhenItsResponderEndsWasNotHandled(t *testing.T) {
 	ask := func(id string) <-chan error {
 		told := make(chan error, 1)
 		go func() {
-			_, err := Ask(within(t, 5*time.Second), run, event.OrderRequest, order.Intent{ID: id})
+			_, err := Ask(within(t, patience), run, event.OrderRequest, order.Intent{ID: id})
 			told <- err
 		}()
 		return told
@@ -345,7 +345,7 @@ func TestAQuestionThatWaitsWhenItsResponderEndsWasNotHandled(t *testing.T) {
 	waits := ask("b")
 	eventually(t, "the question waits", func() bool { have, _ := sub.pending(); return have == 2 })
 	stopped := make(chan error, 1)
-	go func() { stopped <- sub.Stop(within(t, 5*time.Second)) }()
+	go func() { stopped <- sub.Stop(within(t, patience)) }()
 	if err := next(t, waits, "end of the question that waited"); !errors.Is(err, ErrNobody) || errors.Is(err, ErrNoAnswer) {
 		t.Errorf("it waited: %v, want ErrNobody", err)
 	}

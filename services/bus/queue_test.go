@@ -44,7 +44,7 @@ func TestBoundedDropsCountsAndTells(t *testing.T) {
 			t.Fatalf("kept %d, want %d", n, i+1)
 		}
 	}
-	for deadline := time.Now().Add(5 * time.Second); ; runtime.Gosched() { // the last one's copies come in any order
+	for deadline := time.Now().Add(patience); ; runtime.Gosched() { // the last one's copies come in any order
 		if n, err := sub.nats.Dropped(); err != nil || n == 16 || time.Now().After(deadline) {
 			break
 		}
@@ -117,9 +117,9 @@ func hung(t *testing.T, c, desk *Conn, p Policy, way func(*Conn, Policy, func())
 // eventually waits for what the bus's goroutines do.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); runtime.Gosched() {
+	for deadline := time.Now().Add(patience); !is(); runtime.Gosched() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }

@@ -109,7 +109,8 @@ func TestPermissions(t *testing.T) {
 		{"watch", "pub", event.OrderFrom("main", "dip"), false},
 		{"watch", "pub", subject(event.Order.Name), false},
 	} {
-		nc, refused := r.guest(t, tt.user)
+		closed := make(chan struct{})
+		nc, refused := r.guest(t, tt.user, nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
 		if tt.what == "sub" {
 			if _, err := nc.Subscribe(tt.subject, func(*nats.Msg) {}); err != nil {
 				t.Fatal(err)
@@ -117,12 +118,19 @@ func TestPermissions(t *testing.T) {
 		} else if err := nc.Publish(tt.subject, []byte("{}")); err != nil {
 			t.Fatal(err)
 		}
-		_ = nc.FlushTimeout(5 * time.Second) // a refusal comes before the answer
+		if err := nc.FlushTimeout(20 * time.Second); err != nil { // a refusal comes before the answer
+			t.Fatal(err)
+		}
 		nc.Close()
+		select {
+		case <-closed: // the client tells of both in order, on a goroutine of its own
+		case <-time.After(20 * time.Second):
+			t.Fatal("the end of a connection is not told within 20 s")
+		}
 		var err error
 		select {
 		case err = <-refused:
-		case <-time.After(20 * time.Millisecond):
+		default:
 		}
 		if (err == nil) != tt.allowed || err != nil && !errors.Is(err, nats.ErrPermissionViolation) {
 			t.Errorf("%s may %s %s: %v, want %v", tt.user, tt.what, tt.subject, err, tt.allowed)
@@ -309,7 +317,7 @@ func TestProgramThatNeverReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = s.SetPendingLimits(-1, -1)
-	if err := nc.FlushTimeout(5 * time.Second); err != nil {
+	if err := nc.FlushTimeout(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
 	price, qty := market.MustPrice("187.25"), market.Shares(1)
@@ -494,7 +502,7 @@ func TestAddressInUse(t *testing.T) {
 	if err := b.Start(); err == nil || !strings.Contains(err.Error(), "bus.listen") {
 		t.Errorf("started on an address in use: %v", err)
 	}
-	if err := b.Stop(within(t, 5*time.Second)); err != nil {
+	if err := b.Stop(within(t, 20*time.Second)); err != nil {
 		t.Error(err)
 	}
 }

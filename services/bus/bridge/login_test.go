@@ -95,7 +95,7 @@ func node(t testing.TB, o *server.Options) string {
 	}
 	ns.Start()
 	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	if !ns.ReadyForConnections(5 * time.Second) {
+	if !ns.ReadyForConnections(20 * time.Second) {
 		t.Fatal("the node takes no connections")
 	}
 	return ns.Addr().String()

@@ -168,7 +168,7 @@ func startCluster(t testing.TB, change func(*server.Options)) *cluster {
 			t.Fatal(err)
 		}
 		ns.Start()
-		if !ns.ReadyForConnections(5 * time.Second) {
+		if !ns.ReadyForConnections(20 * time.Second) {
 			t.Fatal("a node takes no connections")
 		}
 		c.nodes[i] = ns

@@ -116,7 +116,7 @@ func newTrader(t testing.TB, cfg bus.Config, account string) *trader {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := r.server.Stop(within(t, 5*time.Second)); err != nil {
+		if err := r.server.Stop(within(t, 20*time.Second)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -151,7 +151,7 @@ func newTrader(t testing.TB, cfg bus.Config, account string) *trader {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := b.Stop(within(t, 5*time.Second)); err != nil {
+		if err := b.Stop(within(t, 20*time.Second)); err != nil {
 			t.Error(err)
 		}
 		if strings.Contains(r.log.String(), secretWord) {
@@ -218,7 +218,7 @@ func ask(t testing.TB, nc *nats.Conn, instance, strategy string, m any) (event.O
 			t.Fatal(err)
 		}
 	}
-	answer, err := nc.Request(event.OrderFrom(instance, strategy), raw, 10*time.Second)
+	answer, err := nc.Request(event.OrderFrom(instance, strategy), raw, 20*time.Second)
 	if err != nil {
 		return event.OrderReply{}, err
 	}
@@ -246,7 +246,7 @@ func outsider(t testing.TB, url string, options ...nats.Option) *nats.Conn {
 	t.Helper()
 	nc, err := nats.Connect(url, append([]nats.Option{
 		nats.MaxReconnects(-1), nats.ReconnectWait(20 * time.Millisecond), nats.ReconnectJitter(time.Millisecond, time.Millisecond),
-		nats.Timeout(2 * time.Second), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
+		nats.Timeout(10 * time.Second), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}, options...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -291,7 +291,7 @@ func read(t testing.TB, nc *nats.Conn, instance string) *reader {
 		}
 	}()
 	t.Cleanup(func() { close(end); <-done })
-	if err := nc.FlushTimeout(5 * time.Second); err != nil {
+	if err := nc.FlushTimeout(20 * time.Second); err != nil {
 		t.Fatal(err)
 	}
 	return r
