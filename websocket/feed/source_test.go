@@ -15,7 +15,7 @@ import (
 	"robotrader/services/event"
 )
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

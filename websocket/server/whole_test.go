@@ -21,7 +21,7 @@ import (
 	"robotrader/websocket/web"
 )
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // upgrade asks for a WebSocket as a program does that has nothing but a
 // socket, and returns the reader behind the answer.
