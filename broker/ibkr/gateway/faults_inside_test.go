@@ -108,7 +108,7 @@ func TestRestartEndsWhatWasJustAccepted(t *testing.T) {
 	s.lock()
 	s.faults.restart(fault.Action{Verb: fault.Restart, For: time.Hour})
 	s.unlock()
-	if err := far.SetReadDeadline(time.Now().Add(moment)); err != nil {
+	if err := far.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	s.welcome(near)

@@ -326,10 +326,16 @@ func TestExamplesRun(t *testing.T) {
 			}
 			hasten(f, 20)
 			s := start(t, seconds(2000), func(c *Config) { c.Faults, c.MaxRate, c.Speed = f, 0, 20 })
-			ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
-			defer cancel()
-			for client := 1; ctx.Err() == nil; {
-				insist(ctx, t, s, client)
+			for round := range 10 { // a busy machine may come to nothing in the first
+				ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+				for client := 1; ctx.Err() == nil; {
+					insist(ctx, t, s, client)
+				}
+				cancel()
+				if len(s.Faults()) > 0 {
+					break
+				}
+				t.Logf("round %d: nothing fired", round)
 			}
 			fired := map[int]bool{}
 			for _, r := range s.Faults() {

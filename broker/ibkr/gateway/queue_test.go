@@ -290,21 +290,23 @@ func TestQuotesOfAStalledClientAreConflated(t *testing.T) {
 }
 
 func TestWriterHasADeadlineForEachPart(t *testing.T) {
-	near, far := net.Pipe()
-	defer far.Close()
-	q := newQueue(1<<20, 0)
-	q.put(ordered, func(dst []byte) []byte { return append(dst, make([]byte, 3*maxWrite)...) })
-	q.end()
-	done := make(chan error, 1)
-	go func() { done <- q.writeTo(near, 50*time.Millisecond) }()
-	if n, err := io.ReadFull(far, make([]byte, maxWrite)); err != nil {
-		t.Fatal(n, err)
-	}
-	var timeout net.Error
-	if err := <-done; !errors.As(err, &timeout) || !timeout.Timeout() {
-		t.Errorf("got %v", err)
-	}
-	_ = near.Close()
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		q := newQueue(1<<20, 0)
+		q.put(ordered, func(dst []byte) []byte { return append(dst, make([]byte, 3*maxWrite)...) })
+		q.end()
+		done := make(chan error, 1)
+		go func() { done <- q.writeTo(near, 50*time.Millisecond) }()
+		if n, err := io.ReadFull(far, make([]byte, maxWrite)); err != nil {
+			t.Fatal(n, err)
+		}
+		var timeout net.Error
+		if err := <-done; !errors.As(err, &timeout) || !timeout.Timeout() {
+			t.Errorf("got %v", err)
+		}
+		_ = near.Close()
+	})
 }
 
 // TestAClientThatLeftIsNotWaitedForLong has a client read on slowly after its
