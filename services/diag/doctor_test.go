@@ -34,13 +34,13 @@ func TestDoctor(t *testing.T) {
 			return Question{Gateway: hang(t, 3), Timeout: 300 * time.Millisecond}
 		}, 11, []int{1}},
 		{"wedged", func(t *testing.T) Question {
-			return Question{Gateway: play(t, "on connection 1: wedge"), Timeout: 300 * time.Millisecond, TryIDs: true}
+			return Question{Gateway: play(t, "on connection 1: wedge"), Timeout: enough, TryIDs: true}
 		}, 11, []int{1, 9999}},
 		{"no_accounts", func(t *testing.T) Question {
-			return Question{Gateway: play(t, "on every connection: account list missing"), Timeout: 300 * time.Millisecond}
+			return Question{Gateway: play(t, "on every connection: account list missing"), Timeout: enough}
 		}, 14, []int{1}},
 		{"no_next_id", func(t *testing.T) Question {
-			return Question{Gateway: play(t, "on every connection: next id missing"), Timeout: 300 * time.Millisecond}
+			return Question{Gateway: play(t, "on every connection: next id missing"), Timeout: enough}
 		}, 15, []int{1}},
 		{"slow", func(t *testing.T) Question {
 			return Question{Gateway: play(t, "on every connection: ids late by 1100ms")}

@@ -122,7 +122,7 @@ func (c *counted) Close() error {
 		got := c.got
 		c.mu.Unlock()
 		if got == 0 { // what lies in the socket was said, too
-			_ = c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+			_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
 			got, _ = c.Conn.Read(make([]byte, 1))
 		}
 		c.l.mu.Lock()
@@ -164,7 +164,7 @@ func play(t *testing.T, script string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := server.Stop(ctx); err != nil {
 			t.Error(err)
@@ -324,7 +324,7 @@ func hold(t *testing.T, address string, id int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := sess.Close(ctx); err != nil && !errors.Is(err, broker.ErrClosed) {
 			t.Error(err)
@@ -345,6 +345,10 @@ func (p *tallied) Probe(ctx context.Context, gateway string, id int, timeout tim
 	p.mu.Unlock()
 	return p.Prober.Probe(ctx, gateway, id, timeout)
 }
+
+// enough bounds a handshake that hangs at a later rung: a busy machine is to
+// climb the rungs before it meanwhile.
+const enough = 1500 * time.Millisecond
 
 // examined is what a doctor said and did.
 type examined struct {

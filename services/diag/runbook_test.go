@@ -61,7 +61,7 @@ func TestSituationsAreRecognised(t *testing.T) {
 			return q
 		}, []Entry{EntryClientID}},
 		{"not logged in", func(t *testing.T) Question {
-			return Question{Gateway: play(t, "on every connection: account list missing"), Timeout: 300 * time.Millisecond}
+			return Question{Gateway: play(t, "on every connection: account list missing"), Timeout: enough}
 		}, []Entry{EntryLogin}},
 		{"the trader found it hanging", asked(at(broker.Link{State: broker.NeedsRestart})), []Entry{EntryHangs}},
 		{"the trader waits for a second factor", asked(at(broker.Link{State: broker.Waiting, Phase: broker.FactorPhase})), []Entry{EntryLogin}},
