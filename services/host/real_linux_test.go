@@ -127,7 +127,7 @@ func TestRealSockets(t *testing.T) {
 		}
 	}
 	m := New()
-	tick, over := time.NewTicker(5*time.Millisecond), time.After(5*time.Second)
+	tick, over := time.NewTicker(5*time.Millisecond), time.After(30*time.Second)
 	defer tick.Stop()
 	for { // the answer to a FIN may be delayed by 40 ms
 		got, err := m.Sockets(t.Context(), ln.Addr().String())

@@ -54,7 +54,7 @@ func open(t testing.TB, path string) *Journal {
 
 func shut(t testing.TB, j *Journal) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := j.Close(ctx); err != nil {
 		t.Errorf("close: %v", err)

@@ -414,7 +414,7 @@ func goesOn(j *Journal, cause syscall.Errno, end func()) (mended bool, err error
 		}
 	}
 	end()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(30 * time.Second)
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
 	for {

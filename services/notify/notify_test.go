@@ -32,7 +32,7 @@ func listen(t *testing.T) (path string, next func() string) {
 	return path, func() string {
 		t.Helper()
 		b := make([]byte, 4096)
-		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		n, err := c.Read(b)
@@ -79,7 +79,7 @@ func TestLifeOverASocket(t *testing.T) {
 	if got != "STATUS=ready" {
 		t.Fatalf("%q instead of the new state", got)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if err := n.Stop(ctx); err != nil {
 		t.Fatal(err)

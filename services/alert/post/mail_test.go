@@ -52,7 +52,7 @@ func serveMail(t *testing.T, refuse map[string]string) *mailServer {
 
 func (s *mailServer) talk(c net.Conn) {
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second)) // a test that hangs must end
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second)) // a test that hangs must end
 	if s.refuse["CONNECT"] == "silence" {
 		_, _ = io.Copy(io.Discard, c)
 		return
@@ -103,7 +103,7 @@ func (s *mailServer) talk(c net.Conn) {
 func TestMailIsDelivered(t *testing.T) {
 	s := serveMail(t, nil)
 	to := target(t, "smtp://bob:hunter2@"+s.Addr().String()+"/?from=trader@example.org&fromname=Händler&to=a@example.org,b@example.org")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	m := message
 	m.Title = "Märkte\r\nBcc: all@example.org"
@@ -156,7 +156,11 @@ func TestMailFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serveMail(t, tt.refuse)
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			patience := 20 * time.Second
+			if tt.refuse["CONNECT"] == "silence" { // waited for to its end
+				patience = 500 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			err := target(t, "smtp://bob:hunter2@"+s.Addr().String()+"/?from=trader@example.org&to=a@example.org"+tt.query).Send(ctx, nil, message)
 			switch {
