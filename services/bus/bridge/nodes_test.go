@@ -3,6 +3,7 @@ package bridge
 import (
 	"crypto/tls"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"strings"
@@ -217,12 +218,18 @@ func startOne(t testing.TB, cfg *tls.Config) string {
 	return node(t, &server.Options{Authorization: secretWord, TLSConfig: cfg, TLSVerify: true, TLSTimeout: 2})
 }
 
+// freePort returns a port on which nothing listens now, below those that systems
+// give out by themselves (from 32768 on): another connection might have it
+// before the node.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 20000 + rand.IntN(12000)
+		if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("none of a hundred ports is free")
+	return 0
 }
