@@ -62,7 +62,7 @@ func openPage(t *testing.T, url string) *tab {
 	heard := make(chan struct{})
 	close(heard)
 	t.Cleanup(func() {
-		ended, cancel := context.WithTimeout(ctx, 10*time.Second)
+		ended, cancel := context.WithTimeout(ctx, 30*time.Second)
 		if err := chromedp.Cancel(ended); err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("the browser's end: %v", err)
 		}
@@ -118,7 +118,7 @@ func (p *tab) clean(t *testing.T) {
 }
 
 // pageWithin bounds each thing that is done with a page.
-const pageWithin = 20 * time.Second
+const pageWithin = time.Minute
 
 func (p *tab) does(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()

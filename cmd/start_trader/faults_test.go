@@ -64,7 +64,7 @@ func awaitsState(t *testing.T, tr trader, name string, within time.Duration, ok 
 // answers.
 func TestWedgedGatewayThenReady(t *testing.T) {
 	t.Parallel()
-	tr := startTrader(t, "--faults", faultScript(t, "on connection 1: wedge for 2s"), "AAPL")
+	tr := startTrader(t, "--faults", faultScript(t, "on connection 1: wedge for 5s"), "AAPL")
 	awaitsState(t, tr, "handshaking at the version", 3*time.Second, func(l broker.Link) bool {
 		return l.State == broker.Handshaking
 	})

@@ -143,20 +143,21 @@ func private(t *testing.T, dir string) {
 
 func TestRunForAndOneTraderAFolder(t *testing.T) {
 	t.Parallel()
-	began := time.Now()
-	first := startTrader(t, "--run-for", "2s", "AAPL")
+	first := startTrader(t, "AAPL")
 	second := start(t, "start_trader", "--http", "127.0.0.1:0", "--data", first.data, "AAPL")
 	second.ends(t, exitUnexpected, 5*time.Second)
 	second.says(t, first.data, "in use by another trader", "--data")
 	third := start(t, "start_trader", "--http", first.addr, "--data", filepath.Join(t.TempDir(), "data"), "AAPL")
 	third.ends(t, exitUnexpected, 5*time.Second)
 	third.says(t, first.addr, "address already in use", "--http")
+	first.signal(t, syscall.SIGTERM)
 	first.stoppedWell(t)
+	began := time.Now()
+	next := startTraderOn(t, first.data, "--run-for", "2s", "AAPL") // the folder of a first run serves a second
+	next.stoppedWell(t)
 	if took := time.Since(began); took < 2*time.Second {
 		t.Errorf("--run-for 2s ended after %v", took)
 	}
-	next := startTraderOn(t, first.data, "--run-for", "1s", "AAPL") // the folder of a first run serves a second
-	next.stoppedWell(t)
 }
 
 // What cannot work is said at once, all of it, with the exit code that tells
@@ -249,9 +250,12 @@ func (tr trader) isFree(t *testing.T) {
 func TestGatewayComesAndGoes(t *testing.T) {
 	t.Parallel()
 	addr := freeAddr(t)
-	began := time.Now()
+	began := begin()
 	tr := startTrader(t, "--broker", "ibkr", "--gateway", addr, "AAPL")
-	r := awaitsNotReady(t, tr.addr, 2*time.Second-time.Since(began))
+	r := awaitsNotReady(t, tr.addr, 2*time.Second)
+	if began.over(2 * time.Second) {
+		t.Errorf("it told of it %v after its start, want 2 s", began.took())
+	}
 	if r.Rung != "tcp" || !strings.Contains(r.Cause, addr) {
 		t.Errorf("without a gateway: %+v", r)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -122,14 +123,19 @@ func tail(s string, most int) string {
 // wait waits for the end of the process and returns its exit code.
 func (p *process) wait(t *testing.T, within time.Duration) int {
 	t.Helper()
-	timer := time.NewTimer(within)
-	defer timer.Stop()
-	select {
-	case <-p.done:
-	case <-timer.C:
-		t.Fatalf("%s has not ended within %v", p.name, within)
+	watch := begin()
+	tick := time.NewTicker(15 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.done:
+			return p.cmd.ProcessState.ExitCode()
+		case <-tick.C:
+			if watch.over(within) {
+				t.Fatalf("%s has not ended within %v (%v by the clock)", p.name, within, time.Since(watch.began))
+			}
+		}
 	}
-	return p.cmd.ProcessState.ExitCode()
 }
 
 // ends fails the test unless the process ends in time with this code.
@@ -176,24 +182,24 @@ func (p *process) leavesNoTemp(t *testing.T) {
 // in time. last is what was seen.
 func awaits(t *testing.T, name string, within time.Duration, look func() (last string, ok bool)) {
 	t.Helper()
-	timer, tick := time.NewTimer(within), time.NewTicker(15*time.Millisecond)
-	defer timer.Stop()
+	watch := begin()
+	tick := time.NewTicker(15 * time.Millisecond)
 	defer tick.Stop()
 	for {
+		late := watch.over(within) // before the look, which is the last one then
 		last, ok := look()
 		if ok {
 			return
 		}
-		select {
-		case <-timer.C:
-			t.Fatalf("%s: not within %v; last seen: %s", name, within, last)
-		case <-tick.C:
+		if late {
+			t.Fatalf("%s: not within %v (%v by the clock); last seen: %s", name, within, time.Since(watch.began), last)
 		}
+		<-tick.C
 	}
 }
 
 // client keeps no connection, so that no goroutine outlives a test.
-var client = &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+var client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // get asks a trader; status 0 means that nothing answers.
 func get(addr, path string) (status int, body string) {
@@ -301,15 +307,25 @@ func startGateway(t *testing.T, listen string, args ...string) (*process, string
 	return p, told.Listen
 }
 
-// freeAddr returns a loopback address on which nothing listens now.
+// freeAddr returns a loopback address on which nothing listens now. Its port is
+// below those that systems give out by themselves (from 32768 on), or another
+// program's connection might have it before who is to listen there.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		ln, err := net.Listen("tcp", addr)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = ln.Close()
+		return addr
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("a hundred ports are in use")
+	return ""
 }
 
 // files lists what is in a folder and below, folders with a slash behind.

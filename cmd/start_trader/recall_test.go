@@ -18,7 +18,7 @@ func TestAHungGatewayIsLeftAloneOverRestarts(t *testing.T) {
 	_, addr := startGateway(t, "127.0.0.1:0")
 	h := startHanging(t, addr)
 	file := filepath.Join(t.TempDir(), "trader.yaml")
-	if err := os.WriteFile(file, []byte("supervisor:\n  wedged_limit: 2\nbroker:\n  ibkr:\n    handshake_timeout: 500ms\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("supervisor:\n  wedged_limit: 2\nbroker:\n  ibkr:\n    handshake_timeout: 1500ms\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	args := []string{"--config", file, "--headless", "--broker", "ibkr", "--gateway", h.ln.Addr().String(), "AAPL"}
