@@ -49,7 +49,7 @@ func (h *heard) take(topic string, raw []byte) {
 // until waits for a condition on what was heard.
 func (h *heard) until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(30 * time.Second)
 	for {
 		h.mu.Lock()
 		ok := cond()
@@ -60,7 +60,7 @@ func (h *heard) until(t *testing.T, what string, cond func() bool) {
 		select {
 		case <-h.news:
 		case <-deadline:
-			t.Fatalf("no %s within 10 s; heard %q", what, h.topics)
+			t.Fatalf("no %s within 30 s; heard %q", what, h.topics)
 		}
 	}
 }

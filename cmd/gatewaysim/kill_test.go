@@ -281,8 +281,9 @@ func compare(t *testing.T, told, now *client) {
 
 func TestStartsFast(t *testing.T) {
 	path := build(t)
+	const want = 100 * time.Millisecond
 	best := patience
-	for range 5 {
+	for n := 0; n < 5 || n < 50 && best > want; n++ { // a busy machine is slow now and then, a slow start always
 		p := launch(t, path)
 		best = min(best, p.took)
 		c := connect(t, p.addr, 1)
@@ -295,8 +296,8 @@ func TestStartsFast(t *testing.T) {
 		}
 	}
 	t.Logf("from start to listening: %v", best)
-	if best > 100*time.Millisecond {
-		t.Errorf("%v from start to listening, want 100 ms at most", best)
+	if best > want {
+		t.Errorf("%v from start to listening, want %v at most", best, want)
 	}
 }
 
