@@ -386,7 +386,7 @@ func begin(t *testing.T, v *venue, g *gatekeeper, pace Pace, k strategy.Kind, ch
 
 func end(t *testing.T, r *Runner) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := r.Stop(ctx); err != nil {
 		t.Fatal(err)

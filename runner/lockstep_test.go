@@ -66,8 +66,8 @@ func waitEnded(t *testing.T, r *Runner) {
 	t.Helper()
 	select {
 	case <-r.Ended():
-	case <-time.After(20 * time.Second):
-		t.Fatal("the replay did not end within 20 s")
+	case <-time.After(2 * time.Minute): // a day of trades is work: seconds with the race detector, and more on a busy machine
+		t.Fatal("the replay did not end within 2 minutes")
 	}
 }
 
@@ -256,7 +256,7 @@ func TestReplayOverTheBus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	defer func() {
 		if err := srv.Stop(ctx); err != nil {

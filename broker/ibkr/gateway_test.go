@@ -56,7 +56,7 @@ func TestLifeAtEveryVersion(t *testing.T) {
 		address := played(t, version)
 		cfg := ibkr.DefaultConfig()
 		cfg.Gateway, cfg.Simulated = address, true
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		opened, err := ibkr.New(cfg).Open(ctx, broker.OpenConfig{}, nil)
 		if err != nil {
 			t.Fatalf("version %d: %v", version, err)
@@ -168,7 +168,7 @@ func TestDelayedDataOfTheSimulatedGateway(t *testing.T) {
 	cfg := ibkr.DefaultConfig()
 	cfg.Gateway = playedAs(t, func(c *gateway.Config) { c.Feed.Data = feed.Delayed })
 	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	opened, err := ibkr.New(cfg).Open(ctx, broker.OpenConfig{}, nil)
 	if err != nil {
@@ -210,7 +210,7 @@ func TestCompletedOrdersOfTheSimulatedGateway(t *testing.T) {
 	for _, readOnly := range []bool{false, true} {
 		cfg := ibkr.DefaultConfig()
 		cfg.Gateway = playedAs(t, func(c *gateway.Config) { c.ReadOnly = readOnly })
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		opened, err := ibkr.New(cfg).Open(ctx, broker.OpenConfig{}, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -49,7 +49,7 @@ func played(t *testing.T) string {
 // session opens a gateway, asks what a trader asks, waits for ticks, and closes.
 func session(t *testing.T, address string, tap ibkr.Tap) broker.Facts {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cfg := ibkr.DefaultConfig()
 	cfg.Gateway, cfg.Simulated, cfg.Tap, cfg.Log = address, true, tap, quiet

@@ -19,7 +19,7 @@ import (
 
 func closeWell(t *testing.T, r *Recorder) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := r.Close(ctx); err != nil {
 		t.Error(err)
