@@ -173,7 +173,11 @@ func TestTheJudgeSeesBadManners(t *testing.T) {
 			p.serve([]string{"all", "handshake"}, true)
 			tt.do(t, p)
 			waitFor(t, p, func() bool { return len(p.conns) > 0 }) // the kernel may be ahead of the peer
-			p.quiet(500 * time.Millisecond)
+			within := patience
+			if tt.want == "never ended" { // waited for to its end
+				within = 500 * time.Millisecond
+			}
+			p.quiet(within)
 			got := strings.Join(p.judgeEnds(false), "\n")
 			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 				t.Errorf("judged %q, want %q\n%s", got, tt.want, p.transcript())

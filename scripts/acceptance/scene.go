@@ -116,7 +116,7 @@ func (s *scene) end() error {
 		}
 		err = s.program.stop()
 	}
-	s.peer.quiet(time.Second)
+	s.peer.quiet(patience) // a program that has gone has ended all: only a busy machine reads late
 	for _, fault := range s.peer.judgeEnds(s.script.Reset != "") {
 		err = errors.Join(err, errors.New("manners: "+fault))
 	}

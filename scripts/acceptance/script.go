@@ -12,7 +12,7 @@ import (
 
 // patience is how long a step waits when it does not say: far above what a
 // busy machine needs, since nothing waits that long when all is well.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // Script is one scenario.
 type Script struct {
