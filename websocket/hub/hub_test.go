@@ -216,7 +216,7 @@ func TestSlowClientIsClosedAndDelaysNobody(t *testing.T) {
 }
 
 func TestClientThatHangsLosesItsPlace(t *testing.T) {
-	r := start(t, Config{Clients: 1, Queue: 1, WriteTimeout: 50 * time.Millisecond, Grace: 50 * time.Millisecond})
+	r := start(t, Config{Clients: 1, Queue: 1, WriteTimeout: time.Second, Grace: 50 * time.Millisecond})
 	r.dial(t)
 	body := bytes.Repeat([]byte("x"), 1<<20)
 	for ctx := within(t); ; {
