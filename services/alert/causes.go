@@ -2,8 +2,6 @@ package alert
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +11,6 @@ import (
 	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
-	"robotrader/services/bus"
 	"robotrader/services/event"
 )
 
@@ -101,7 +98,7 @@ func (c *Causes) Mode(m event.ModeChange) {
 		c.hub.Raise(Trouble{Kind: Mode, Cause: what + ": " + m.Reason, Advice: "look why, then traderctl resume"})
 		return
 	}
-	if was == broker.Active {
+	if was == broker.Active || was == "" { // the first word ends nothing: what was told before it, as of a start's look at the books, stands
 		return
 	}
 	for _, k := range []Kind{Mode, Flatten, Finding, RiskHit} {
@@ -247,100 +244,4 @@ func (c *Causes) Notice(n event.NoticeText) {
 		return
 	}
 	c.hub.Raise(Trouble{Kind: Other, Key: n.Name + " " + key, Cause: strings.TrimSpace(string(n.Symbol) + " " + n.Text), Advice: "look at the dashboard's events and at the log"})
-}
-
-// Source is the causes' connection to the bus. Close ends it.
-type Source struct {
-	causes *Causes
-	conn   *bus.Conn
-	subs   []*bus.Sub
-	cancel context.CancelFunc
-	wish   chan struct{} // holds one wish to ask the desk
-	wg     sync.WaitGroup
-}
-
-const (
-	askWithin  = 2 * time.Second        // for the owner of a state to answer
-	askAgain   = 500 * time.Millisecond // after one that is not there yet
-	undoWithin = time.Second
-)
-
-// Connect subscribes to what tells of troubles. The desk is asked for its mode
-// at the start, and after a gap, for what was latched before this process.
-func (c *Causes) Connect(conn *bus.Conn) (*Source, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &Source{causes: c, conn: conn, cancel: cancel, wish: make(chan struct{}, 1)}
-	err := errors.Join(
-		hear(s, event.Link, bus.Keep, c.Link),
-		hear(s, event.Mode, bus.Keep, c.Mode),
-		hear(s, event.Finding, bus.Keep, c.Finding),
-		hear(s, event.Health, bus.Keep, c.Health),               // told once a second at most
-		hear(s, event.Decision, bus.Bounded(1<<12), c.Decision), // the next one tells the same
-		hear(s, event.Limits, bus.Bounded(1<<10), c.Limits),     // told once a second at most, as a whole
-		hear(s, event.Notice, bus.Bounded(1<<12), c.Notice),
-	)
-	if err != nil {
-		undo, end := context.WithTimeout(context.Background(), undoWithin)
-		defer end()
-		return nil, errors.Join(fmt.Errorf("alert: connect: %w", err), s.Close(undo))
-	}
-	s.wish <- struct{}{}
-	s.wg.Go(func() { s.ask(ctx) })
-	return s, nil
-}
-
-func hear[T any](s *Source, t event.Topic[T], p bus.Policy, fold func(T)) error {
-	sub, err := bus.Subscribe(s.conn, t, p, func(m event.Message[T]) { fold(m.Data) })
-	if err != nil {
-		return err
-	}
-	s.subs = append(s.subs, sub)
-	sub.OnGap(func(bus.Gap) { poke(s.wish) })
-	return nil
-}
-
-// ask asks for the mode whenever that is wished, until it is told.
-func (s *Source) ask(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.wish:
-		}
-		for !s.once(ctx) {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(askAgain):
-			}
-		}
-	}
-}
-
-func (s *Source) once(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
-	defer cancel()
-	d, err := bus.Ask(ctx, s.conn, event.DeskState, event.Empty{})
-	if err != nil || d.Orders == nil { // a desk that could not look gives an empty answer
-		return false
-	}
-	s.causes.Mode(d.Mode)
-	return true
-}
-
-// Close ends the subscriptions; the bus connection stays its owner's.
-func (s *Source) Close(ctx context.Context) error {
-	s.cancel()
-	errs := make([]error, 0, len(s.subs)+1)
-	for _, sub := range s.subs {
-		errs = append(errs, sub.Stop(ctx))
-	}
-	done := make(chan struct{})
-	go func() { defer close(done); s.wg.Wait() }() // ends with who asks, whose context has ended
-	select {
-	case <-done:
-	case <-ctx.Done():
-		errs = append(errs, fmt.Errorf("alert: close: who asks did not end: %w", ctx.Err()))
-	}
-	return errors.Join(errs...)
 }

@@ -14,7 +14,7 @@ const (
 	lookEvery  = time.Second
 	diskEvery  = 2 * time.Second
 	diskHangs  = 10 * time.Second // after which a disk that does not answer is told
-	clockEvery = 30               // looks
+	clockEvery = 4                // looks: an alert leaves within 5 s of its cause
 	diskCalm   = 5                // a disk is calm again with a fifth more than must be free
 	mib        = 1 << 20
 )
