@@ -63,7 +63,8 @@ type Config struct {
 	// 100ms to 1m. Default 5 s.
 	MaxRequestAge time.Duration `koanf:"max_request_age"`
 	// RequestsPerSecond is how many order requests of one strategy outside, and
-	// how many questions of all, are taken on average; twice as many at once.
+	// how many questions of one program, are taken on average; twice as many at
+	// once. All programs together may ask four times as many questions.
 	// What is over is answered as busy and reaches neither desk nor journal.
 	// 1 to 1000. Default 20.
 	RequestsPerSecond int `koanf:"requests_per_second"`

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -143,6 +144,10 @@ func (c *claim) answer(m *nats.Msg) {
 		c.bridge.wake() // two hold it: look at once
 	}
 }
+
+// answerable reports whether a question has an inbox to answer to. Another
+// subject would make the bridge say there what its asker may not.
+func answerable(m *nats.Msg) bool { return strings.HasPrefix(m.Reply, nats.InboxPrefix) }
 
 // end stops answering for the claim.
 func (c *claim) end() {

@@ -46,7 +46,11 @@
 // costs the trader's own order at most one turn. What waits for 2 s, or is older
 // than bus.max_request_age, is refused: it may not become an order late. The
 // risk gate behind it is the same as for everybody. Questions for bars, which may
-// take a venue half a minute, have a line of their own.
+// take a venue half a minute, have a line of their own. Who asks questions has a
+// rate and places in each line, too, at most 64 programs, and all together four
+// times the rate of one; who it is tells the inbox for the answer. Our own server
+// lets each user hear the inbox of its name alone, and the door answers nowhere
+// else: an order request below its strategy's inbox, a question below a user's.
 //
 // On a cluster two traders may be configured alike by mistake. Each asks on a
 // claim's subject who else is there, before it answers anything and every 3 s:

@@ -23,8 +23,11 @@ import (
 const (
 	ordersMost    = 64               // order requests that wait, of all strategies
 	oneStrategy   = 8                // and of one
-	strategiesMax = 64               // strategies with a rate of their own
+	strategiesMax = 64               // programs with a rate of their own; as many for questions
 	questionsMost = 16               // questions that wait, and as many for bars
+	questionsEach = 4                // of one program, with those that are being answered
+	barsEach      = 2                // and for bars
+	questionsAll  = 4                // times the rate of one is that of the questions of all
 	questioners   = 2                // goroutines that answer them; one more is for bars
 	requestBytes  = 16 << 10         // of one request or question
 	waitMost      = 2 * time.Second  // in line; what waited longer is refused
@@ -42,40 +45,38 @@ const (
 	ruleForeign  = "foreign"  // id, target or group is not the strategy's own
 	ruleClaim    = "claim"    // it is being made out who answers
 	ruleClosed   = "closed"   // no program outside may ask for orders
+	ruleInbox    = "inbox"    // the inbox for the answer is not the strategy's: it gets none
 )
 
 // door takes requests from outside, and hands on what may pass.
 type door struct {
 	bridge *Bridge
-	line   chan asked // order requests
-	asks   chan asked // questions
-	bars   chan asked // and those for bars, which may take half a minute each
-	ask    *rate.Limiter
-	tally  tally
+	line   *turns // order requests
+	asks   *turns // questions
+	bars   *turns // and those for bars, which may take half a minute each
+	orderly,
+	curious *rates // of order requests, and of questions
+	all   *rate.Limiter // of all questions
+	tally tally
 
-	mu      sync.Mutex // guards what follows
-	subs    []*nats.Subscription
-	rates   map[string]*rate.Limiter // by strategy
-	waiting map[string]int           // order requests in line, by strategy
+	mu   sync.Mutex // guards subs
+	subs []*nats.Subscription
 }
 
 // asked is a request in line.
 type asked struct {
-	msg      *nats.Msg
-	topic    string // of a question
-	strategy string // of an order request
-	came     time.Time
+	msg   *nats.Msg
+	topic string // of a question
+	asker string // the strategy of an order request; of a question as its inbox has it
+	came  time.Time
 }
 
 func newDoor(b *Bridge) *door {
+	n := b.cfg.RequestsPerSecond
 	return &door{
-		bridge: b, line: make(chan asked, ordersMost), asks: make(chan asked, questionsMost), bars: make(chan asked, questionsMost),
-		ask: b.limiter(), rates: map[string]*rate.Limiter{}, waiting: map[string]int{},
+		bridge: b, line: newTurns(ordersMost, oneStrategy), asks: newTurns(questionsMost, questionsEach), bars: newTurns(questionsMost, barsEach),
+		orderly: newRates(n), curious: newRates(n), all: limiter(questionsAll * n),
 	}
-}
-
-func (b *Bridge) limiter() *rate.Limiter {
-	return rate.NewLimiter(rate.Limit(b.cfg.RequestsPerSecond), 2*b.cfg.RequestsPerSecond)
 }
 
 // answerers is the queue group of who answers: of two, one gets each request.
@@ -126,9 +127,11 @@ func (d *door) close() {
 // order takes an order request. It runs on the subscription's goroutine and
 // waits for nothing but the network.
 func (d *door) order(m *nats.Msg) {
-	a := asked{msg: m, strategy: m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], came: time.Now()}
-	if !answerable(m) {
-		return // nobody could hear what became of it
+	a := asked{msg: m, asker: m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], came: time.Now()}
+	if who := d.asker(m); who == "" || d.bridge.server != nil && who != a.asker {
+		d.tally.refuse(ruleInbox) // nobody could hear what became of it
+		d.bridge.log.Debug("bus_order_refused", slog.String("strategy", a.asker), slog.String("rule", ruleInbox), slog.String("inbox", fmt.Sprintf("%.80q", m.Reply)))
+		return
 	}
 	if rule, reason := d.admit(a); rule != "" {
 		d.refuse(a, "", event.Refused, rule, reason)
@@ -146,48 +149,18 @@ func (d *door) admit(a asked) (rule, reason string) {
 	if len(a.msg.Data) > requestBytes {
 		return "invalid", fmt.Sprintf("%d bytes are more than an order request has (%d)", len(a.msg.Data), requestBytes)
 	}
-	if !nameOK(a.strategy) || slices.Contains(d.bridge.parts.Reserved, a.strategy) {
+	if !nameOK(a.asker) || slices.Contains(d.bridge.parts.Reserved, a.asker) {
 		return ruleStrategy, fmt.Sprintf("%.40q is no name for a strategy outside: 1 to 20 letters, digits, dashes and underscores, and none of this trader's own (%s)",
-			a.strategy, strings.Join(d.bridge.parts.Reserved, ", "))
+			a.asker, strings.Join(d.bridge.parts.Reserved, ", "))
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	l := d.rates[a.strategy]
-	if l == nil {
-		if d.forget(); len(d.rates) >= strategiesMax {
-			return ruleBusy, fmt.Sprintf("%d strategies ask already; ask again later, with the same id", strategiesMax)
-		}
-		l = d.bridge.limiter()
-		d.rates[a.strategy] = l
+	busy := d.orderly.allow(a.asker)
+	if busy == "" {
+		busy = d.line.join(a)
 	}
-	if !l.Allow() {
-		return ruleBusy, fmt.Sprintf("more than %d requests a second; ask again later, with the same id", d.bridge.cfg.RequestsPerSecond)
+	if busy != "" {
+		return ruleBusy, busy + "; ask again later, with the same id"
 	}
-	if d.waiting[a.strategy] >= oneStrategy {
-		return ruleBusy, fmt.Sprintf("%d requests of this strategy wait already; ask again later, with the same id", oneStrategy)
-	}
-	select {
-	case d.line <- a:
-		d.waiting[a.strategy]++
-		return "", ""
-	default:
-		return ruleBusy, fmt.Sprintf("%d requests wait already; ask again later, with the same id", ordersMost)
-	}
-}
-
-// forget makes room for other strategies when there is none: one whose rate is
-// full again and of which nothing waits is as one that never asked. The caller
-// holds mu.
-func (d *door) forget() {
-	if len(d.rates) < strategiesMax {
-		return
-	}
-	for name, l := range d.rates {
-		if d.waiting[name] == 0 && l.Tokens() >= float64(l.Burst()) {
-			delete(d.rates, name)
-			delete(d.waiting, name)
-		}
-	}
+	return "", ""
 }
 
 // orders is the goroutine that takes one request after the other to the desk.
@@ -196,10 +169,8 @@ func (d *door) orders(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case a := <-d.line:
-			d.mu.Lock()
-			d.waiting[a.strategy]--
-			d.mu.Unlock()
+		case a := <-d.line.ch:
+			d.line.leave(a.asker)
 			d.hand(ctx, a)
 		}
 	}
@@ -233,7 +204,7 @@ func (d *door) hand(ctx context.Context, a asked) {
 // check holds a request to its subject and to the clock.
 func (d *door) check(a asked, m event.Message[order.Intent]) (rule, reason string) {
 	now, most := time.Now(), d.bridge.cfg.MaxRequestAge
-	in, own := m.Data, a.strategy+":"
+	in, own := m.Data, a.asker+":"
 	switch {
 	case !d.bridge.serving.Load():
 		return ruleClaim, "the trader makes out who answers on this bus; ask again in a second, with the same id"
@@ -242,8 +213,8 @@ func (d *door) check(a asked, m event.Message[order.Intent]) (rule, reason strin
 			m.At.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano), most)
 	case now.Sub(a.came) > waitMost:
 		return ruleBusy, fmt.Sprintf("it waited in line for more than %v; ask again with the same id", waitMost)
-	case in.Strategy != a.strategy:
-		return ruleStrategy, fmt.Sprintf("the intent's strategy is %.40q, and the subject's %q", in.Strategy, a.strategy)
+	case in.Strategy != a.asker:
+		return ruleStrategy, fmt.Sprintf("the intent's strategy is %.40q, and the subject's %q", in.Strategy, a.asker)
 	case !strings.HasPrefix(in.ID, own) || in.Target != "" && !strings.HasPrefix(in.Target, own) || in.OCA != "" && !strings.HasPrefix(in.OCA, own):
 		return ruleForeign, fmt.Sprintf("id, target and oca of a program outside begin with its name and a colon, %q; this id is %.60q, target %.60q, oca %.60q", own, in.ID, in.Target, in.OCA)
 	}
@@ -261,7 +232,7 @@ func (d *door) refuse(a asked, id, result, rule, reason string) {
 		}
 	}
 	if rule != ruleBusy {
-		d.bridge.log.Debug("bus_order_refused", slog.String("strategy", a.strategy), slog.String("id", id), slog.String("rule", rule), slog.String("reason", reason))
+		d.bridge.log.Debug("bus_order_refused", slog.String("strategy", a.asker), slog.String("id", id), slog.String("rule", rule), slog.String("reason", reason))
 	}
 	answerWith(d, a.msg, event.OrderReply{IntentID: id, Result: result, Rule: rule, Reason: reason})
 }
@@ -271,50 +242,65 @@ var questions = []string{event.LinkState.Name, event.DeskState.Name, event.RunSt
 
 // question puts a question in line, on the subscription's goroutine.
 func (d *door) question(topic string, m *nats.Msg) {
+	a := asked{msg: m, topic: topic, asker: d.asker(m), came: time.Now()}
 	switch {
-	case !answerable(m):
+	case a.asker == "":
+		d.bridge.log.Debug("bus_question_refused", slog.String("topic", topic), slog.String("rule", ruleInbox), slog.String("inbox", fmt.Sprintf("%.80q", m.Reply)))
 	case !d.bridge.serving.Load():
 		d.cannot(m, "the trader makes out who answers on this bus; ask again in a second")
 	case len(m.Data) > requestBytes:
 		d.cannot(m, fmt.Sprintf("%d bytes are more than a question has (%d)", len(m.Data), requestBytes))
-	case !d.ask.Allow():
-		d.cannot(m, fmt.Sprintf("busy: more than %d questions a second; ask again later", d.bridge.cfg.RequestsPerSecond))
 	default:
-		line := d.asks
-		if topic == event.HistoryRequest.Name {
-			line = d.bars
-		}
-		select {
-		case line <- asked{msg: m, topic: topic, came: time.Now()}:
-		default:
-			d.cannot(m, fmt.Sprintf("busy: %d questions wait already; ask again later", questionsMost))
+		if busy := d.queue(a); busy != "" {
+			d.cannot(m, "busy: "+busy+"; ask again later")
 		}
 	}
 }
 
+// queue puts a question in its line, or returns why not. What one asks too often
+// costs nothing of the rate of all.
+func (d *door) queue(a asked) (busy string) {
+	if busy := d.curious.allow(a.asker); busy != "" {
+		return busy
+	}
+	if !d.all.Allow() {
+		return fmt.Sprintf("more than %d questions a second, of all programs", questionsAll*d.bridge.cfg.RequestsPerSecond)
+	}
+	if a.topic == event.HistoryRequest.Name {
+		return d.bars.join(a)
+	}
+	return d.asks.join(a)
+}
+
 // questions is a goroutine that answers those of one line. Who asked does not
 // wait any more for one that waited longer than its answer may take.
-func (d *door) questions(ctx context.Context, line <-chan asked, most time.Duration) error {
+func (d *door) questions(ctx context.Context, line *turns, most time.Duration) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case a := <-line:
-			if time.Since(a.came) > most {
-				d.cannot(a.msg, fmt.Sprintf("busy: it waited in line for more than %v; ask again later", most))
-				continue
-			}
-			switch a.topic {
-			case event.LinkState.Name:
-				passOn(ctx, d, a.msg, event.LinkState, askWithin)
-			case event.DeskState.Name:
-				passOn(ctx, d, a.msg, event.DeskState, askWithin)
-			case event.RunState.Name:
-				passOn(ctx, d, a.msg, event.RunState, askWithin)
-			case event.HistoryRequest.Name:
-				passOn(ctx, d, a.msg, event.HistoryRequest, historyWithin)
-			}
+		case a := <-line.ch:
+			d.reply(ctx, a, most)
+			line.leave(a.asker)
 		}
+	}
+}
+
+// reply answers one question.
+func (d *door) reply(ctx context.Context, a asked, most time.Duration) {
+	if time.Since(a.came) > most {
+		d.cannot(a.msg, fmt.Sprintf("busy: it waited in line for more than %v; ask again later", most))
+		return
+	}
+	switch a.topic {
+	case event.LinkState.Name:
+		passOn(ctx, d, a.msg, event.LinkState, askWithin)
+	case event.DeskState.Name:
+		passOn(ctx, d, a.msg, event.DeskState, askWithin)
+	case event.RunState.Name:
+		passOn(ctx, d, a.msg, event.RunState, askWithin)
+	case event.HistoryRequest.Name:
+		passOn(ctx, d, a.msg, event.HistoryRequest, historyWithin)
 	}
 }
 
@@ -334,10 +320,6 @@ func passOn[Q, A any](ctx context.Context, d *door, m *nats.Msg, q event.Query[Q
 	}
 	answerWith(d, m, a)
 }
-
-// answerable reports whether a request has an inbox to answer to. Another
-// subject would make the bridge say there what its asker may not.
-func answerable(m *nats.Msg) bool { return strings.HasPrefix(m.Reply, nats.InboxPrefix) }
 
 // encode writes an envelope without a number, as answers have it.
 func encode[T any](pub string, data T) ([]byte, error) {

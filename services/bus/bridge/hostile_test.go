@@ -128,17 +128,17 @@ func TestQuietStrategiesMakeRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, name+" is admitted", func() bool {
-			rule, reason := d.admit(asked{msg: &nats.Msg{Data: raw, Reply: "_INBOX.x"}, strategy: name, came: time.Now()})
+			rule, reason := d.admit(asked{msg: &nats.Msg{Data: raw, Reply: "_INBOX.x"}, asker: name, came: time.Now()})
 			if rule == ruleBusy && strings.Contains(reason, "start the trader again") {
 				t.Fatal(reason)
 			}
 			return rule == ""
 		})
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.rates) > strategiesMax || len(d.waiting) > strategiesMax {
-		t.Errorf("%d rates, %d counts", len(d.rates), len(d.waiting))
+	d.orderly.mu.Lock()
+	defer d.orderly.mu.Unlock()
+	if len(d.orderly.by) > strategiesMax {
+		t.Errorf("%d rates", len(d.orderly.by))
 	}
 }
 

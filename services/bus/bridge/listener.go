@@ -24,7 +24,7 @@ import (
 // bridge's own, too: below a few of the largest messages of every program at
 // once, a flood of them cuts the bridge off, and with it everybody.
 const (
-	clientsMost = 32
+	clientsMost = 32      // programs; the bridge's own connections come beside them
 	subsMost    = 256     // of one program
 	payloadMost = 1 << 20 // as a cluster has it, unless its configuration says otherwise
 	pendingEach = 64 << 20
@@ -39,11 +39,12 @@ const (
 	roleObserver = "observer" // hears everything and asks, but for orders
 )
 
-// heardByStrategy are the topics that a strategy hears; an observer hears all.
+// heardByStrategy are the topics that a strategy hears; an observer hears all but
+// the alerts', which stay inside. It is what x-roles in asyncapi.yaml says.
 var (
 	heardByStrategy = []string{
 		event.Link.Name, event.Tick.Name, event.Order.Name, event.Fill.Name, event.Position.Name, event.Mode.Name,
-		event.Data.Name, event.Bus.Name,
+		event.Data.Name, event.Protected.Name, event.Bus.Name,
 	}
 	heardByObserver = append(slices.Clone(heardByStrategy),
 		event.Account.Name, event.Decision.Name, event.Progress.Name, event.Health.Name, event.Finding.Name,
@@ -55,7 +56,8 @@ var (
 type listener struct {
 	ns         *server.Server
 	password   string   // of the bridge's own user, of this life
-	strategies []string // the users that may ask for orders
+	users      []string // the names that may join
+	strategies []string // of them, those that may ask for orders
 }
 
 // bridgeUser has a character that no name of a file has.
@@ -71,7 +73,7 @@ func serverOptions(cfg bus.Config, reserved []string) (*server.Options, error) {
 	errs := []error{err}
 	o := &server.Options{
 		ServerName: "robotrader-" + cfg.Instance + "-outside", Host: host, NoSigs: true, NoLog: true, NoSystemAccount: true,
-		MaxConn: clientsMost, MaxSubs: subsMost, MaxPayload: payloadMost, MaxPending: pendingEach,
+		MaxConn: clientsMost + ownClients, MaxSubs: subsMost, MaxPayload: payloadMost, MaxPending: pendingEach,
 		WriteDeadline: writeWithin, PingInterval: 10 * time.Second, MaxPingsOut: 2, AuthTimeout: 2,
 	}
 	for _, u := range users {
@@ -127,6 +129,7 @@ func listen(cfg bus.Config, reserved []string, log *slog.Logger) (*listener, err
 	}
 	l := &listener{password: rand.Text()}
 	for _, u := range o.Users {
+		l.users = append(l.users, u.Username)
 		if slices.Contains(u.Permissions.Publish.Allow, event.OrderFrom(cfg.Instance, u.Username)) {
 			l.strategies = append(l.strategies, u.Username)
 		}

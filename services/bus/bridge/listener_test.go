@@ -209,7 +209,7 @@ func TestDoor(t *testing.T) {
 // TestClosed: in lock-step no order request passes.
 func TestClosed(t *testing.T) {
 	b := &Bridge{cfg: bus.DefaultConfig(), parts: Parts{Closed: "lock-step"}}
-	if rule, reason := newDoor(b).admit(asked{msg: &nats.Msg{}, strategy: "dip"}); rule != ruleClosed || reason != "lock-step" {
+	if rule, reason := newDoor(b).admit(asked{msg: &nats.Msg{}, asker: "dip"}); rule != ruleClosed || reason != "lock-step" {
 		t.Errorf("%s: %s", rule, reason)
 	}
 }
@@ -262,9 +262,9 @@ func TestFlood(t *testing.T) {
 		answered <- a
 	}()
 	eventually(t, "the other strategy is in line", func() bool {
-		r.bridge.door.mu.Lock()
-		defer r.bridge.door.mu.Unlock()
-		return r.bridge.door.waiting["dip"] == 1
+		r.bridge.door.line.mu.Lock()
+		defer r.bridge.door.line.mu.Unlock()
+		return r.bridge.door.line.by["dip"] == 1
 	})
 	close(hold)
 	if a := <-answered; a.Result != event.Written {

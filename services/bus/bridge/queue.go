@@ -28,7 +28,7 @@ const (
 // notices, which several publishers number, each for itself.
 var kept = []string{
 	event.Link.Name, event.Order.Name, event.Fill.Name, event.Position.Name, event.Mode.Name, event.Decision.Name,
-	event.Data.Name, event.Finding.Name, event.Notice.Name,
+	event.Data.Name, event.Protected.Name, event.Finding.Name, event.Notice.Name,
 }
 
 // message is one that waits.
@@ -72,8 +72,8 @@ func newQueue(instance string) *queue {
 // put takes a message in. It never blocks.
 func (q *queue) put(subject string, raw []byte) {
 	topic := event.TopicOf(q.instance, subject)
-	if topic == "" || topic == event.Bus.Name || len(raw) > oneMessage {
-		return // the bridge tells outside of itself by its own
+	if topic == "" || topic == event.Bus.Name || topic == event.Alert.Name || len(raw) > oneMessage {
+		return // the bridge tells outside of itself by its own; whom the trader alerts is nobody's outside
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -20,7 +20,7 @@ type Stats struct {
 
 // Stats may be called at any time.
 func (b *Bridge) Stats() Stats {
-	s := Stats{Cuts: b.cuts.Load(), Waiting: len(b.door.line), Clients: -1}
+	s := Stats{Cuts: b.cuts.Load(), Waiting: len(b.door.line.ch), Clients: -1}
 	if l := b.listens.Load(); l != nil {
 		s.Clients = max(0, l.ns.NumClients()-ownClients)
 	}
