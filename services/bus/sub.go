@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -240,6 +241,31 @@ func (s *Sub) OnGap(fn func(Gap)) {
 	s.mu.Lock()
 	s.onGap = fn
 	s.mu.Unlock()
+}
+
+// drainLook is how often Drain looks whether all is handled.
+const drainLook = time.Millisecond
+
+// Drain handles what was published before, as far as ctx lets it, and returns
+// when that is done or ctx has ended. The subscription goes on: Stop ends it.
+func (s *Sub) Drain(ctx context.Context) error {
+	if s.nats != nil {
+		if err := s.conn.sub.FlushWithContext(ctx); err != nil { // what the server had for us is in the queue now
+			return fmt.Errorf("bus: drain %s: %w", s.subject, closedErr(err))
+		}
+	}
+	look := time.NewTicker(drainLook)
+	defer look.Stop()
+	for {
+		if waiting, _ := s.pending(); waiting == 0 {
+			return nil
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return fmt.Errorf("bus: drain %s: %w", s.subject, ctx.Err())
+		}
+	}
 }
 
 // Stop ends the subscription and waits until its handler has returned or ctx

@@ -68,6 +68,7 @@ type Bridge struct {
 
 	cuts    atomic.Uint64          // how often a connection broke
 	serving atomic.Bool            // connected, and the claims are held
+	refuses atomic.Bool            // order requests: the trader stops
 	account atomic.Pointer[string] // that the link told last
 
 	settled atomic.Uint64 // cuts for which the claims were made; the manager sets it
@@ -257,6 +258,15 @@ func (b *Bridge) write(ctx context.Context) error {
 			due = true
 		}
 		for b.serving.Load() && ctx.Err() == nil {
+			select {
+			case <-beat.C: // also while there is always something to write
+				due = true
+			default:
+			}
+			if due && b.tell(ctx) {
+				due = false
+				beat.Reset(beatEvery) // readers give what a state tells of until the next one
+			}
 			m, ok := b.queue.take()
 			if !ok || !b.put(m) {
 				break
@@ -265,13 +275,21 @@ func (b *Bridge) write(ctx context.Context) error {
 				b.confirm(ctx)
 			}
 		}
-		if due && b.serving.Load() {
-			if due = !b.beat(); !due {
-				beat.Reset(beatEvery) // readers give what a state tells of until the next one
-			}
-			b.confirm(ctx)
+		if due && b.serving.Load() && b.tell(ctx) {
+			due = false
+			beat.Reset(beatEvery)
 		}
 	}
+}
+
+// tell writes the beat and has what was written confirmed. It reports whether it
+// did: not while kept messages wait, of which the beat would tell too early.
+func (b *Bridge) tell(ctx context.Context) bool {
+	if !b.beat() {
+		return false
+	}
+	b.confirm(ctx)
+	return true
 }
 
 // confirm waits until the node has read what was written so far. One that does
@@ -339,6 +357,11 @@ func (b *Bridge) say(s event.BusState) {
 	}
 }
 
+// Refuse has the door refuse each further order request, because the trader
+// stops. All else goes on until Stop, so that programs outside hear how the desk
+// winds down, and can ask it.
+func (b *Bridge) Refuse() { b.refuses.Store(true) }
+
 // Stop ends the bridge: what is kept is written if that is possible at once,
 // outside hears that the trader stops, and all is closed. It returns when the
 // goroutines have gone or ctx has ended.
@@ -351,6 +374,11 @@ func (b *Bridge) Stop(ctx context.Context) error {
 		b.lines.end() // nobody is there to hear a word
 	}
 	defer context.AfterFunc(last, b.lines.end)() // wakes whoever waits for the network
+	if b.tap != nil {
+		if err := b.tap.Drain(last); err != nil { // what the desk said last
+			b.log.Warn("bus_last_words", slog.Any("error", err))
+		}
+	}
 	errs := []error{b.tasks.Stop(ctx)}
 	for _, s := range []*bus.Sub{b.tap, b.links} {
 		if s != nil {

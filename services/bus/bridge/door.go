@@ -48,6 +48,9 @@ const (
 	ruleInbox    = "inbox"    // the inbox for the answer is not the strategy's: it gets none
 )
 
+// stopping is why no request passes at the end.
+const stopping = "the trader stops; nothing was done"
+
 // door takes requests from outside, and hands on what may pass.
 type door struct {
 	bridge *Bridge
@@ -143,6 +146,9 @@ func (d *door) admit(a asked) (rule, reason string) {
 	if d.bridge.parts.Closed != "" {
 		return ruleClosed, d.bridge.parts.Closed
 	}
+	if d.bridge.refuses.Load() {
+		return ruleClosed, stopping
+	}
 	if !d.bridge.serving.Load() {
 		return ruleClaim, "the trader makes out who answers on this bus; ask again in a second, with the same id"
 	}
@@ -206,6 +212,8 @@ func (d *door) check(a asked, m event.Message[order.Intent]) (rule, reason strin
 	now, most := time.Now(), d.bridge.cfg.MaxRequestAge
 	in, own := m.Data, a.asker+":"
 	switch {
+	case d.bridge.refuses.Load():
+		return ruleClosed, stopping
 	case !d.bridge.serving.Load():
 		return ruleClaim, "the trader makes out who answers on this bus; ask again in a second, with the same id"
 	case m.At.IsZero() || m.At.Before(now.Add(-most)) || m.At.After(now.Add(most)):
