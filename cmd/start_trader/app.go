@@ -21,6 +21,7 @@ import (
 	"robotrader/runner/strategy/everytick"
 	"robotrader/runner/strategy/smacross"
 	"robotrader/runner/strategy/tickcount"
+	"robotrader/services/bus/bridge"
 	"robotrader/services/telemetry"
 	"robotrader/websocket/feed"
 	"robotrader/websocket/hub"
@@ -68,8 +69,9 @@ func application(cfg configs.Config, res resources, log *slog.Logger) fx.Option 
 		// first and stops last: the feed sees the link's first state; the
 		// runner stops before the link, and in between the desk winds down.
 		fx.Invoke(
-			alarm,  // first, and without the link: it tells of a link that never comes
-			alerts, // before what it tells of begins
+			alarm,                   // first, and without the link: it tells of a link that never comes
+			alerts,                  // before what it tells of begins
+			func(*bridge.Bridge) {}, // ends after the desk; outside starts it
 			func(*feed.Feed, *server.Server, *supervisor.Supervisor) {},
 			vitals,
 			measure,

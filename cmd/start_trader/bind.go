@@ -38,6 +38,7 @@ var bindings = fx.Provide(
 	host.New,
 	paceOf,
 	newAttemptKeeper,
+	newOutside,
 	linkParts,
 	runnerParts,
 	serverParts,

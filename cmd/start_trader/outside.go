@@ -26,21 +26,23 @@ type outsideIn struct {
 	Server   *bus.Server
 	Registry *health.Registry
 	Metrics  *telemetry.Metrics
-	Runner   *runner.Runner // a strategy outside is asked for nothing before those inside
 	Log      *slog.Logger
 	Life     fx.Lifecycle
 }
 
-// outside lets programs outside take part in the bus, where the configuration
-// says so. A bus that is away is trouble, as nobody else can tell that their
-// strategies stand still; the trader's own go on.
-func outside(in outsideIn) error {
+// newOutside makes what lets programs outside take part in the bus, nil where the
+// configuration does not say so. A bus that is away is trouble, as nobody else
+// can tell that their strategies stand still; the trader's own go on.
+//
+// It is made before the desk, so that it ends after it: programs outside hear
+// what becomes of their orders until the desk has said its last.
+func newOutside(in outsideIn) (*bridge.Bridge, error) {
 	if !in.Config.Bus.Outside() {
-		return nil
+		return nil, nil
 	}
 	conn, err := in.Server.Connect("bus")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var b *bridge.Bridge
 	measured := in.Metrics.Outside(func() telemetry.BusOutside { return telemetry.BusOutside(b.Stats()) }) // asked after the start
@@ -52,14 +54,22 @@ func outside(in outsideIn) error {
 		p.Closed = "the market's time is in lock-step with the strategies of this process (sim.speed 0) and does not wait for others; use a speed above 0"
 	}
 	if b, err = bridge.New(in.Config.Bus, p); err != nil {
-		return err
+		return nil, err
 	}
-	in.Life.Append(fx.StartStopHook(b.Start, func(ctx context.Context) error {
+	in.Life.Append(fx.StopHook(func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, outsideStopWithin)
 		defer cancel()
 		return b.Stop(ctx)
 	}))
-	return nil
+	return b, nil
+}
+
+// outside opens the bus to programs outside when the strategies inside run, and
+// takes no order requests any more before these end.
+func outside(b *bridge.Bridge, _ *runner.Runner, life fx.Lifecycle) {
+	if b != nil {
+		life.Append(fx.StartStopHook(b.Start, b.Refuse))
+	}
 }
 
 // ownNames are those of the strategies of this program.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -127,12 +128,64 @@ func TestProgramsOutside(t *testing.T) {
 	if status, r := ready(h.addr); status != 200 {
 		t.Errorf("/readyz is %d: %+v", status, r)
 	}
+	ends := h.hearsTheEnd(t)
 	h.signal(t, syscall.SIGTERM)
 	h.stoppedWell(t)
+	select {
+	case link := <-ends:
+		if link != broker.Stopped.String() {
+			t.Errorf("the link is %q when programs outside hear that the trader stops: they miss how the desk winds down", link)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("programs outside do not hear that the trader stops")
+	}
 	h.booked(t)
 	if strings.Contains(h.said.String(), outsidePassword) {
 		t.Error("the log holds a password")
 	}
+}
+
+// hearsTheEnd listens as an observer. It tells the link's last state when the
+// trader says that it stops.
+func (h hostOf) hearsTheEnd(t *testing.T) <-chan string {
+	t.Helper()
+	nc := h.join(t, "watch")
+	ends := make(chan string, 1)
+	link := ""                         // of the goroutine that hears
+	all := make(chan *nats.Msg, 1<<10) // of both subjects, in the order in which they came
+	for _, topic := range []string{event.Link.Name, event.Bus.Name} {
+		if _, err := nc.ChanSubscribe(event.Subject("main", topic), all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.FlushTimeout(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	hear := func(m *nats.Msg) {
+		var told event.Message[struct {
+			State string `json:"state"`
+		}]
+		if err := json.Unmarshal(m.Data, &told); err != nil {
+			t.Errorf("%s: %v", m.Subject, err)
+		}
+		switch {
+		case m.Subject == event.Subject("main", event.Link.Name):
+			link = told.Data.State
+		case m.Subject == event.Subject("main", event.Bus.Name) && told.Data.State == event.BusStopped:
+			ends <- link
+		}
+	}
+	go func() { // ends with the test
+		for {
+			select {
+			case m := <-all:
+				hear(m)
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	return ends
 }
 
 // pythonExample runs the Python program where there is Python. nats-py is not
