@@ -90,7 +90,8 @@ for p in $platforms; do
 		mv "$dir/start_trader" "$out/start_trader_${version}_${p%/*}_${p#*/}" || exit 1
 		continue
 	fi
-	"$tool_path" bin -json -std -noserial -notimestamp -version "$version" -output "$dir/modules.json" "$dir/start_trader" 2>"$work/sbom.log" || {
+	# The licences are read from the modules' own files, as the module cache has them.
+	"$tool_path" bin -json -std -licenses -assert-licenses -noserial -notimestamp -version "$version" -output "$dir/modules.json" "$dir/start_trader" 2>"$work/sbom.log" || {
 		cat "$work/sbom.log" >&2
 		say "the list of components could not be made"
 		exit 1

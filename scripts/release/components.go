@@ -48,6 +48,20 @@ func (p packing) components(modules string) ([]byte, error) {
 			}
 		}
 	}
+	if err := license(meta["component"], projectLicense); err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		c, ok := c.(map[string]any)
+		switch {
+		case ok && c["name"] == "std":
+			if err := license(c, goLicense); err != nil {
+				return nil, err
+			}
+		case !ok || c["licenses"] == nil: // the tool only warns
+			return nil, fmt.Errorf("%v %v has no licence: is the module in the cache (go mod download)", c["name"], c["version"])
+		}
+	}
 	pages, err := pagePackages("websocket/web/package-lock.json")
 	if err != nil {
 		return nil, err
@@ -55,6 +69,23 @@ func (p packing) components(modules string) ([]byte, error) {
 	list["components"] = append(all, pages...)
 	out, err := json.MarshalIndent(list, "", "  ")
 	return append(out, '\n'), err
+}
+
+// projectLicense and goLicense are those of the two components that are in no
+// module cache: the project itself, and Go's standard library.
+const (
+	projectLicense = "MIT"
+	goLicense      = "BSD-3-Clause"
+)
+
+// license names a component's licence by its SPDX id.
+func license(component any, id string) error {
+	c, ok := component.(map[string]any)
+	if !ok {
+		return fmt.Errorf("the component that is under %s is %v", id, component)
+	}
+	c["licenses"] = []any{map[string]any{"license": map[string]any{"id": id}}}
+	return nil
 }
 
 // pagePackages returns the dashboard's packages as components.

@@ -251,9 +251,21 @@ func checkComponents(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	var list struct {
-		BomFormat  string
-		Metadata   struct{ Component struct{ Version string } }
-		Components []struct{ Name, Version, Purl, Scope string }
+		BomFormat string
+		Metadata  struct {
+			Component struct {
+				Version  string
+				Licenses []struct{ License struct{ ID string } }
+			}
+		}
+		Components []struct {
+			Name, Version, Purl, Scope string
+			Licenses                   []struct {
+				License    struct{ ID string }
+				Expression string
+			}
+			Hashes []struct{ Alg, Content string }
+		}
 	}
 	if err := json.Unmarshal(b, &list); err != nil {
 		t.Fatal(err)
@@ -264,9 +276,18 @@ func checkComponents(t *testing.T, path string) {
 		if c.Version == "" || c.Purl == "" {
 			t.Errorf("%s has no version or no purl", c.Name)
 		}
+		if c.Scope == "required" && (len(c.Licenses) == 0 || c.Licenses[0].License.ID+c.Licenses[0].Expression == "") {
+			t.Errorf("%s %s is delivered, and its licence is not in the list", c.Name, c.Version)
+		}
+		if len(c.Hashes) == 0 && c.Name != "std" { // Go's own library comes with the toolchain, which names its version
+			t.Errorf("%s %s has no hash", c.Name, c.Version)
+		}
 	}
 	if list.BomFormat != "CycloneDX" || list.Metadata.Component.Version != version {
 		t.Errorf("%s of version %q", list.BomFormat, list.Metadata.Component.Version)
+	}
+	if l := list.Metadata.Component.Licenses; len(l) != 1 || l[0].License.ID != "MIT" {
+		t.Errorf("the project's own licence is %v in the list", l)
 	}
 	for name, scope := range map[string]string{
 		"github.com/nats-io/nats-server/v2": "required", "std": "required", "svelte": "required", "fancy-canvas": "required", "vite": "excluded",
