@@ -22,7 +22,8 @@ type lines struct {
 }
 
 func (l *lines) Write(b []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.b.Write(b) }
-func (l *lines) String() string              { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
+
+func (l *lines) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
 // traced asks for an order with a trace and lets it settle.
 func (s *shop) traced(trace string, qty int64) {

@@ -81,8 +81,11 @@ func TestRiskMetrics(t *testing.T) {
 	lacks(t, scrape(t, m), "trader_risk_")
 	share := func(x float64) *float64 { return &x }
 	books = event.Desk{Orders: []order.Order{}, Limits: event.LimitState{Limits: []broker.LimitUse{
-		{Limit: "max_daily_loss", Share: share(0.25)}, {Limit: "max_drawdown"}, {Limit: "max_losing_streak", Share: share(1), Off: true},
-		{Limit: "max_gross_notional", Share: share(0)}, {Limit: "max_position_notional", Symbol: "ZZ"},
+		{Limit: "max_daily_loss", Share: share(0.25)},
+		{Limit: "max_drawdown"},
+		{Limit: "max_losing_streak", Share: share(1), Off: true},
+		{Limit: "max_gross_notional", Share: share(0)},
+		{Limit: "max_position_notional", Symbol: "ZZ"},
 	}}}
 	for n := range mostSymbols + 2 {
 		books.Limits.Limits = append(books.Limits.Limits, broker.LimitUse{Limit: "max_position_notional", Symbol: market.Symbol(fmt.Sprintf("X%03d", n)), Share: share(0.5)})
