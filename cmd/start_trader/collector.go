@@ -16,6 +16,10 @@ const (
 	// its size within minutes, is collected a third as often, and what grows is seen.
 	// Our own choice: above it, Go's rule holds.
 	heapFloor = 20 << 20
+	// heapFirst is what the heap takes from the machine at the start, of what the
+	// floor lets it take within minutes anyway: a machine that has not so much says
+	// so then, and not at night, and what grows afterwards is something held.
+	heapFirst = 14 << 20
 	// heapLook is the most time between two looks at what is held. One follows each
 	// collection, too: Go sets the next goal by what is held then, and a burst in
 	// that moment would be given room by its own size times a per cent that was
@@ -41,8 +45,18 @@ func startCollector() *collector {
 		close(c.done)
 		return c
 	}
+	touch(make([]byte, heapFirst))
 	go c.run()
 	return c
+}
+
+// touch writes to each page of some memory, which the machine gives only then.
+//
+//go:noinline
+func touch(b []byte) {
+	for i := 0; i < len(b); i += os.Getpagesize() {
+		b[i] = 1
+	}
 }
 
 func (c *collector) run() {
@@ -50,6 +64,7 @@ func (c *collector) run() {
 	tick := time.NewTicker(heapLook)
 	defer tick.Stop()
 	c.listen()
+	runtime.GC() // what was touched is free
 	is := leastPercent
 	held := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	for {

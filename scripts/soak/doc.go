@@ -28,10 +28,7 @@
 // ready for some seconds and no passing client was there, and the first
 // simulated hour is left out, in which caches and lists fill.
 //
-// Memory is what the process has of its own (RssAnon). The garbage in its heap moves
-// that by several MB from look to look, so that its slope has an error of about
-// 1 MB a day over the seventy looks of five minutes; it is printed. What is judged
-// as it is, is therefore memory without what is free in the heap (RssAnon less the
-// heap's room that was not given back, plus what the newest collection found live),
-// and the live heap by itself.
+// Memory is what the process has of its own (RssAnon), and its slope is printed
+// with its error: it moves with what collections leave. What the heap holds is told
+// by the goal that the newest collection set for the next.
 package main

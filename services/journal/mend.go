@@ -135,10 +135,10 @@ func (j *Journal) reopen() error {
 	return failed(j.path, "write again", err)
 }
 
-// pageCache is what SQLite keeps of the file for each of the connections, 512 KiB.
+// pageCache is what SQLite keeps of the file for each of the connections, 128 KiB.
 // Rows are added at the end, so hardly any page is read twice: SQLite's own 2 MB
 // would fill for hours, as the file grows, and save nothing.
-const pageCache = "cache_size(-512)"
+const pageCache = "cache_size(-128)"
 
 // openFile opens the file with all that is needed to write to it, or nothing.
 func (j *Journal) openFile(ctx context.Context) error {
