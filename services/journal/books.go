@@ -35,20 +35,31 @@ func (j *Journal) settle(ctx context.Context) error {
 	return nil
 }
 
+// unsettled finds what settle has to do, given the newest intent and how many of
+// the newest are looked at anyhow, as the mark may be damaged: never all of them,
+// which are millions. A change has to be behind the mark, as its order has a row;
+// and where that is newer by its place in the chain, and by its time or as the
+// order's end, a damaged mark must not bring the old terms back, or to life an
+// order that has ended. By its place alone it may be of before, and have waited in
+// the queue.
+const unsettled = `WITH mark AS (SELECT CAST(value AS INTEGER) AS seq FROM meta WHERE key='settled')
+	SELECT wall, made FROM intents i
+	WHERE seq > min((SELECT seq FROM mark), ?1 - ?2) AND made IS NOT NULL
+		AND CASE json_extract(intent, '$.action') WHEN 'modify'
+		THEN seq > (SELECT seq FROM mark) AND NOT EXISTS (
+			SELECT 1 FROM orders o JOIN order_events e ON e.seq = o.last
+			WHERE o.key = i.client_id || '/' || i.order_id || '/' || json_extract(i.intent, '$.target')
+				AND e.n > i.n AND (o.final = 1 OR e.wall > i.wall))
+		ELSE client_id || '/' || order_id || '/' || id NOT IN (SELECT key FROM orders) END
+	ORDER BY seq`
+
 // settleRows is settle inside its transaction. It returns the ledger after it.
 func settleRows(ctx context.Context, tx *sql.Tx, l ledger) (ledger, error) {
-	// The mark may be damaged, so the newest intents are looked at anyhow. Not so
-	// for a change: its order has a row, and only the mark tells which is newer.
 	list, err := collect(ctx, tx, func(scan func(...any) error) (r broker.Record, err error) {
 		var wall int64
 		o, err := scanOrder(func(made ...any) error { return scan(&wall, made[0]) })
 		return broker.Record{Wall: time.Unix(0, wall), Order: &o}, err
-	}, `WITH mark AS (SELECT CAST(value AS INTEGER) AS seq FROM meta WHERE key='settled')
-		SELECT wall, made FROM intents
-		WHERE made IS NOT NULL AND CASE json_extract(intent, '$.action') WHEN 'modify'
-			THEN seq > (SELECT seq FROM mark)
-			ELSE seq > min((SELECT seq FROM mark), ? - ?) AND client_id || '/' || order_id || '/' || id NOT IN (SELECT key FROM orders) END
-		ORDER BY seq`, l.seq[intents], recent)
+	}, unsettled, l.seq[intents], recent)
 	if err != nil || len(list) == 0 {
 		return l, err
 	}

@@ -1,8 +1,11 @@
 package journal
 
 import (
+	"database/sql"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"robotrader/broker"
 	"robotrader/broker/market"
@@ -48,5 +51,57 @@ func TestAChangeIsDurableWithItsIntent(t *testing.T) {
 	again := open(t, to)
 	if b, err = again.Load(t.Context(), "DU1", 100); err != nil || len(b.Orders) != 1 || b.Orders[0].Change != nil || b.Orders[0].State != order.Cancelled {
 		t.Errorf("orders of the life after it: %+v, %v", b.Orders, err)
+	}
+}
+
+// edited closes a journal and changes its file by one statement, as damage does.
+func edited(t *testing.T, j *Journal, text string) {
+	t.Helper()
+	shut(t, j)
+	db, err := sql.Open("sqlite", j.path)
+	must(t, err)
+	_, err = db.ExecContext(t.Context(), text)
+	must(t, err)
+	must(t, db.Close())
+}
+
+// TestADamagedMarkBringsNoChangeBack: the mark of what is settled is damaged, so
+// that all changes look new. What was recorded of their orders since is newer: one
+// that has ended does not work again, and none has its old terms.
+func TestADamagedMarkBringsNoChangeBack(t *testing.T) {
+	path := file(t)
+	j := open(t, path)
+	for n := 1; n <= 2; n++ {
+		must(t, j.Intend(t.Context(), placed(n)))
+		must(t, j.Record(t.Context(), broker.Record{Wall: wall0, Order: became(n, order.Working)}))
+		r := changes(n)
+		r.Intent.ID, r.Decision.IntentID = "m-"+r.Intent.Target, "m-"+r.Intent.Target
+		must(t, j.Intend(t.Context(), r))
+	}
+	o := *became(2, order.Working)
+	o.Qty = market.Shares(20)
+	must(t, j.Record(t.Context(), broker.Record{Wall: wall0.Add(-time.Hour), Order: became(1, order.Cancelled)})) // a clock that was set back
+	must(t, j.Record(t.Context(), broker.Record{Wall: wall0.Add(time.Second), Order: &o}))
+	edited(t, j, "UPDATE meta SET value = 'x' WHERE key = 'settled'")
+
+	b := load(t, open(t, path), 100)
+	if len(b.Orders) != 2 || b.Orders[0].State != order.Cancelled || b.Orders[1].Qty != market.Shares(20) || b.Orders[1].Change != nil {
+		t.Errorf("orders after the mark was damaged: %+v", b.Orders)
+	}
+}
+
+// TestAStartLooksAtTheNewestIntentsAlone: a journal of years has millions of them,
+// and the start has seconds.
+func TestAStartLooksAtTheNewestIntentsAlone(t *testing.T) {
+	j := open(t, file(t))
+	must(t, j.acquire(t.Context()))
+	defer func() { j.lock <- struct{}{} }()
+	steps, err := collect(t.Context(), j.write, func(scan func(...any) error) (s string, err error) {
+		var id, parent, unused int
+		return s, scan(&id, &parent, &unused, &s)
+	}, "EXPLAIN QUERY PLAN "+unsettled, 1, recent)
+	must(t, err)
+	if plan := strings.Join(steps, "; "); !strings.HasPrefix(plan, "SEARCH i USING INTEGER PRIMARY KEY") || strings.Contains(plan, "SCAN i") {
+		t.Errorf("the start reads all intents: %s", plan)
 	}
 }
