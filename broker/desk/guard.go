@@ -160,7 +160,7 @@ func (d *Desk) guarded(h *held, v broker.View, in order.Intent, qty market.Qty) 
 	if g := r.Group(in.OCA); g != nil && g.Used && in.Action == order.Place {
 		return bar{"group_fills", fmt.Sprintf("an order against the position of %s has executed beside its stop, and a broker lets nobody join their group then; wait until the new stop rests, or cancel what still works in it", in.Symbol)}
 	}
-	if most, splits := r.Splits(in.OCA, qty); splits && grows {
+	if most, splits := r.Splits(in.OCA, qty, v.Target); splits && grows {
 		return bar{"group_split", fmt.Sprintf("the position of %v is protected by several stops, because an order against it works beside one of them, and this one could take %v beside them and what else works; cancel that order and wait until one stop is left", v.Position, most)}
 	}
 	return bar{}

@@ -266,8 +266,13 @@ func TestASplitCountsWhatIsInNoGroup(t *testing.T) {
 	add(3, order.Limit, "24", "")
 	r := Against(v.Books, v.Who, "AAPL")
 	for qty, want := range map[string]bool{"13": false, "14": true, "29": true} {
-		if most, splits := r.Splits("guard-AAPL-2", market.MustQty(qty)); splits != want || most != market.Shares(13) {
+		if most, splits := r.Splits("guard-AAPL-2", market.MustQty(qty), nil); splits != want || most != market.Shares(13) {
 			t.Errorf("an exit of %s: %v at most, %v; want 13, %v", qty, most, splits, want)
+		}
+	}
+	for qty, want := range map[string]bool{"24": false, "25": true} {
+		if most, splits := r.Splits("", market.MustQty(qty), &v.Books.Called("-3").Order); splits != want || most != market.Shares(24) {
+			t.Errorf("a change to %s of the one outside: %v at most, %v; want 24, %v", qty, most, splits, want)
 		}
 	}
 }

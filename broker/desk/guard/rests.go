@@ -156,9 +156,15 @@ func (r *Rests) Join() (best *Group) {
 
 // Splits reports whether an order in a group could, beside the stops of others
 // and the orders outside of all groups, turn the position over; and how much of it
-// can be closed in that group.
-func (r *Rests) Splits(name string, qty market.Qty) (most market.Qty, splits bool) {
-	most = r.pos.Sub(sum(r.free))
+// can be closed in that group. Of a change, the order that it is about is left out;
+// nil for a new order.
+func (r *Rests) Splits(name string, qty market.Qty, but *order.Order) (most market.Qty, splits bool) {
+	most = r.pos
+	for _, e := range r.free {
+		if !broker.Same(&e.Order, but) {
+			most = most.Sub(e.MostLeft())
+		}
+	}
 	for _, g := range r.Groups {
 		if g.Name != name && len(g.Stops) > 0 {
 			most, splits = most.Sub(g.takes()), true

@@ -236,7 +236,7 @@ func (c *closing) beside(v View, sym market.Symbol, qty market.Qty, terms Terms)
 	if g != nil {
 		name = g.Name
 	}
-	_, splits := r.Splits(name, qty)
+	_, splits := r.Splits(name, qty, nil)
 	switch {
 	case g != nil && g.Used && len(g.Stops) > 0:
 		end = g.Stops[0]
