@@ -82,7 +82,7 @@ type Books struct {
 	execs, plain ledger[*Execution]
 	keepExecs    int                                   // how many
 	deals        map[deal]*deal                        // of the day: each once
-	zones        map[string]*time.Location             // likewise
+	zones        map[offsetZone]*time.Location         // likewise
 	costs        Ring[string, broker.CommissionReport] // that came before their execution
 	raised       Ring[string, bool]                    // what a person was told of once
 
@@ -156,7 +156,7 @@ func New(zone *time.Location) *Books {
 		rest:      new(course),
 		keepExecs: keepExecs,
 		deals:     map[deal]*deal{},
-		zones:     map[string]*time.Location{},
+		zones:     map[offsetZone]*time.Location{},
 		debts:     map[market.Symbol]debt{},
 		raised:    NewRing[string, bool](keepRaised),
 		costs:     NewRing[string, broker.CommissionReport](keepCosts),

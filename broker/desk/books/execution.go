@@ -62,14 +62,23 @@ func (b *Books) set(x *Execution, f order.Fill) {
 	}
 }
 
+// offsetZone is a zone of times by what it is called and, as a decoded one has no name,
+// by how far it is from UTC then, seconds.
+type offsetZone struct {
+	name   string
+	offset int
+}
+
 // zoneOf is the zone of a time, each once: a venue's may be made anew with each.
 func (b *Books) zoneOf(at time.Time) *time.Location {
-	zone := at.Location()
-	if known := b.zones[zone.String()]; known != nil {
+	place := at.Location()
+	k := offsetZone{name: place.String()}
+	_, k.offset = at.Zone()
+	if known := b.zones[k]; known != nil {
 		return known
 	}
-	b.zones[zone.String()] = zone
-	return zone
+	b.zones[k] = place
+	return place
 }
 
 func amount(m *market.Money) (market.Money, bool) {
