@@ -107,6 +107,7 @@ func (b *Books) shrinks(t *Turn, e *Entry, was market.Qty) {
 	if !e.Owed.IsZero() { // its group's execution has come before
 		return
 	}
+	e.judgeCut(t.Wall) // one that is over does not go on: what it was cut by is in the position by now
 	if e.cut.qty.Less(was) {
 		e.cut.qty = was
 	}
