@@ -15,7 +15,7 @@ import (
 const (
 	startWait = 30 * time.Second // for a program to serve
 	stopWait  = 15 * time.Second // for one to end that was asked to
-	pollEvery = 5 * time.Millisecond
+	pollEvery = 10 * time.Millisecond // at least, between two looks
 )
 
 // Process is a program that this one started.
@@ -74,20 +74,20 @@ func (p *Process) Stop() error {
 	return nil
 }
 
-// Await polls until look says that it is so. It fails with what look said last.
+// Await polls until look says that it is so. It fails with what look said last. Who
+// is looked at shares the machine: between two looks it has three times as long as
+// one took.
 func Await(ctx context.Context, within time.Duration, look func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
 	for {
+		began := time.Now()
 		err := look()
 		if err == nil {
 			return nil
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+		Pause(ctx, max(pollEvery, 3*time.Since(began)))
+		if ctx.Err() != nil {
 			return fmt.Errorf("not within %v: %w", within, err)
 		}
 	}
