@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	startWait = 30 * time.Second // for a program to serve
-	stopWait  = 15 * time.Second // for one to end that was asked to
+	startWait = 30 * time.Second      // for a program to serve
+	stopWait  = 15 * time.Second      // for one to end that was asked to
 	pollEvery = 10 * time.Millisecond // at least, between two looks
 )
 
