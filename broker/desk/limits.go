@@ -47,8 +47,7 @@ func (d *Desk) limits(wall time.Time) event.LimitState {
 	s := broker.Sight{Now: d.floor.Now(wall), Known: d.books.Positions != nil}
 	s.Sent, s.SentNotional = d.books.Rates(s.Now)
 	d.score.Build(d.books)
-	d.score.Mark(who.Account, s.Now, d.mode.Load())
-	s.Standing = d.score.Standing()
+	s.Standing = d.score.As(who.Account, s.Now, d.mode.Load())
 	s.Symbols = d.exposures(&who)
 	return event.LimitState{Limits: m.Use(s), Currency: s.Standing.Currency}
 }

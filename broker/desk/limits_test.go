@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"context"
 	"strconv"
 	"sync"
 	"testing"
@@ -74,6 +75,30 @@ func TestLimitsAreToldAsTheyAre(t *testing.T) {
 		}
 		if l := s.state().Limits.Limits; len(l) != 2 || l[1].Used.String() != "10999" {
 			t.Errorf("who asks is told %+v", l)
+		}
+	})
+}
+
+// TestWhoLooksOnBeginsNoDay: the page and the alerts look at the limits each second,
+// also at midnight. The day's first equity is the first that is told in it, as it
+// is after a restart.
+func TestWhoLooksOnBeginsNoDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := guarded(t)
+		defer r.stop(t)
+		told := func(equity string) {
+			r.send(broker.AccountValue{Account: "DU1", Key: "NetLiquidation", Value: equity, Currency: "USD"})
+		}
+		at := r.desk.floor.Now(time.Now()).In(r.desk.zone)
+		told("1000000")
+		r.desk.floor.Set(time.Date(at.Year(), at.Month(), at.Day(), 23, 59, 58, 0, r.desk.zone), 1, true, time.Now())
+		time.Sleep(5 * time.Second)
+		l := r.desk.State(context.Background()).Limits.Limits
+		told("900000") // overnight
+		r.desk.turn <- struct{}{}
+		defer r.desk.give()
+		if s := r.desk.score.Standing(); *s.DayStart != market.MustMoney("900000") || len(l) == 0 {
+			t.Errorf("the day began with %v, %q; %d limits were told", s.DayStart, s.Note, len(l))
 		}
 	})
 }

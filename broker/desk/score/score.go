@@ -214,6 +214,14 @@ func (s *Score) Mark(account string, now time.Time, m *broker.ModeRecord) {
 	s.restricted = !active
 }
 
+// As tells how the account would fare if it were marked now. Nothing is: who only
+// looks on must not make an equity of the day before the first of the day.
+func (s *Score) As(account string, now time.Time, m *broker.ModeRecord) broker.Standing {
+	c := *s
+	c.Mark(account, now, m)
+	return c.Standing()
+}
+
 // recall takes the marks of an earlier life.
 func (s *Score) recall(account string) {
 	if s.rememberNote != "" {
