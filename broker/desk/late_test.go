@@ -87,3 +87,32 @@ func TestAnEndWithoutItsExecutionsBarsTheSymbol(t *testing.T) {
 		r.session.held = heldAt("20")
 	})
 }
+
+// TestAFlattenWaitsForWhatAnExitFilled: it had the exit cancelled, which had filled
+// 15 of 20 by the broker's word, and no execution told. An order for 20 would turn
+// the position over.
+func TestAFlattenWaitsForWhatAnExitFilled(t *testing.T) {
+	reconciling(t, func(t *testing.T, r *rig, k *knowing) {
+		r.ask(sell("a", 15))
+		works := described(151, "a", order.WorkingNow)
+		works.Order.Side, works.Order.Qty = order.Sell, market.Shares(15)
+		r.send(works)
+		k.venue(func() { k.open = []broker.OrderReport{works} })
+		flatten(t, r)
+		later(3 * time.Second)
+		k.fails("positions", errors.New("no answer"))
+		k.venue(func() { k.open, k.held = nil, heldAt("5") })
+		r.send(cancelledAt(151, 15))
+		later(5 * time.Second)
+		if placed := r.orders(); len(placed) != 1 {
+			t.Fatalf("while nobody can count the position: %+v", placed[1:])
+		}
+		k.fails("positions", nil)
+		later(time.Minute)
+		if placed := r.orders(); len(placed) < 2 || placed[1].Intent.Qty != market.Shares(5) || placed[1].Intent.Side != order.Sell {
+			t.Errorf("counted, %v are held: %+v", r.position(), placed[1:])
+		}
+	}, func(r *rig, c *Config) {
+		r.session.held = heldAt("20")
+	})
+}

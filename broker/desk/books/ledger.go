@@ -82,8 +82,10 @@ func (l *ledger[V]) len() (n int) {
 // counted. What an answer of the broker tells is not counted then.
 func (b *Books) Full() bool { return b.execs.len()+b.plain.len() >= b.keepExecs }
 
-// Overflown tells that the books are full, and takes entries away.
+// Overflown tells that the books are full, and takes entries away. What waited for
+// positions to be counted does not wait any more, or nothing could be closed for days.
 func (b *Books) Overflown(t *Turn) {
+	clear(b.untold)
 	why := fmt.Sprintf("more than %d executions in the last days: what the broker tells again can not be told apart from what is new, so positions are not held against its own any more", b.keepExecs)
 	b.Raise(t, "overflown", event.NoticeText{Level: "error", Name: "executions_overflow", Text: why + "; stop what trades so often, and resume on the next day"})
 	t.restrict(why)

@@ -44,8 +44,12 @@ func TestFullBooksSayThatTheyAre(t *testing.T) {
 		t.Fatal("3 of 3 is not full")
 	}
 	turn.Effects = nil
+	b.untold["AAPL"] = []untold{{ref: "a", side: order.Sell, mark: b.Mark()}}
 	b.Overflown(turn)
 	b.Overflown(turn)
+	if ref, ok := b.Untold("AAPL", order.Sell); ok {
+		t.Errorf("an exit waits for a look at what %s filled, and none counts it", ref)
+	}
 	restricted, told := 0, 0
 	for _, c := range turn.Effects {
 		if c.Restrict != "" {

@@ -193,6 +193,9 @@ func (f *Flatten) Next(v View, sym market.Symbol, m Market, terms Terms) (in *or
 	case !f.asked:
 		c.state, c.detail = event.ClosingWaits, "the broker is asked for its positions before the first order"
 		return nil, true
+	case v.untold(sym, *pos) != "":
+		c.state, c.detail = event.ClosingWaits, fmt.Sprintf("order %s has ended with more filled than executions told, so that less than %v may be left to close; the broker is asked", v.untold(sym, *pos), pos)
+		return nil, true
 	default:
 		return f.closeNext(v, sym, c, *pos, m, terms), false
 	}

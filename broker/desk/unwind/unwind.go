@@ -137,6 +137,13 @@ func (v View) live(sym market.Symbol) (works *books.Entry, others int, unknown *
 	return works, others, unknown
 }
 
+// untold returns an order that has closed more of a position than is counted, ""
+// without one.
+func (v View) untold(sym market.Symbol, pos market.Qty) string {
+	ref, _ := v.Books.Untold(sym, books.ExitSide(pos))
+	return ref
+}
+
 // elsewhere returns an order against the position that works and is not this
 // client's, nil when there is none.
 func (v View) elsewhere(sym market.Symbol, pos market.Qty) *books.Entry {
