@@ -49,6 +49,7 @@ func (b *Books) ripe(t *Turn, e *Entry) {
 type untold struct {
 	ref  string
 	side order.Side
+	qty  market.Qty
 	mark uint64 // a look that began before it may be from before the fill
 }
 
@@ -84,7 +85,7 @@ func (b *Books) judgeLate(t *Turn, e *Entry) {
 	e.late = nil
 	if t.CanAsk { // else the broker tells of a position that differs, and that is taken over
 		b.count++
-		b.untold[e.Symbol] = append(b.untold[e.Symbol], untold{ref: e.Ref, side: e.Side, mark: b.count})
+		b.untold[e.Symbol] = append(b.untold[e.Symbol], untold{ref: e.Ref, side: e.Side, qty: end.told.Sub(ours), mark: b.count})
 		t.Ask(AskLook)
 	}
 	b.Step(t, e, end.sig)

@@ -238,9 +238,16 @@ func (b *Books) Told(s market.Symbol) *market.Qty {
 }
 
 // Surely is what the account holds of a symbol whoever is right, the books or
-// what the broker told last; nil when unknown. It is what may be closed.
+// what the broker told last, be it of the position or of how much of an order had
+// filled; nil when unknown. It is what may be closed.
 func (b *Books) Surely(s market.Symbol) *market.Qty {
-	return broker.Surely(b.Holding(s), b.Told(s))
+	sure := broker.Surely(b.Holding(s), b.Told(s))
+	for _, u := range b.untold[s] {
+		if sure != nil {
+			sure = broker.Surely(sure, sure.Add(u.side.Signed(u.qty)).Ptr())
+		}
+	}
+	return sure
 }
 
 // ExitSide is the side that closes a position.

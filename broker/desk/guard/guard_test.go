@@ -276,3 +276,42 @@ func TestASplitCountsWhatIsInNoGroup(t *testing.T) {
 		}
 	}
 }
+
+// TestAStopDoesNotGrowByWhatMayBeGone: an exit of its group has filled 15 of 20 by
+// the broker's word, which took as much off the stop, and no execution told. Until a
+// look has counted the position the stop stays.
+func TestAStopDoesNotGrowByWhatMayBeGone(t *testing.T) {
+	v := view("20")
+	turn := &books.Turn{Wall: noon, Market: noon, ConID: func(market.Symbol) int64 { return 1 }, CanAsk: true}
+	add := func(id int64, ref string, typ order.Type, qty string) *books.Entry {
+		o := order.Order{
+			Ref: ref, OCA: "guard-AAPL-1", OrderID: id, PermID: id, ClientID: 1, Account: "DU1", Strategy: "desk", Symbol: "AAPL",
+			Side: order.Sell, Type: typ, TIF: order.GTC, Qty: market.MustQty(qty), State: order.Working,
+		}
+		if typ == order.Stop {
+			o.StopPrice = market.MustPrice("95").Ptr()
+		}
+		return v.Books.Add(o, noon)
+	}
+	add(1, "guard-AAPL-1", order.Stop, "5")
+	v.Books.EndedWith(turn, add(2, "a", order.Limit, "15"), order.CancelDone, market.Shares(15))
+	mark := v.Books.Mark()
+	v.Wall = noon.Add(time.Minute)
+	turn.Wall = v.Wall
+	v.Books.Judge(turn, time.Second)
+	g := New("AAPL", noon)
+	if in := g.Look(v); in != nil {
+		t.Errorf("before it is counted: %+v", in)
+	}
+	if held := v.Books.Surely("AAPL"); *held != market.Shares(5) {
+		t.Errorf("%v are surely held", held)
+	}
+	v.Books.Recounted(mark)
+	if in := g.Look(v); in != nil {
+		t.Errorf("a look from before: %+v", in)
+	}
+	v.Books.Recounted(v.Books.Mark())
+	if in := g.Look(v); in == nil || in.Action != order.Modify || in.Qty != market.Shares(20) {
+		t.Errorf("counted as 20: %+v", in)
+	}
+}
