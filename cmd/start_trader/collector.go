@@ -19,14 +19,15 @@ const (
 	// heapFirst is what the heap takes from the machine at the start, of what the
 	// floor lets it take within minutes anyway: a machine that has not so much says
 	// so then, and not at night, and what grows afterwards is something held.
-	heapFirst = 14 << 20
+	// It is less than what makes Go collect by itself, which begins at 95 % of the floor.
+	heapFirst = 16 << 20
 	// heapLook is the most time between two looks at what is held. One follows each
 	// collection, too: Go sets the next goal by what is held then, and a burst in
 	// that moment would be given room by its own size times a per cent that was
 	// meant for less.
 	heapLook = 5 * time.Second
-	// leastPercent is Go's own rule, twice what is held; mostPercent bounds what
-	// a heap that is hardly used is given.
+	// leastPercent is Go's own rule, twice what is held. With mostPercent Go's least
+	// goal, 4 MB at a hundred per cent, is the floor.
 	leastPercent, mostPercent = 100, 500
 )
 
@@ -45,7 +46,9 @@ func startCollector() *collector {
 		close(c.done)
 		return c
 	}
+	debug.SetGCPercent(mostPercent)
 	touch(make([]byte, heapFirst))
+	runtime.GC() // the one that frees it: Go keeps the room that was in use at a collection, and gives all else back
 	go c.run()
 	return c
 }
@@ -64,17 +67,20 @@ func (c *collector) run() {
 	tick := time.NewTicker(heapLook)
 	defer tick.Stop()
 	c.listen()
-	runtime.GC() // what was touched is free
-	is := leastPercent
-	held := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	is := mostPercent
+	held := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/globals:bytes"}, {Name: "/gc/scan/stack:bytes"}}
 	for {
 		metrics.Read(held)
-		if held[0].Value.Kind() == metrics.KindUint64 {
-			// A change stops all for some microseconds, so small ones are left out.
-			if want := percent(held[0].Value.Uint64(), heapFloor); want > is+is/10 || want < is-is/10 {
-				debug.SetGCPercent(want)
-				is = want
+		var sizes [3]uint64
+		for i, h := range held {
+			if h.Value.Kind() == metrics.KindUint64 {
+				sizes[i] = h.Value.Uint64()
 			}
+		}
+		// A change stops all for some microseconds, so small ones are left out.
+		if want := percent(sizes[0], sizes[1]+sizes[2], heapFloor); want > is+is/10 || want < is-is/10 {
+			debug.SetGCPercent(want)
+			is = want
 		}
 		select {
 		case <-tick.C:
@@ -103,14 +109,14 @@ func (c *collector) stop() {
 	<-c.done
 }
 
-// percent is how much the heap may grow over what is held, in per cent of it, so
-// that it reaches the floor.
-func percent(held, floor uint64) int {
+// percent is how much the heap may grow over what is held, so that it reaches the
+// floor: in per cent of that and of the roots, which Go counts with it.
+func percent(held, roots, floor uint64) int {
 	switch {
 	case held >= floor/2:
 		return leastPercent
 	case held == 0: // nothing was collected yet
 		return mostPercent
 	}
-	return min(int((floor-held)*100/held), mostPercent)
+	return max(leastPercent, min(int((floor-held)*100/(held+roots)), mostPercent))
 }

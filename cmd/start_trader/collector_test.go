@@ -10,18 +10,20 @@ import (
 
 func TestTheHeapHasAFloor(t *testing.T) {
 	for _, tt := range []struct {
-		held uint64
-		want int
+		held, roots uint64
+		want        int
 	}{
-		{0, mostPercent},
-		{1 << 20, mostPercent},
-		{5 << 20, 300},
-		{8 << 20, 150},
-		{10 << 20, leastPercent},
-		{100 << 20, leastPercent},
+		{0, 0, mostPercent},
+		{1 << 20, 0, mostPercent},
+		{5 << 20, 0, 300},
+		{5 << 20, 1 << 20, 250},
+		{8 << 20, 0, 150},
+		{9 << 20, 4 << 20, leastPercent},
+		{10 << 20, 0, leastPercent},
+		{100 << 20, 1 << 20, leastPercent},
 	} {
-		if got := percent(tt.held, heapFloor); got != tt.want {
-			t.Errorf("%d MB held: %d per cent, want %d", tt.held>>20, got, tt.want)
+		if got := percent(tt.held, tt.roots, heapFloor); got != tt.want {
+			t.Errorf("%d MB held beside %d of roots: %d per cent, want %d", tt.held>>20, tt.roots>>20, got, tt.want)
 		}
 	}
 }
