@@ -104,6 +104,7 @@ func (b *Books) notCancelled(t *Turn, e *Entry) {
 	e.Ending = nil
 	if e.State == order.Cancelling && e.PermID == 0 && e.Filled.IsZero() {
 		b.Step(t, e, order.Silent)
+		t.Ask(AskSoon)
 		return
 	}
 	b.Step(t, e, order.CancelFail)
