@@ -5,7 +5,7 @@
 # another code than 0 when one promise is broken.
 #
 #   ./scripts/proof.sh            as CI has it: 1,000 seeds, samples of the disk's faults, 50 kills
-#   ./scripts/proof.sh --long     10,000 seeds twice each, every fault, 5,000 kills; about an hour
+#   ./scripts/proof.sh --long     10,000 seeds twice each, every fault, 5,000 kills; two or three hours
 #   SEEDS=200 KILLS=20 LANES=1 ./scripts/proof.sh
 set -u
 . "$(dirname -- "$0")/tools.sh"
