@@ -448,7 +448,7 @@ func TestPackingIsReproducible(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range append(slices.Clone(programs), "modules.json") {
-			b := []byte(`{"metadata":{"tools":[{"name":"t","hashes":[` + strconv.Itoa(i) + `]}]},"components":[]}`)
+			b := []byte(`{"metadata":{"component":{"name":"robotrader"},"tools":[{"name":"t","hashes":[` + strconv.Itoa(i) + `]}]},"components":[]}`)
 			if name != "modules.json" {
 				b = []byte(name)
 			}

@@ -44,7 +44,7 @@ const (
 var (
 	heardByStrategy = []string{
 		event.Link.Name, event.Tick.Name, event.Order.Name, event.Fill.Name, event.Position.Name, event.Mode.Name,
-		event.Data.Name, event.Protected.Name, event.Bus.Name,
+		event.Data.Name, event.Protected.Name, event.Limits.Name, event.Bus.Name,
 	}
 	heardByObserver = append(slices.Clone(heardByStrategy),
 		event.Account.Name, event.Decision.Name, event.Progress.Name, event.Health.Name, event.Finding.Name,
