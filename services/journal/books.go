@@ -83,6 +83,16 @@ func settleRows(ctx context.Context, tx *sql.Tx, l ledger) (ledger, error) {
 	return l, err
 }
 
+// setNewest makes an event the newest of its order.
+const setNewest = `INSERT INTO orders (key, account, client_id, order_id, final, last)
+	VALUES (?,?,?,?,?,?)
+	ON CONFLICT(key) DO UPDATE SET final=excluded.final, last=excluded.last`
+
+// newestArgs are the values of setNewest for the newest event in a ledger.
+func newestArgs(o order.Order, l ledger) []any {
+	return []any{orderKey(o), o.Account, o.ClientID, o.OrderID, o.State.Final(), l.seq[orderEvents]}
+}
+
 // HighWater returns the highest order id stored for the account and client id,
 // 0 when there is none. An empty account means all accounts.
 func (j *Journal) HighWater(ctx context.Context, account string, clientID int) (int64, error) {

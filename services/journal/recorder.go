@@ -405,16 +405,6 @@ func (w *writer) order(r broker.Record, o order.Order) error {
 	return w.exec(setNewest, newestArgs(o, w.j.ledger)...)
 }
 
-// setNewest makes an event the newest of its order.
-const setNewest = `INSERT INTO orders (key, account, client_id, order_id, final, last)
-	VALUES (?,?,?,?,?,?)
-	ON CONFLICT(key) DO UPDATE SET final=excluded.final, last=excluded.last`
-
-// newestArgs are the values of setNewest for the newest event in a ledger.
-func newestArgs(o order.Order, l ledger) []any {
-	return []any{orderKey(o), o.Account, o.ClientID, o.OrderID, o.State.Final(), l.seq[orderEvents]}
-}
-
 // fill stores an execution. A second one with its id adds only what the first
 // did not know.
 func (w *writer) fill(r broker.Record, f order.Fill) error {
