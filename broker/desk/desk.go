@@ -154,7 +154,7 @@ func (d *Desk) Start(ctx context.Context) error {
 	if d.started.Swap(true) {
 		return errors.New("desk: start: started already")
 	}
-	past, err := d.journal.Load(ctx, "", books.KeepEnded)
+	past, err := d.journal.Load(ctx, "", books.KeepFills)
 	if err != nil {
 		close(d.done)
 		return fmt.Errorf("desk: start: load the journal: %w", err)

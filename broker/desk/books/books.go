@@ -29,7 +29,8 @@
 // raised and not applied; an execution in it still counts for the position. An
 // execution may come in several versions, of which the newest counts.
 //
-// Memory is bounded: the live orders, the newest 500 to 564 ended ones and as many
+// Memory is bounded: the live orders, the newest 256 to 320 ended ones and those
+// of the last ten minutes of the market's time up to 4,096, the newest 500 to 564
 // fills, 65,536 answers, and each execution of the market day and the two
 // before, up to 262,144. Beyond that positions are not held against the broker's
 // any more, and entries are taken away. What is older is in the journal.
@@ -49,13 +50,19 @@ import (
 
 // Bounds of what is kept in memory. The journal keeps all.
 const (
-	KeepEnded   = 500   // ended orders, and fills, that are shown
-	spare       = 64    // of each that are kept besides, so that they go together
+	KeepFills   = 500 // fills that are shown
+	keepEnded   = event.DeskEnded
+	mostEnded   = 4096  // ended orders, however late the last of them ended
+	spare       = 64    // of orders and fills that are kept besides, so that they go together
 	keepAnswers = 65536 // answers to intents that made no order
 	keepRaised  = 1024  // what a person was told of once
 	keepValues  = 4096  // values of the account
 	keepCosts   = 1024  // commissions whose execution has not come
 )
+
+// keepFor is how long, in market time, an order that ended is kept however many
+// ended since: its executions and commissions may come after its end.
+const keepFor = 10 * time.Minute
 
 // Books are an account's orders, fills and positions. What is exported is to be
 // read, and changed by whoever recovers them alone. Make them with New.
@@ -75,7 +82,7 @@ type Books struct {
 	words   order.Words
 	answers Ring[string, event.OrderReply]
 
-	Fills []*Execution // the newest KeepEnded and up to spare more, oldest first by their time
+	Fills []*Execution // the newest KeepFills and up to spare more, oldest first by their time
 	past  []*Execution // see Past
 	// execs has every execution that was told by what its versions have in common,
 	// and plain those whose ids have no version by these.
@@ -244,7 +251,7 @@ func (b *Books) Place(e *Entry) {
 		e.atEnd = true
 		b.Live[e.Symbol] = slices.DeleteFunc(b.Live[e.Symbol], func(o *Entry) bool { return o == e })
 		b.ended = append(b.ended, e)
-		if len(b.ended) > KeepEnded+spare { // in one go, so that it costs little an order
+		if b.tooMany(e.Updated) { // in one go, so that it costs little an order
 			for _, old := range b.ended[:spare] {
 				b.forget(old)
 			}
@@ -258,6 +265,12 @@ func (b *Books) Place(e *Entry) {
 	} else if !ended && !slices.Contains(b.Live[e.Symbol], e) {
 		b.Live[e.Symbol] = append(b.Live[e.Symbol], e)
 	}
+}
+
+// tooMany reports whether the oldest of those that ended are to be forgotten.
+func (b *Books) tooMany(at time.Time) bool {
+	n := len(b.ended)
+	return n > mostEnded+spare || n > keepEnded+spare && at.Sub(b.ended[spare-1].Updated) > keepFor
 }
 
 // forget drops an ended order from memory.
@@ -307,7 +320,7 @@ func (b *Books) keep(f order.Fill) {
 	x := b.takes(f)
 	b.sorted(x, f.At)
 	b.Fills = slices.Insert(b.Fills, rank(b.Fills, f.At), x)
-	if len(b.Fills) > KeepEnded+spare {
+	if len(b.Fills) > KeepFills+spare {
 		b.Fills = slices.Clone(b.Fills[spare:])
 	}
 }
@@ -363,7 +376,7 @@ func (b *Books) AppendOpen(dst []order.Order, s market.Symbol, who *broker.Facts
 func (b *Books) State(s *event.Desk) {
 	s.Account = b.Account
 	s.Orders = []order.Order{}
-	for _, e := range b.ended {
+	for _, e := range b.ended[max(0, len(b.ended)-keepEnded):] {
 		s.Orders = append(s.Orders, e.Order)
 	}
 	for _, sym := range slices.Sorted(maps.Keys(b.Live)) {
@@ -371,10 +384,9 @@ func (b *Books) State(s *event.Desk) {
 			s.Orders = append(s.Orders, e.Order)
 		}
 	}
-	s.Orders = slices.Clone(s.Orders[max(0, len(s.Orders)-KeepEnded):])
 	slices.SortStableFunc(s.Orders, func(x, y order.Order) int { return x.Created.Compare(y.Created) })
 	s.Fills = []order.Fill{}
-	for _, f := range b.Fills[max(0, len(b.Fills)-KeepEnded):] {
+	for _, f := range b.Fills[max(0, len(b.Fills)-KeepFills):] {
 		s.Fills = append(s.Fills, f.Fill())
 	}
 	s.Findings = append([]broker.Finding{}, b.findings...)

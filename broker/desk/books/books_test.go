@@ -52,20 +52,44 @@ func TestPositionsAreTheSumOfExecutions(t *testing.T) {
 	})
 }
 
+// TestMemoryIsBounded: orders that end slowly leave the newest, those that end in
+// one go stay for their late executions, and there is an end to that, too.
 func TestMemoryIsBounded(t *testing.T) {
-	b := New(time.UTC)
-	for i := range 5000 {
-		e := b.Add(order.Order{Ref: fmt.Sprint(i), OrderID: int64(i + 1), PermID: int64(i + 9), Symbol: "X", State: order.Sent}, day)
-		e.State = order.Filled
-		b.Place(e)
-		b.keep(order.Fill{ExecID: fmt.Sprint(i)})
+	for _, tt := range []struct {
+		name        string
+		orders      int
+		every       time.Duration
+		least, most int
+	}{
+		{"one a second", 5000, time.Second, int(keepFor / time.Second), int(keepFor/time.Second) + spare},
+		{"one a minute", 1000, time.Minute, keepEnded, keepEnded + spare},
+		{"all at once", mostEnded, 0, mostEnded, mostEnded},
+		{"more than are kept", 2 * mostEnded, 0, mostEnded, mostEnded + spare},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := New(time.UTC)
+			for i := range tt.orders {
+				at := day.Add(time.Duration(i) * tt.every)
+				e := b.Add(order.Order{Ref: fmt.Sprint(i), OrderID: int64(i + 1), PermID: int64(i + 9), Symbol: "X", State: order.Sent}, at)
+				e.State, e.Updated = order.Filled, at
+				b.Place(e)
+				b.keep(order.Fill{ExecID: fmt.Sprint(i)})
+			}
+			var s event.Desk
+			b.State(&s)
+			for _, n := range []int{len(b.ended), len(b.ByRef), len(b.byID), len(b.byPerm)} {
+				if n < tt.least || n > tt.most {
+					t.Errorf("%d orders are kept, want %d to %d", n, tt.least, tt.most)
+				}
+			}
+			if len(s.Orders) != keepEnded || s.Orders[keepEnded-1].Ref != fmt.Sprint(tt.orders-1) || len(s.Fills) != KeepFills || len(b.Live["X"]) != 0 {
+				t.Errorf("%d orders and %d fills are shown, %d are live", len(s.Orders), len(s.Fills), len(b.Live["X"]))
+			}
+		})
 	}
-	var s event.Desk
-	b.State(&s)
-	if len(b.ByRef) > 2*KeepEnded || len(b.byID) > 2*KeepEnded || len(b.byPerm) > 2*KeepEnded || len(s.Orders) != KeepEnded ||
-		len(s.Fills) != KeepEnded || len(b.Live["X"]) != 0 || s.Orders[KeepEnded-1].Ref != "4999" {
-		t.Errorf("%d %d %d orders, %d shown, %d fills, %d live", len(b.ByRef), len(b.byID), len(b.byPerm), len(s.Orders), len(s.Fills), len(b.Live["X"]))
-	}
+}
+
+func TestARingForgetsTheOldest(t *testing.T) {
 	r := NewRing[int, int](3)
 	for i := range 10 {
 		r.Put(i, i)

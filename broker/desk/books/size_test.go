@@ -16,7 +16,7 @@ import (
 // commissions, in bytes. A day of a strategy of minutes has some hundred; see
 // scripts/soak for what that may add up to.
 const (
-	mostShown = 1600 // among those that are shown
+	mostShown = 1600 // among those that are kept
 	mostPast  = 700  // beyond them: its executions
 )
 
@@ -71,10 +71,11 @@ func TestAnEndedOrderCostsLittleMemory(t *testing.T) {
 			t.Errorf("an order %s leaves %d bytes, want at most %d", what, got, most)
 		}
 	}
-	each(KeepEnded, mostShown, "that is shown")
-	each(spare, mostShown, "that is shown") // what is beyond is as much as goes
-	each(6*KeepEnded, mostPast, "that is shown no more")
-	if len(b.past) != 2*made || len(b.ended) > KeepEnded+spare {
+	const kept = int(keepFor / time.Second) // one ends each second
+	each(kept, mostShown, "that is kept")
+	each(spare, mostShown, "that is kept") // what is beyond is as much as goes
+	each(3000, mostPast, "that is kept no more")
+	if len(b.past) != 2*made || len(b.ended) > kept+spare {
 		t.Fatalf("%d executions and %d orders of %d are there", len(b.past), len(b.ended), made)
 	}
 	atRest := 0
@@ -83,7 +84,7 @@ func TestAnEndedOrderCostsLittleMemory(t *testing.T) {
 			atRest++
 		}
 	}
-	if atRest < KeepEnded-3*restAfter || *b.rest != (course{}) {
+	if atRest < kept-3*restAfter || *b.rest != (course{}) {
 		t.Errorf("%d of %d orders are at rest, which is %+v", atRest, len(b.ended), *b.rest)
 	}
 	runtime.KeepAlive(b)
