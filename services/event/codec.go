@@ -38,6 +38,10 @@ func AppendJSON(dst []byte, v any) ([]byte, error) {
 		if out, ok := appendReply(dst, &v); ok {
 			return out, nil
 		}
+	case Desk:
+		return AppendParts(dst, &v)
+	case Run:
+		return AppendParts(dst, &v)
 	}
 	return appendSlow(dst, v)
 }

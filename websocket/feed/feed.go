@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 
 	"robotrader/broker/market"
 	"robotrader/broker/order"
+	"robotrader/services/event"
 )
 
 // ErrStopped means that the feed has ended: nothing is known any more.
@@ -52,6 +54,7 @@ type Feed struct {
 	// What follows belongs to the goroutine.
 	snap   Snapshot
 	seq    uint64
+	size   int // of the newest snapshot, encoded
 	owners [numOwners]owner
 
 	dirty  map[market.Symbol]struct{} // quotes that changed since they were told
@@ -175,7 +178,18 @@ func (f *Feed) tellQuotes() {
 // snapshot returns the encoded snapshot. Quotes that are not told yet are in
 // it, and are told again: a delta may repeat, it may not be missing.
 func (f *Feed) snapshot() ([]byte, error) {
-	return json.Marshal(envelope{"snapshot", f.epoch, f.seq, time.Now().UTC(), &f.snap})
+	frame, err := json.Marshal(envelope{"snapshot", f.epoch, f.seq, time.Now().UTC(), nil})
+	if err != nil {
+		return nil, err
+	}
+	frame = bytes.TrimSuffix(frame, []byte("null}"))
+	msg, err := event.AppendParts(append(make([]byte, 0, f.size+f.size/8), frame...), &f.snap)
+	if err != nil {
+		return nil, err
+	}
+	msg = append(msg, '}')
+	f.size = len(msg)
+	return msg, nil
 }
 
 // Join calls add once with the snapshot, at an instant after which every delta
