@@ -9,30 +9,30 @@ import (
 )
 
 const (
-	// heapFloor is the size to which the heap may grow, at least, before it is
-	// collected. What a trader holds is a few MB, of which Go would collect twice:
-	// then each burst (a reconnection, a day's executions, a page that opens) makes
-	// the process larger for good, and memory creeps for days. With a floor it has
-	// its size within minutes, is collected a third as often, and what grows is seen.
-	// Our own choice: above it, Go's rule holds.
-	heapFloor = 20 << 20
-	// heapFirst is what the heap takes from the machine at the start, of what the
-	// floor lets it take within minutes anyway: a machine that has not so much says
-	// so then, and not at night, and what grows afterwards is something held.
-	// It is less than what makes Go collect by itself, which begins at 95 % of the floor.
-	heapFirst = 16 << 20
+	// memoryFloor is what Go may take from the machine, at least: heap, stacks and
+	// what it needs to manage them. What a trader holds is a few MB, of which Go's own
+	// rule would collect twice: then each burst (a reconnection, a day's executions, a
+	// page that opens) makes the process larger for good, and memory creeps for days.
+	// With a floor it has its size within minutes, keeps it, and is collected a third
+	// as often. Our own choice: where more is held, Go's rule holds.
+	memoryFloor = 28 << 20
+	// heapFirst is what the heap takes from the machine at the start, of what it would
+	// take within hours anyway: a machine that has not so much says so then, and not at
+	// night, and what grows afterwards is something held. With what else there is by
+	// then it is the 95 % of the floor that Go lets a process keep; the rest it gives back.
+	heapFirst = 24 << 20
+	// headroom is what Go leaves free of a limit this small.
+	headroom = 1 << 20
 	// heapLook is the most time between two looks at what is held. One follows each
-	// collection, too: Go sets the next goal by what is held then, and a burst in
-	// that moment would be given room by its own size times a per cent that was
-	// meant for less.
+	// collection, too, as the limit is set by what that one found.
 	heapLook = 5 * time.Second
-	// leastPercent is Go's own rule, twice what is held. With mostPercent Go's least
-	// goal, 4 MB at a hundred per cent, is the floor.
-	leastPercent, mostPercent = 100, 500
+	// noPercent is so much that the limit alone says when to collect. It is not off:
+	// Go would not collect a process that rests any more.
+	noPercent = 10_000
 )
 
-// collector keeps the collector's goal at [heapFloor] or above. One goroutine
-// looks, until stop.
+// collector keeps Go's memory limit at [memoryFloor] or above. One goroutine looks,
+// until stop.
 type collector struct {
 	quit      chan struct{}
 	done      chan struct{} // closed when the goroutine has gone
@@ -46,9 +46,10 @@ func startCollector() *collector {
 		close(c.done)
 		return c
 	}
-	debug.SetGCPercent(mostPercent)
+	debug.SetMemoryLimit(memoryFloor)
+	debug.SetGCPercent(noPercent)
 	touch(make([]byte, heapFirst))
-	runtime.GC() // the one that frees it: Go keeps the room that was in use at a collection, and gives all else back
+	runtime.GC() // the one that frees it; below the limit Go gives nothing back
 	go c.run()
 	return c
 }
@@ -67,19 +68,12 @@ func (c *collector) run() {
 	tick := time.NewTicker(heapLook)
 	defer tick.Stop()
 	c.listen()
-	is := mostPercent
-	held := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/globals:bytes"}, {Name: "/gc/scan/stack:bytes"}}
+	is := int64(memoryFloor)
+	var m usage
 	for {
-		metrics.Read(held)
-		var sizes [3]uint64
-		for i, h := range held {
-			if h.Value.Kind() == metrics.KindUint64 {
-				sizes[i] = h.Value.Uint64()
-			}
-		}
 		// A change stops all for some microseconds, so small ones are left out.
-		if want := percent(sizes[0], sizes[1]+sizes[2], heapFloor); want > is+is/10 || want < is-is/10 {
-			debug.SetGCPercent(want)
+		if want := limit(m.read()); want > is+is/10 || want < is-is/10 || want == memoryFloor && is != want {
+			debug.SetMemoryLimit(want)
 			is = want
 		}
 		select {
@@ -109,14 +103,28 @@ func (c *collector) stop() {
 	<-c.done
 }
 
-// percent is how much the heap may grow over what is held, so that it reaches the
-// floor: in per cent of that and of the roots, which Go counts with it.
-func percent(held, roots, floor uint64) int {
-	switch {
-	case held >= floor/2:
-		return leastPercent
-	case held == 0: // nothing was collected yet
-		return mostPercent
+// usage reads what Go has of the machine.
+type usage struct{ samples [5]metrics.Sample }
+
+// read returns what the newest collection found held, and what Go has besides its
+// objects: stacks, management, and heap that is lost between objects.
+func (u *usage) read() (held, others int64) {
+	for i, name := range [...]string{
+		"/gc/heap/live:bytes", "/memory/classes/total:bytes",
+		"/memory/classes/heap/objects:bytes", "/memory/classes/heap/free:bytes", "/memory/classes/heap/released:bytes",
+	} {
+		u.samples[i].Name = name
 	}
-	return max(leastPercent, min(int((floor-held)*100/(held+roots)), mostPercent))
+	metrics.Read(u.samples[:])
+	var n [len(u.samples)]int64
+	for i, s := range u.samples {
+		if s.Value.Kind() == metrics.KindUint64 {
+			n[i] = int64(s.Value.Uint64()) //nolint:gosec // bytes of this process
+		}
+	}
+	return n[0], n[1] - n[2] - n[3] - n[4]
 }
+
+// limit is the memory with which the heap may grow to twice what is held, as by Go's
+// own rule, or the floor.
+func limit(held, others int64) int64 { return max(memoryFloor, 2*held+others+headroom) }

@@ -1,73 +1,77 @@
 package main
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
 	"testing"
-	"time"
 )
 
-func TestTheHeapHasAFloor(t *testing.T) {
-	for _, tt := range []struct {
-		held, roots uint64
-		want        int
-	}{
-		{0, 0, mostPercent},
-		{1 << 20, 0, mostPercent},
-		{5 << 20, 0, 300},
-		{5 << 20, 1 << 20, 250},
-		{8 << 20, 0, 150},
-		{9 << 20, 4 << 20, leastPercent},
-		{10 << 20, 0, leastPercent},
-		{100 << 20, 1 << 20, leastPercent},
+func TestMemoryHasAFloor(t *testing.T) {
+	const mb = 1 << 20
+	for _, tt := range []struct{ held, others, want int64 }{
+		{0, 0, memoryFloor},
+		{7 * mb, 9 * mb, memoryFloor},
+		{9 * mb, 9 * mb, memoryFloor},
+		{10 * mb, 9 * mb, 30 * mb},
+		{100 * mb, 20 * mb, 221 * mb},
 	} {
-		if got := percent(tt.held, tt.roots, heapFloor); got != tt.want {
-			t.Errorf("%d MB held beside %d of roots: %d per cent, want %d", tt.held>>20, tt.roots>>20, got, tt.want)
+		if got := limit(tt.held, tt.others); got != tt.want {
+			t.Errorf("%d MB held beside %d of others: a limit of %d MB, want %d", tt.held/mb, tt.others/mb, got/mb, tt.want/mb)
 		}
 	}
 }
 
-// TestTheCollectorObeys: what is held by the test is little, so the goal is the
-// floor and not twice of it. The environment goes before us.
-func TestTheCollectorObeys(t *testing.T) {
-	was := debug.SetGCPercent(leastPercent)
-	defer debug.SetGCPercent(was)
-	t.Setenv("GOGC", "")
-	t.Setenv("GOMEMLIMIT", "")
-	c := startCollector()
-	goal := []metrics.Sample{{Name: "/gc/gogc:percent"}}
-	awaits(t, "another rule than Go's", 5*time.Second, func() (string, bool) {
-		metrics.Read(goal)
-		return "", goal[0].Value.Uint64() > leastPercent
-	})
-	c.stop()
-	debug.SetGCPercent(leastPercent)
-	t.Setenv("GOGC", "70")
-	c = startCollector()
-	c.stop()
-	if metrics.Read(goal); goal[0].Value.Uint64() != leastPercent {
-		t.Errorf("with GOGC in the environment it is %d", goal[0].Value.Uint64())
-	}
-}
-
-// TestTheCollectorFollowsACollection: a burst is seen with the collection that finds
-// it, and not seconds later.
-func TestTheCollectorFollowsACollection(t *testing.T) {
-	was := debug.SetGCPercent(leastPercent)
-	defer debug.SetGCPercent(was)
+// goRules puts back what a collector sets, at the end of a test.
+func goRules(t *testing.T) {
+	percent, most := debug.SetGCPercent(100), debug.SetMemoryLimit(math.MaxInt64)
+	t.Cleanup(func() { debug.SetGCPercent(percent); debug.SetMemoryLimit(most) })
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")
 	runtime.GC() // what another test held
+}
+
+// TestTheCollectorObeys: the environment goes before us.
+func TestTheCollectorObeys(t *testing.T) {
+	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
+		goRules(t)
+		t.Setenv(name, "70")
+		startCollector().stop()
+		if got := debug.SetMemoryLimit(-1); got != math.MaxInt64 {
+			t.Errorf("with %s in the environment the limit is %d", name, got)
+		}
+	}
+}
+
+// TestTheCollectorFollowsACollection: what a test holds is little, so the limit is
+// near the floor; a burst is seen with the collection that finds it, and not seconds
+// later.
+func TestTheCollectorFollowsACollection(t *testing.T) {
+	goRules(t)
 	c := startCollector()
 	defer c.stop()
-	goal := []metrics.Sample{{Name: "/gc/gogc:percent"}}
-	is := func() uint64 { metrics.Read(goal); return goal[0].Value.Uint64() }
-	awaits(t, "another rule than Go's", heapLook, func() (string, bool) { return "", is() > leastPercent })
-	burst := make([]byte, heapFloor)
+	const burst = 4 * memoryFloor
+	limited := func(ok func(int64) bool) func() (string, bool) {
+		return func() (string, bool) { n := debug.SetMemoryLimit(-1); return "", ok(n) }
+	}
+	awaits(t, "a limit", heapLook, limited(func(n int64) bool { return n < 2*burst }))
+	held := make([]byte, burst)
 	runtime.GC()
-	awaits(t, "Go's rule", heapLook/2, func() (string, bool) { return "", is() == leastPercent })
-	runtime.KeepAlive(burst)
+	awaits(t, "room for as much again", heapLook/2, limited(func(n int64) bool { return n >= 2*burst }))
+	runtime.KeepAlive(held)
 	runtime.GC()
-	awaits(t, "the floor again", heapLook/2, func() (string, bool) { return "", is() > leastPercent })
+	awaits(t, "a limit as before", heapLook/2, limited(func(n int64) bool { return n < 2*burst }))
+}
+
+// TestTheHeapIsThereFromTheStart: what grows later is something held.
+func TestTheHeapIsThereFromTheStart(t *testing.T) {
+	goRules(t)
+	debug.FreeOSMemory()
+	c := startCollector()
+	defer c.stop()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if has := m.HeapSys - m.HeapReleased; has < heapFirst {
+		t.Fatalf("the heap has %d MB of the machine's, want %d", has>>20, heapFirst>>20)
+	}
 }

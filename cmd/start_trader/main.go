@@ -55,6 +55,7 @@ func main() {
 	// A panic ends by a signal and not with exit 2, which would say that the
 	// command line is wrong: a service manager does not start that one again.
 	debug.SetTraceback("crash")
+	runtime.MemProfileRate = 0 // nobody reads that profile, and it grows for weeks with each new path to an allocation
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()

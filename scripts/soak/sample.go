@@ -30,7 +30,7 @@ type sample struct {
 
 	anonymous float64 // memory of its own
 	resident  float64 // with the pages of its binary
-	live      float64 // heap that the newest collection found in use, by the next one's goal
+	live      float64 // heap that the newest collection found in use
 	// free is what the process has of the machine for its heap and nothing live is
 	// in: garbage of the moment, and room that is not given back yet.
 	free       float64
@@ -77,7 +77,7 @@ func (s *sample) metrics(ctx context.Context, t *rig.Trader) error {
 		return err
 	}
 	in := bufio.NewScanner(strings.NewReader(text))
-	var goal, percent, room float64
+	var room float64
 	for in.Scan() {
 		name, value, ok := strings.Cut(in.Text(), " ")
 		n, err := strconv.ParseFloat(value, 64)
@@ -89,19 +89,16 @@ func (s *sample) metrics(ctx context.Context, t *rig.Trader) error {
 			s.files = n
 		case "go_goroutines":
 			s.goroutines = n
-		case "go_memstats_next_gc_bytes":
-			goal = n
+		case "go_gc_heap_live_bytes":
+			s.live = n
 		case "go_memstats_heap_sys_bytes":
 			room += n
 		case "go_memstats_heap_released_bytes":
 			room -= n
-		case "go_gc_gogc_percent":
-			percent = n
 		case "trader_link_lost_total":
 			s.losses = n
 		}
 	}
-	s.live = goal / (1 + percent/100)
 	s.free = room - s.live
 	if s.goroutines == 0 || s.files == 0 || s.live == 0 || room == 0 {
 		return errors.New("the metrics lack goroutines, descriptors or heap")

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,7 +79,9 @@ func NewMetrics() *Metrics {
 		m.state.WithLabelValues(s.String())
 	}
 	m.registry.MustRegister(
-		collectors.NewGoCollector(),
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{
+			Matcher: regexp.MustCompile(`^/gc/heap/live:bytes$`), // what grows when something leaks; all else goes up and down
+		})),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.state, m.rung, m.since, m.attempts, m.readies, m.losses,
 		m.alarms, &m.health, &m.work,
@@ -135,5 +138,8 @@ func (m *Metrics) Alarm(name string, on bool) {
 
 // Handler serves the metrics in Prometheus' text form.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry, Timeout: 5 * time.Second})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		Registry: m.registry, Timeout: 5 * time.Second,
+		DisableCompression: true, // one compressor holds more memory than ten scrapes
+	})
 }
