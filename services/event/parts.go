@@ -1,6 +1,7 @@
 package event
 
 import (
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -60,7 +61,7 @@ func opening(first byte, i int) byte {
 // appendPart appends lists, and maps of lists, element by element.
 func appendPart(dst []byte, v reflect.Value) (_ []byte, err error) {
 	switch {
-	case v.Kind() == reflect.Slice && v.Len() > 0 && v.Type().Elem().Kind() == reflect.Struct && !writesItself(v):
+	case v.Kind() == reflect.Slice && v.Len() > 0 && v.Type().Elem().Kind() == reflect.Struct && !writesItself(v.Type()):
 		for i := range v.Len() {
 			dst = append(dst, opening('[', i))
 			if o, ok := v.Index(i).Addr().Interface().(*order.Order); ok {
@@ -73,7 +74,7 @@ func appendPart(dst []byte, v reflect.Value) (_ []byte, err error) {
 			}
 		}
 		return append(dst, ']'), nil
-	case v.Kind() == reflect.Map && v.Len() > 0 && v.Type().Key().Kind() == reflect.String && !writesItself(v) && !writesItself(reflect.Zero(v.Type().Key())):
+	case v.Kind() == reflect.Map && v.Len() > 0 && v.Type().Key().Kind() == reflect.String && !writesItself(v.Type()):
 		keys := v.MapKeys()
 		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 		for i, k := range keys {
@@ -87,14 +88,15 @@ func appendPart(dst []byte, v reflect.Value) (_ []byte, err error) {
 		}
 		return append(dst, '}'), nil
 	}
+	if v.CanAddr() { // what writes itself may do it by its address
+		return appendSlow(dst, v.Addr().Interface())
+	}
 	return appendSlow(dst, v.Interface())
 }
 
+var marshalers = [...]reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()}
+
 // writesItself reports whether a type has a say in how it is written.
-func writesItself(v reflect.Value) bool {
-	switch v.Interface().(type) {
-	case json.Marshaler, interface{ MarshalText() ([]byte, error) }:
-		return true
-	}
-	return false
+func writesItself(t reflect.Type) bool {
+	return slices.ContainsFunc(marshalers[:], reflect.PointerTo(t).Implements)
 }

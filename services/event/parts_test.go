@@ -3,6 +3,7 @@ package event_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -95,6 +96,11 @@ func TestPartsAreTheWhole(t *testing.T) {
 	}
 }
 
+// shouted is a list that writes itself, by its address.
+type shouted []struct{ N int }
+
+func (s *shouted) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, `"%d!"`, len(*s)), nil }
+
 // TestPartsOfWhatIsNotPlain: whatever has a say in how it is written, or is left out
 // at times, takes the long way.
 func TestPartsOfWhatIsNotPlain(t *testing.T) {
@@ -112,11 +118,13 @@ func TestPartsOfWhatIsNotPlain(t *testing.T) {
 		List  []inside               `json:"list"`
 		By    map[time.Duration]int  `json:"by"`
 		Order *order.Order           `json:"order"`
+		Own   shouted                `json:"own"`
+		Owns  map[string]shouted     `json:"owns"`
 	}
 	at := time.Date(2026, 4, 2, 15, 0, 0, 5, time.UTC)
 	for _, v := range []any{
 		&some{}, &some{List: []inside{{1, 2}}}, &mixed{inside{1, 2}, map[string][]time.Time{"b": {at}, "a": nil}}, &plain{},
-		&plain{Times: map[string][]time.Time{"b": {at, at}, "a<": {}}, Texts: []string{"x"}, List: []inside{{1, 2}, {3, 4}}, By: map[time.Duration]int{2: 1, 1: 3}, Order: &order.Order{Ref: "r"}},
+		&plain{Times: map[string][]time.Time{"b": {at, at}, "a<": {}}, Texts: []string{"x"}, List: []inside{{1, 2}, {3, 4}}, By: map[time.Duration]int{2: 1, 1: 3}, Order: &order.Order{Ref: "r"}, Own: shouted{{1}, {2}}, Owns: map[string]shouted{"x": {{1}}}},
 	} {
 		want, err := json.Marshal(v)
 		if err != nil {
