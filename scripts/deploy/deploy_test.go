@@ -321,29 +321,38 @@ func TestScriptsRefuseWhatTheyDoNotKnow(t *testing.T) {
 	}
 }
 
+// composed is what of the compose file is looked at.
+type composed struct {
+	Services map[string]struct {
+		Command     []string
+		Healthcheck *struct{ Test []string }
+		DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
+		Environment map[string]string
+		ReadOnly    bool     `yaml:"read_only"`
+		CapDrop     []string `yaml:"cap_drop"`
+		Volumes     []string
+		Ports       []string
+	}
+}
+
+// compose reads the compose file, and its text.
+func compose(t *testing.T) (composed, string) {
+	t.Helper()
+	b, err := os.ReadFile("compose.yaml")
+	var file composed
+	if err = errors.Join(err, yaml.Unmarshal(b, &file)); err != nil {
+		t.Fatal(err)
+	}
+	return file, string(b)
+}
+
+// variable is one that the compose file reads from .env, with its default.
+var variable = regexp.MustCompile(`\$\{([A-Z_]+)(?::[-?]([^}]*))?\}`)
+
 // The compose file pairs the trader with a gateway, and nothing in it looks at
 // the gateway's port.
 func TestCompose(t *testing.T) {
-	b, err := os.ReadFile("compose.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		Services map[string]struct {
-			Command     any
-			Healthcheck *struct{ Test []string }
-			DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
-			Environment map[string]string
-			ReadOnly    bool     `yaml:"read_only"`
-			CapDrop     []string `yaml:"cap_drop"`
-			Volumes     []string
-			Ports       []string
-			Profiles    []string
-		}
-	}
-	if err := yaml.Unmarshal(b, &file); err != nil {
-		t.Fatal(err)
-	}
+	file, text := compose(t)
 	trader, gateway := file.Services["trader"], file.Services["gateway"]
 	if trader.Healthcheck == nil || !slices.Equal(trader.Healthcheck.Test, []string{"CMD", "/start_trader", "--healthcheck"}) {
 		t.Errorf("the trader's health: %+v", trader.Healthcheck)
@@ -364,14 +373,49 @@ func TestCompose(t *testing.T) {
 			}
 		}
 	}
-	var environ []string
-	for name, value := range trader.Environment {
-		value = regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`).ReplaceAllString(value, "$1")
-		environ = append(environ, name+"="+value)
+	for _, name := range []string{"ibkr", "sim"} { // without an .env, and with one that says sim
+		said := func(s string) string {
+			return variable.ReplaceAllString(strings.ReplaceAll(s, "${TRADER_BROKER__NAME:-ibkr}", name), "$2")
+		}
+		var args, environ []string
+		for _, arg := range trader.Command {
+			args = append(args, said(arg))
+		}
+		for key, value := range trader.Environment {
+			environ = append(environ, key+"="+said(value))
+		}
+		c, err := configs.Load(args, environ)
+		if err != nil || c.Broker.Name != name || !c.Websocket.Exposed() {
+			t.Errorf("the trader's command %q and environment %q: %v", args, environ, err)
+		}
 	}
-	c, err := configs.Load([]string{"AAPL"}, environ)
-	if err != nil || c.Broker.Name != "ibkr" || !c.Websocket.Exposed() {
-		t.Errorf("the trader's environment %q: %v", environ, err)
+	if strings.Count(text, "${TRADER_BROKER__NAME:-ibkr}") != 1 {
+		t.Error("the broker's name is not read from .env")
+	}
+}
+
+// The trader is given all of .env and refuses a TRADER_ that is no key, so none
+// that only the compose file reads begins like that; the example names it.
+func TestComposeReadsNoVariableThatTheTraderRefuses(t *testing.T) {
+	_, text := compose(t)
+	example, err := os.ReadFile(".env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := variable.FindAllStringSubmatch(text, -1)
+	if len(found) < 6 {
+		t.Fatalf("%d variables in the compose file", len(found))
+	}
+	for _, m := range found {
+		if !strings.Contains(string(example), "\n#"+m[1]+"=") {
+			t.Errorf("%s is not in .env.example", m[1])
+		}
+		if !strings.HasPrefix(m[1], "TRADER_") {
+			continue
+		}
+		if _, err := configs.Load([]string{"AAPL"}, []string{m[1] + "=x"}); err != nil && strings.Contains(err.Error(), "unknown key") {
+			t.Errorf("the trader would end with it in .env: %v", err)
+		}
 	}
 }
 
