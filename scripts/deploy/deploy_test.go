@@ -324,6 +324,7 @@ func TestScriptsRefuseWhatTheyDoNotKnow(t *testing.T) {
 // composed is what of the compose file is looked at.
 type composed struct {
 	Services map[string]struct {
+		Restart     string
 		Command     []string
 		Healthcheck *struct{ Test []string }
 		DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
@@ -362,6 +363,11 @@ func TestCompose(t *testing.T) {
 	}
 	if trader.DependsOn["gateway"].Condition != "service_started" {
 		t.Errorf("the trader waits for %+v: only that the gateway was started can be known", trader.DependsOn)
+	}
+	// Every other policy leaves it down when the machine starts anew, or starts one
+	// that was stopped by hand.
+	if trader.Restart != "unless-stopped" || gateway.Restart != "unless-stopped" {
+		t.Errorf("restart: trader %s, gateway %s", trader.Restart, gateway.Restart)
 	}
 	if !trader.ReadOnly || !slices.Equal(trader.CapDrop, []string{"ALL"}) || !slices.Contains(trader.Volumes, "data:/data") || len(trader.Ports) != 0 {
 		t.Errorf("the trader is not closed: %+v", trader)
