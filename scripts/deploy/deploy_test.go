@@ -326,7 +326,7 @@ type composed struct {
 	Services map[string]struct {
 		Restart     string
 		Command     []string
-		Healthcheck *struct{ Test []string }
+		Healthcheck any
 		DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
 		Environment map[string]string
 		ReadOnly    bool     `yaml:"read_only"`
@@ -355,11 +355,10 @@ var variable = regexp.MustCompile(`\$\{([A-Z_]+)(?::[-?]([^}]*))?\}`)
 func TestCompose(t *testing.T) {
 	file, text := compose(t)
 	trader, gateway := file.Services["trader"], file.Services["gateway"]
-	if trader.Healthcheck == nil || !slices.Equal(trader.Healthcheck.Test, []string{"CMD", "/start_trader", "--healthcheck"}) {
-		t.Errorf("the trader's health: %+v", trader.Healthcheck)
-	}
-	if gateway.Healthcheck != nil {
-		t.Errorf("something looks at the gateway: %+v", gateway.Healthcheck)
+	// podman-compose would hand it to a shell, which the image does not hold: the
+	// image says it itself, see checkImage in scripts/release.
+	if trader.Healthcheck != nil || gateway.Healthcheck != nil {
+		t.Errorf("health is said here: trader %+v, gateway %+v", trader.Healthcheck, gateway.Healthcheck)
 	}
 	if trader.DependsOn["gateway"].Condition != "service_started" {
 		t.Errorf("the trader waits for %+v: only that the gateway was started can be known", trader.DependsOn)
