@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -334,6 +335,14 @@ type composed struct {
 		Volumes     []string
 		Ports       []string
 	}
+	Networks map[string]struct {
+		Ipam struct {
+			Config []struct {
+				Subnet  netip.Prefix
+				IPRange netip.Prefix `yaml:"ip_range"`
+			}
+		}
+	}
 }
 
 // compose reads the compose file, and its text.
@@ -421,6 +430,24 @@ func TestComposeReadsNoVariableThatTheTraderRefuses(t *testing.T) {
 		if _, err := configs.Load([]string{"AAPL"}, []string{m[1] + "=x"}); err != nil && strings.Contains(err.Error(), "unknown key") {
 			t.Errorf("the trader would end with it in .env: %v", err)
 		}
+	}
+}
+
+// The trader believes the address of the proxy: no other container is given it,
+// and it is free when the proxy comes last.
+func TestComposeKeepsTheProxysAddressForIt(t *testing.T) {
+	file, text := compose(t)
+	found := regexp.MustCompile(`ipv4_address: ([0-9.]+)`).FindAllStringSubmatch(text, -1)
+	config := file.Networks["trading"].Ipam.Config
+	if len(found) != 1 || len(config) != 1 {
+		t.Fatalf("fixed addresses %q, subnets %+v; want one of each", found, config)
+	}
+	proxy, err := netip.ParseAddr(found[0][1])
+	if err != nil || !config[0].Subnet.Contains(proxy) || !config[0].IPRange.IsValid() || config[0].IPRange.Contains(proxy) {
+		t.Errorf("the proxy has %v, %v; want one in %v that is not given to others, %v", proxy, err, config[0].Subnet, config[0].IPRange)
+	}
+	if got := file.Services["trader"].Environment["TRADER_WEBSOCKET__BEHIND_PROXY"]; got != proxy.String()+"/32" {
+		t.Errorf("the trader believes %s, want the proxy alone, %v", got, proxy)
 	}
 }
 
