@@ -326,9 +326,11 @@ func TestScriptsRefuseWhatTheyDoNotKnow(t *testing.T) {
 type composed struct {
 	Services map[string]struct {
 		Restart     string
+		Entrypoint  []string
 		Command     []string
 		Healthcheck any
 		DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
+		NetworkMode string                                `yaml:"network_mode"`
 		Environment map[string]string
 		ReadOnly    bool     `yaml:"read_only"`
 		CapDrop     []string `yaml:"cap_drop"`
@@ -379,6 +381,13 @@ func TestCompose(t *testing.T) {
 	}
 	if !trader.ReadOnly || !slices.Equal(trader.CapDrop, []string{"ALL"}) || !slices.Contains(trader.Volumes, "data:/data") || len(trader.Ports) != 0 {
 		t.Errorf("the trader is not closed: %+v", trader)
+	}
+	// Beside a trader that is stopped nothing can be, and it is then that a journal
+	// is restored: rescue is on the network by itself.
+	ctl, rescue := file.Services["ctl"], file.Services["rescue"]
+	if ctl.NetworkMode != "service:trader" || rescue.NetworkMode != "" || !slices.Equal(rescue.Entrypoint, []string{"/traderctl", "--data", "/data"}) ||
+		!slices.Equal(ctl.Entrypoint, rescue.Entrypoint) || !slices.Equal(ctl.Volumes, rescue.Volumes) {
+		t.Errorf("traderctl beside a trader: %+v, without one: %+v", ctl, rescue)
 	}
 	for name, s := range file.Services {
 		for _, p := range s.Ports {
