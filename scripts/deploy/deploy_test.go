@@ -336,6 +336,7 @@ type composed struct {
 		CapDrop     []string `yaml:"cap_drop"`
 		Volumes     []string
 		Ports       []string
+		Logging     struct{ Options map[string]string }
 	}
 	Networks map[string]struct {
 		Ipam struct {
@@ -390,6 +391,9 @@ func TestCompose(t *testing.T) {
 		t.Errorf("traderctl beside a trader: %+v, without one: %+v", ctl, rescue)
 	}
 	for name, s := range file.Services {
+		if s.Restart != "" && s.Logging.Options["max-size"] == "" {
+			t.Errorf("the log of %s grows for good", name)
+		}
 		for _, p := range s.Ports {
 			if !strings.HasPrefix(p, "127.0.0.1:") {
 				t.Errorf("%s publishes %s beyond this machine", name, p)
