@@ -58,6 +58,7 @@ func main() {
 	runtime.MemProfileRate = 0 // nobody reads that profile, and it grows for weeks with each new path to an allocation
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	stay(ctx, code, os.Args[1:], os.Environ(), os.Stderr)
 	stop()
 	os.Exit(code)
 }

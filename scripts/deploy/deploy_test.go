@@ -380,6 +380,9 @@ func TestCompose(t *testing.T) {
 	if trader.Restart != "unless-stopped" || gateway.Restart != "unless-stopped" {
 		t.Errorf("restart: trader %s, gateway %s", trader.Restart, gateway.Restart)
 	}
+	if trader.Environment["ROBOTRADER_HOLD"] != "1" {
+		t.Error("a trader that is refused would come back once a minute for good: ROBOTRADER_HOLD is not set")
+	}
 	if !trader.ReadOnly || !slices.Equal(trader.CapDrop, []string{"ALL"}) || !slices.Contains(trader.Volumes, "data:/data") || len(trader.Ports) != 0 {
 		t.Errorf("the trader is not closed: %+v", trader)
 	}
