@@ -15,6 +15,10 @@ import (
 	"robotrader/services/event"
 )
 
+// deskLists is how many orders and fills the desk's state holds at most: a
+// full list may have left some out.
+const deskLists = 500
+
 // open begins a session: it reads the desk's state, brings the books up to it
 // and the bars up to now, and lets the strategies run. Messages that came
 // before stand in the subscription until it is done; what of them is in the
@@ -117,13 +121,7 @@ func (r *Runner) fold0(desk event.Desk) {
 		}
 		r.compare(desk)
 	}
-	ended := 0
-	for i := range desk.Orders {
-		if desk.Orders[i].State.Final() {
-			ended++
-		}
-	}
-	complete := ended < event.DeskEnded // else some may be left out
+	complete := len(desk.Orders) < deskLists
 	for _, h := range r.hosts {
 		if told, ok := desk.Details[h.symbol]; ok {
 			h.hours = told.Liquid

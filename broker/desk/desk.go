@@ -154,7 +154,7 @@ func (d *Desk) Start(ctx context.Context) error {
 	if d.started.Swap(true) {
 		return errors.New("desk: start: started already")
 	}
-	past, err := d.journal.Load(ctx, "", books.KeepFills)
+	past, err := d.journal.Load(ctx, "", books.KeepEnded)
 	if err != nil {
 		close(d.done)
 		return fmt.Errorf("desk: start: load the journal: %w", err)

@@ -281,16 +281,12 @@ type HistoryReply struct {
 	Error string       `json:"error,omitempty"`
 }
 
-// DeskEnded is how many of the orders that ended are in a [Desk]: the newest. One
-// with fewer has all that the desk remembers.
-const DeskEnded = 256
-
 // Desk is the desk's whole state.
 type Desk struct {
 	Mode      ModeChange                       `json:"mode"`
 	ReadOnly  bool                             `json:"read_only"`
 	Account   string                           `json:"account"`
-	Orders    []order.Order                    `json:"orders"`    // all live ones, and the newest 256 ended
+	Orders    []order.Order                    `json:"orders"`    // live ones and the newest ended, at most 500
 	Fills     []order.Fill                     `json:"fills"`     // the newest, at most 500
 	Positions []order.Position                 `json:"positions"` // nil = unknown
 	Guards    []GuardState                     `json:"guards"`    // of the positions; nil = stops are off, or positions unknown

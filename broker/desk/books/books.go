@@ -29,8 +29,8 @@
 // raised and not applied; an execution in it still counts for the position. An
 // execution may come in several versions, of which the newest counts.
 //
-// Memory is bounded: the live orders, the newest 256 to 320 ended ones and those
-// of the last ten minutes of the market's time up to 4,096, the newest 500 to 564
+// Memory is bounded: the live orders, the newest 500 to 564 ended ones and those of
+// the last ten minutes of the market's time up to 4,160, the newest 500 to 564
 // fills, 65,536 answers, and each execution of the market day and the two
 // before, up to 262,144. Beyond that positions are not held against the broker's
 // any more, and entries are taken away. What is older is in the journal.
@@ -50,9 +50,8 @@ import (
 
 // Bounds of what is kept in memory. The journal keeps all.
 const (
-	KeepFills   = 500 // fills that are shown
-	keepEnded   = event.DeskEnded
-	mostEnded   = 4096  // ended orders, however late the last of them ended
+	KeepEnded   = 500   // ended orders, and fills, that are shown
+	mostEnded   = 4096  // ended orders, however late they ended
 	spare       = 64    // of orders and fills that are kept besides, so that they go together
 	keepAnswers = 65536 // answers to intents that made no order
 	keepRaised  = 1024  // what a person was told of once
@@ -82,7 +81,7 @@ type Books struct {
 	words   order.Words
 	answers Ring[string, event.OrderReply]
 
-	Fills []*Execution // the newest KeepFills and up to spare more, oldest first by their time
+	Fills []*Execution // the newest KeepEnded and up to spare more, oldest first by their time
 	past  []*Execution // see Past
 	// execs has every execution that was told by what its versions have in common,
 	// and plain those whose ids have no version by these.
@@ -187,6 +186,9 @@ func (b *Books) Load(past broker.Books, wall time.Time) {
 			e.Ending = &Ending{overdue: true} // whether it has an effect, the broker tells
 		}
 	}
+	// They come in the order of their making: a stop that ended a moment ago may be
+	// the oldest of them.
+	slices.SortStableFunc(b.ended, func(x, y *Entry) int { return x.Updated.Compare(y.Updated) })
 	sums := map[*Entry]market.Qty{}
 	for _, f := range order.Newest(past.Fills) {
 		if f.Qty.IsZero() { // taken back
@@ -251,13 +253,7 @@ func (b *Books) Place(e *Entry) {
 		e.atEnd = true
 		b.Live[e.Symbol] = slices.DeleteFunc(b.Live[e.Symbol], func(o *Entry) bool { return o == e })
 		b.ended = append(b.ended, e)
-		if b.tooMany(e.Updated) { // in one go, so that it costs little an order
-			for _, old := range b.ended[:spare] {
-				b.forget(old)
-			}
-			b.ended = slices.Clone(b.ended[spare:])
-			b.rested = max(0, b.rested-spare)
-		}
+		b.trim(e.Updated)
 	} else if !ended && e.atEnd { // rejected → working happens
 		e.atEnd = false
 		b.ended = slices.DeleteFunc(b.ended, func(o *Entry) bool { return o == e })
@@ -267,10 +263,21 @@ func (b *Books) Place(e *Entry) {
 	}
 }
 
-// tooMany reports whether the oldest of those that ended are to be forgotten.
-func (b *Books) tooMany(at time.Time) bool {
-	n := len(b.ended)
-	return n > mostEnded+spare || n > keepEnded+spare && at.Sub(b.ended[spare-1].Updated) > keepFor
+// trim forgets the oldest of those that ended when there are too many, some in one
+// go, so that it costs little an order. At is a market time that has come.
+func (b *Books) trim(at time.Time) {
+	n := 0
+	for left := len(b.ended); left > mostEnded+spare || left > KeepEnded+spare && at.Sub(b.ended[n+spare-1].Updated) > keepFor; left -= spare {
+		n += spare
+	}
+	if n == 0 {
+		return
+	}
+	for _, old := range b.ended[:n] {
+		b.forget(old)
+	}
+	b.ended = slices.Clone(b.ended[n:])
+	b.rested = max(0, b.rested-n)
 }
 
 // forget drops an ended order from memory.
@@ -320,7 +327,7 @@ func (b *Books) keep(f order.Fill) {
 	x := b.takes(f)
 	b.sorted(x, f.At)
 	b.Fills = slices.Insert(b.Fills, rank(b.Fills, f.At), x)
-	if len(b.Fills) > KeepFills+spare {
+	if len(b.Fills) > KeepEnded+spare {
 		b.Fills = slices.Clone(b.Fills[spare:])
 	}
 }
@@ -376,7 +383,7 @@ func (b *Books) AppendOpen(dst []order.Order, s market.Symbol, who *broker.Facts
 func (b *Books) State(s *event.Desk) {
 	s.Account = b.Account
 	s.Orders = []order.Order{}
-	for _, e := range b.ended[max(0, len(b.ended)-keepEnded):] {
+	for _, e := range b.ended[max(0, len(b.ended)-KeepEnded):] {
 		s.Orders = append(s.Orders, e.Order)
 	}
 	for _, sym := range slices.Sorted(maps.Keys(b.Live)) {
@@ -384,9 +391,10 @@ func (b *Books) State(s *event.Desk) {
 			s.Orders = append(s.Orders, e.Order)
 		}
 	}
+	s.Orders = slices.Clone(s.Orders[max(0, len(s.Orders)-KeepEnded):])
 	slices.SortStableFunc(s.Orders, func(x, y order.Order) int { return x.Created.Compare(y.Created) })
 	s.Fills = []order.Fill{}
-	for _, f := range b.Fills[max(0, len(b.Fills)-KeepFills):] {
+	for _, f := range b.Fills[max(0, len(b.Fills)-KeepEnded):] {
 		s.Fills = append(s.Fills, f.Fill())
 	}
 	s.Findings = append([]broker.Finding{}, b.findings...)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"robotrader/broker"
 	"robotrader/broker/market"
 	"robotrader/broker/order"
 	"robotrader/services/event"
@@ -62,7 +63,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		least, most int
 	}{
 		{"one a second", 5000, time.Second, int(keepFor / time.Second), int(keepFor/time.Second) + spare},
-		{"one a minute", 1000, time.Minute, keepEnded, keepEnded + spare},
+		{"one a minute", 1000, time.Minute, KeepEnded, KeepEnded + spare},
 		{"all at once", mostEnded, 0, mostEnded, mostEnded},
 		{"more than are kept", 2 * mostEnded, 0, mostEnded, mostEnded + spare},
 	} {
@@ -82,10 +83,53 @@ func TestMemoryIsBounded(t *testing.T) {
 					t.Errorf("%d orders are kept, want %d to %d", n, tt.least, tt.most)
 				}
 			}
-			if len(s.Orders) != keepEnded || s.Orders[keepEnded-1].Ref != fmt.Sprint(tt.orders-1) || len(s.Fills) != KeepFills || len(b.Live["X"]) != 0 {
+			if len(s.Orders) != KeepEnded || s.Orders[KeepEnded-1].Ref != fmt.Sprint(tt.orders-1) || len(s.Fills) != KeepEnded || len(b.Live["X"]) != 0 {
 				t.Errorf("%d orders and %d fills are shown, %d are live", len(s.Orders), len(s.Fills), len(b.Live["X"]))
 			}
 		})
+	}
+}
+
+// TestABurstIsForgottenWhenItIsOver: none has to end for that.
+func TestABurstIsForgottenWhenItIsOver(t *testing.T) {
+	b := New(time.UTC)
+	for i := range mostEnded {
+		e := b.Add(order.Order{Ref: fmt.Sprint(i), Symbol: "X", State: order.Sent}, day)
+		e.State, e.Updated = order.Filled, day
+		b.Place(e)
+	}
+	judge := func(after time.Duration) int {
+		b.Judge(&Turn{Wall: day.Add(after), Market: day.Add(after)}, time.Second)
+		return len(b.ended)
+	}
+	if n := judge(keepFor); n != mostEnded {
+		t.Errorf("%d orders are kept of %d that just ended", n, mostEnded)
+	}
+	if n := judge(keepFor + time.Second); n < KeepEnded || n > KeepEnded+spare || len(b.ByRef) != n {
+		t.Errorf("%d orders are kept when the burst is over, %d by reference", n, len(b.ByRef))
+	}
+	if b.ByRef[fmt.Sprint(mostEnded-1)] == nil || b.ByRef["0"] != nil {
+		t.Error("the newest are not those that are kept")
+	}
+}
+
+// TestARestartForgetsTheOldestByTheirEnd: a stop that rested for a day and ended just
+// before is the oldest by its making, and its execution may be under way.
+func TestARestartForgetsTheOldestByTheirEnd(t *testing.T) {
+	b, last := New(time.UTC), day.Add(24*time.Hour)
+	past := broker.Books{Orders: []order.Order{{Ref: "stop", Symbol: "X", State: order.Filled, Created: day, Updated: last}}}
+	for i := range KeepEnded - 1 {
+		at := day.Add(time.Duration(i) * time.Minute)
+		past.Orders = append(past.Orders, order.Order{Ref: fmt.Sprint(i), Symbol: "X", State: order.Filled, Created: at, Updated: at})
+	}
+	b.Load(past, last)
+	for i := range 2 * spare {
+		e := b.Add(order.Order{Ref: fmt.Sprint("new", i), Symbol: "X", State: order.Sent}, last)
+		e.State, e.Updated = order.Filled, last
+		b.Place(e)
+	}
+	if b.ByRef["0"] != nil || b.ByRef["stop"] == nil {
+		t.Errorf("the oldest is there: %v; the stop that ended a moment ago is there: %v", b.ByRef["0"] != nil, b.ByRef["stop"] != nil)
 	}
 }
 

@@ -121,7 +121,7 @@ func TestOrdersAtRestAreAsAllOthers(t *testing.T) {
 			if w.rests.ByRef[refOf(n)].course == w.rests.rest {
 				woken++
 			}
-			if w.orders+2*restAfter <= keepEnded+spare && rapid.IntRange(0, 19).Draw(t, "more") == 0 {
+			if w.orders+2*restAfter <= KeepEnded+spare && rapid.IntRange(0, 19).Draw(t, "more") == 0 {
 				w.live(restAfter + restAfter/2) // what was woken comes to rest again
 			}
 			do := anything(t, w, n)

@@ -56,6 +56,7 @@ func (b *Books) Judge(t *Turn, within time.Duration) {
 		}
 	}
 	b.settle(t)
+	b.trim(t.Market)
 	b.rests(t.Wall)
 }
 

@@ -36,7 +36,7 @@ func (b scoring) wants(t *testing.T, when, realized string, streak int) {
 // TestACorrectionForgetsNoEarlierTrip: a day of more executions than the books
 // show, each a loss, and then a correction of the newest.
 func TestACorrectionForgetsNoEarlierTrip(t *testing.T) {
-	const trips = 3 * books.KeepFills
+	const trips = 3 * books.KeepEnded
 	b := scored("0", nil)
 	for n := range trips {
 		buys, sells := versioned(2*n, 1, order.Buy, "1", "100"), versioned(2*n+1, 1, order.Sell, "1", "99")

@@ -27,7 +27,7 @@ except ImportError:
     errors = nats
 
 KEPT = ("link", "desk.order", "desk.fill", "desk.mode")  # topics whose losses matter to this program
-LISTED = 256  # ended orders that desk.get lists at most
+LISTED = 500  # orders and fills that desk.get lists at most
 ENDED = ("filled", "cancelled", "rejected", "dropped")
 
 
@@ -214,7 +214,7 @@ class Dip:
                 # The answer may have been made before an end that we have heard of.
                 if self.orders.get(o["ref"], ("sent", None))[0] not in ENDED:
                     self.order(o)
-            if sum(o["state"] in ENDED for o in orders) < LISTED and not self.asking:  # what is not in the whole list is not there
+            if len(orders) < LISTED and not self.asking:  # what is not in the whole list is not there
                 self.open &= {o["ref"] for o in orders}
             for f in desk["fills"] or []:
                 self.fill(f)

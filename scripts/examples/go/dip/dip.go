@@ -17,8 +17,8 @@ var kept = []string{"link", "desk.order", "desk.fill", "desk.mode"}
 // ended are the states in which an order cannot fill any more.
 var ended = []string{"filled", "cancelled", "rejected", "dropped"}
 
-// listed is how many ended orders desk.get lists at most.
-const listed = 256
+// listed is how many orders, and fills, desk.get lists at most.
+const listed = 500
 
 // dip is the strategy's state. One goroutine uses it.
 type dip struct {
@@ -166,11 +166,8 @@ func (d *dip) learnt(ctx context.Context, l link, k desk, err error) {
 	d.learning, d.again = false, false
 	if err == nil {
 		d.ready, d.mode = l.State == "ready", k.Mode.Mode
-		there, over := map[string]bool{}, 0
+		there := map[string]bool{}
 		for _, o := range k.Orders {
-			if slices.Contains(ended, o.State) {
-				over++
-			}
 			// The answer may have been made before an end that we have heard of.
 			if !slices.Contains(ended, d.orders[o.Ref].State) {
 				d.order(o)
@@ -180,7 +177,7 @@ func (d *dip) learnt(ctx context.Context, l link, k desk, err error) {
 		for _, f := range k.Fills {
 			d.fill(f)
 		}
-		if over < listed && !d.asking { // what is not in the whole list is not there
+		if len(k.Orders) < listed && !d.asking { // what is not in the whole list is not there
 			for ref := range d.open {
 				if !there[ref] {
 					delete(d.open, ref)
