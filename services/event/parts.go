@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ func AppendParts(dst []byte, v any) ([]byte, error) {
 	}
 	s := p.Elem()
 	names, plain := plainFields(s.Type())
-	if !plain {
+	if !plain || writesItself(s.Type()) {
 		return appendSlow(dst, v)
 	}
 	for i, name := range names {
@@ -37,18 +38,20 @@ func AppendParts(dst []byte, v any) ([]byte, error) {
 }
 
 // plainFields returns the names of a struct's fields. It is not plain where one is
-// written in no way, sometimes, or as fields of its own.
+// written in no way, sometimes, as fields of its own, or has a name that needs care.
 func plainFields(t reflect.Type) (names []string, plain bool) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name := f.Tag.Get("json")
-		if f.Anonymous || !f.IsExported() || name == "" || name == "-" || strings.Contains(name, ",") {
+		if f.Anonymous || !f.IsExported() || !plainName.MatchString(name) || slices.Contains(names, name) {
 			return nil, false
 		}
 		names = append(names, name)
 	}
 	return names, len(names) > 0
 }
+
+var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // opening is what stands before the i-th part.
 func opening(first byte, i int) byte {
@@ -58,7 +61,7 @@ func opening(first byte, i int) byte {
 	return ','
 }
 
-// appendPart appends lists, and maps of lists, element by element.
+// appendPart appends lists, and maps and structs of them, element by element.
 func appendPart(dst []byte, v reflect.Value) (_ []byte, err error) {
 	switch {
 	case v.Kind() == reflect.Slice && v.Len() > 0 && v.Type().Elem().Kind() == reflect.Struct && !writesItself(v.Type()):
@@ -87,6 +90,9 @@ func appendPart(dst []byte, v reflect.Value) (_ []byte, err error) {
 			}
 		}
 		return append(dst, '}'), nil
+	}
+	if v.Kind() == reflect.Struct && v.CanAddr() {
+		return AppendParts(dst, v.Addr().Interface())
 	}
 	if v.CanAddr() { // what writes itself may do it by its address
 		return appendSlow(dst, v.Addr().Interface())

@@ -101,6 +101,13 @@ type shouted []struct{ N int }
 
 func (s *shouted) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, `"%d!"`, len(*s)), nil }
 
+// spoken is a struct that writes itself.
+type spoken struct {
+	A int `json:"a"`
+}
+
+func (spoken) MarshalJSON() ([]byte, error) { return []byte(`"mine"`), nil }
+
 // TestPartsOfWhatIsNotPlain: whatever has a say in how it is written, or is left out
 // at times, takes the long way.
 func TestPartsOfWhatIsNotPlain(t *testing.T) {
@@ -126,6 +133,21 @@ func TestPartsOfWhatIsNotPlain(t *testing.T) {
 		&some{}, &some{List: []inside{{1, 2}}}, &mixed{inside{1, 2}, map[string][]time.Time{"b": {at}, "a": nil}}, &plain{},
 		&plain{Times: map[string][]time.Time{"b": {at, at}, "a<": {}}, Texts: []string{"x"}, List: []inside{{1, 2}, {3, 4}}, By: map[time.Duration]int{2: 1, 1: 3}, Order: &order.Order{Ref: "r"}, Own: shouted{{1}, {2}}, Owns: map[string]shouted{"x": {{1}}}},
 	} {
+		want, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := event.AppendParts(nil, v); err != nil || string(got) != string(want) {
+			t.Errorf("in parts %s (%v), as a whole %s", got, err, want)
+		}
+	}
+	type quoted struct {
+		A []inside `json:"a<b"`
+	}
+	type nested struct {
+		In plain `json:"in"`
+	}
+	for _, v := range []any{&quoted{}, &spoken{}, &nested{In: plain{List: []inside{{5, 6}}, Owns: map[string]shouted{"x": nil}}}} {
 		want, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)

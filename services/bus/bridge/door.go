@@ -331,7 +331,7 @@ func passOn[Q, A any](ctx context.Context, d *door, m *nats.Msg, q event.Query[Q
 
 // encode writes an envelope without a number, as answers have it.
 func encode[T any](pub string, data T) ([]byte, error) {
-	return json.Marshal(event.Message[T]{Pub: pub, At: time.Now().UTC(), Data: data})
+	return event.AppendParts(nil, &event.Message[T]{Pub: pub, At: time.Now().UTC(), Data: data})
 }
 
 // answerWith answers a request.
