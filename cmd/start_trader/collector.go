@@ -13,22 +13,18 @@ const (
 	// what it needs to manage them. What a trader holds is a few MB, of which Go's own
 	// rule would collect twice: then each burst (a reconnection, a day's executions, a
 	// page that opens) makes the process larger for good, and memory creeps for days.
-	// With a floor it has its size within minutes, keeps it, and is collected a third
-	// as often. Our own choice: where more is held, Go's rule holds.
+	// With a floor it has its size from the start and keeps it. Our own choice: where
+	// more is held, about Go's rule holds.
 	memoryFloor = 28 << 20
 	// heapFirst is what the heap takes from the machine at the start, of what it would
 	// take within hours anyway: a machine that has not so much says so then, and not at
-	// night, and what grows afterwards is something held. With what else there is by
-	// then it is the 95 % of the floor that Go lets a process keep; the rest it gives back.
+	// night, and what grows afterwards is something held.
 	heapFirst = 24 << 20
 	// headroom is what Go leaves free of a limit this small.
 	headroom = 1 << 20
-	// heapLook is the most time between two looks at what is held. One follows each
-	// collection, too, as the limit is set by what that one found.
+	// heapLook is the most time between two looks at what is held. One follows most
+	// collections, too, as the limit is set by what that one found.
 	heapLook = 5 * time.Second
-	// noPercent is so much that the limit alone says when to collect. It is not off:
-	// Go would not collect a process that rests any more.
-	noPercent = 10_000
 )
 
 // collector keeps Go's memory limit at [memoryFloor] or above. One goroutine looks,
@@ -37,19 +33,22 @@ type collector struct {
 	quit      chan struct{}
 	done      chan struct{} // closed when the goroutine has gone
 	collected chan struct{} // has a word after a collection
+	restore   func()
 }
 
 // startCollector begins, unless the environment says how to collect.
 func startCollector() *collector {
-	c := &collector{quit: make(chan struct{}), done: make(chan struct{}), collected: make(chan struct{}, 1)}
+	c := &collector{quit: make(chan struct{}), done: make(chan struct{}), collected: make(chan struct{}, 1), restore: func() {}}
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		close(c.done)
 		return c
 	}
-	debug.SetMemoryLimit(memoryFloor)
-	debug.SetGCPercent(noPercent)
+	// The limit alone says when to collect. After each collection Go gives back what
+	// was not in use at it: one that is forced upon a process that rests, as with any
+	// percentage every two minutes, gives back nearly all, for the next burst to take.
+	most, percent := debug.SetMemoryLimit(memoryFloor), debug.SetGCPercent(-1)
+	c.restore = func() { debug.SetMemoryLimit(most); debug.SetGCPercent(percent) }
 	touch(make([]byte, heapFirst))
-	runtime.GC() // the one that frees it; below the limit Go gives nothing back
 	go c.run()
 	return c
 }
@@ -68,13 +67,14 @@ func (c *collector) run() {
 	tick := time.NewTicker(heapLook)
 	defer tick.Stop()
 	c.listen()
-	is := int64(memoryFloor)
 	var m usage
 	for {
-		// A change stops all for some microseconds, so small ones are left out.
-		if want := limit(m.read()); want > is+is/10 || want < is-is/10 || want == memoryFloor && is != want {
+		// A change stops all for some microseconds, so those that are small beside what
+		// the heap has are left out.
+		held, others := m.read()
+		is, want := debug.SetMemoryLimit(-1), limit(held, others)
+		if want > is+held/5 || want < is-held/5 || want == memoryFloor && is != want {
 			debug.SetMemoryLimit(want)
-			is = want
 		}
 		select {
 		case <-tick.C:
@@ -86,8 +86,8 @@ func (c *collector) run() {
 	}
 }
 
-// listen has the end of the next collection told: it finds that nothing holds what
-// is made here.
+// listen has the end of the next collection told, or of the one after that when one
+// is under way: it finds that nothing holds what is made here.
 func (c *collector) listen() {
 	runtime.AddCleanup(new([64]byte), func(collected chan<- struct{}) {
 		select {
@@ -97,10 +97,11 @@ func (c *collector) listen() {
 	}, c.collected)
 }
 
-// stop ends the goroutine.
+// stop ends the goroutine, and has memory collected as before.
 func (c *collector) stop() {
 	close(c.quit)
 	<-c.done
+	c.restore()
 }
 
 // usage reads what Go has of the machine.
@@ -125,6 +126,6 @@ func (u *usage) read() (held, others int64) {
 	return n[0], n[1] - n[2] - n[3] - n[4]
 }
 
-// limit is the memory with which the heap may grow to twice what is held, as by Go's
-// own rule, or the floor.
+// limit is the memory with which the heap may grow to about twice what is held, as by
+// Go's own rule, or the floor.
 func limit(held, others int64) int64 { return max(memoryFloor, 2*held+others+headroom) }
