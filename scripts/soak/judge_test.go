@@ -58,7 +58,8 @@ func TestTheJudgeNotices(t *testing.T) {
 		{"memory leaks", func(d *trial) { each(d, func(h float64, s *sample) { s.anonymous += 2e6 * h / 24 }) }, "memory"},
 		{"the heap leaks below its floor", func(d *trial) { each(d, func(h float64, s *sample) { s.live += 5e6 * h / 24 }) }, "live heap"},
 		{"it leaks a little below its floor", func(d *trial) { each(d, func(h float64, s *sample) { s.live += 1.2e6 * h / 24 }) }, "live heap"},
-		{"lists fill", func(d *trial) { each(d, func(h float64, s *sample) { s.live += 0.7e6 * min(h, 8.3) / 8.3 }) }, ""},
+		{"lists fill", func(d *trial) { each(d, func(h float64, s *sample) { s.live += 1.5e6 * min(h, 11) / 11 }) }, ""},
+		{"it leaks from noon on", func(d *trial) { each(d, func(h float64, s *sample) { s.live += 1.2e6 * max(0, h-12) / 12 }) }, "live heap"},
 		{"what is free in the heap grows", func(d *trial) {
 			each(d, func(h float64, s *sample) { s.anonymous, s.free = s.anonymous+4e6*h/24, s.free+4e6*h/24 })
 		}, "memory"},
