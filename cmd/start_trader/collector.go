@@ -13,8 +13,9 @@ const (
 	// what it needs to manage them. What a trader holds is a few MB, of which Go's own
 	// rule would collect twice: then each burst (a reconnection, a day's executions, a
 	// page that opens) makes the process larger for good, and memory creeps for days.
-	// With a floor it has its size from the start and keeps it. Our own choice: where
-	// more is held, about Go's rule holds.
+	// With a floor it has its size from the start and keeps it, but for 1 or 2 MB that
+	// Go gives back and takes again. Our own choice: where more is held, about Go's rule
+	// holds.
 	memoryFloor = 28 << 20
 	// heapFirst is what the heap takes from the machine at the start, of what it would
 	// take within hours anyway: a machine that has not so much says so then, and not at

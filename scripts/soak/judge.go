@@ -43,9 +43,9 @@ type trial struct {
 // may be in there for days and not in the slope: what the heap holds is judged by
 // itself, by the least of each hour, as a collection in the middle of a burst finds
 // more than stays, and in the second half, as lists with a bound (500 orders, the
-// executions of a day) fill in the first. A descriptor or goroutine more is one look into a moment; the
-// others are documented where the files are made (broker/ibkr/recorder,
-// cmd/start_trader, services/diag).
+// executions of a day) fill in the first. A descriptor or goroutine more is one look
+// into a moment; the others are documented where the files are made
+// (broker/ibkr/recorder, cmd/start_trader, services/diag).
 const (
 	memoryLimit  = 1e6 // bytes a simulated day, by the slope
 	liveLimit    = 1e6 // the same
